@@ -1,0 +1,91 @@
+"""Stream ``DELIVERIES``: webhook requests, accepted or refused, in batches."""
+
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from trigger_contracts.codec import Codec, Message, Part
+from trigger_contracts.config import Time
+
+
+class RejectionReason(StrEnum):
+    """Why a request was refused: a closed list, for records, metrics and answers."""
+
+    UNKNOWN_TRIGGER = "unknown_trigger"
+    TRIGGER_DISABLED = "trigger_disabled"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_INVALID = "signature_invalid"
+    CREDENTIAL_MISSING = "credential_missing"
+    CREDENTIAL_INVALID = "credential_invalid"
+    SECRET_UNAVAILABLE = "secret_unavailable"  # noqa: S105 - a reason, not a secret
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    BODY_INCOMPLETE = "body_incomplete"
+    MALFORMED_REQUEST = "malformed_request"
+
+
+class Delivery(Part, frozen=True, kw_only=True):
+    """One request and the answer it got. Credentials in headers and query are already redacted."""
+
+    id: UUID
+    trigger_id: UUID | None
+    """``None`` where the address held no trigger id at all."""
+    workspace: str | None
+    """``None`` where the trigger is unknown."""
+    workflow_id: UUID | None
+    trigger_name: str | None = None
+    trigger_version: int | None = None
+    request_id: str
+    received_at: Time
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    """The exact bytes; base64 on the wire. Empty where a refused request's body was not read."""
+    body_sha256: str
+    """Lower-case hex, of the exact bytes that were read."""
+    client_address: str | None = None
+    user_agent: str | None = None
+    response_status: int
+    response_body: str
+    processing_ms: float
+    secret_id: UUID | None = None
+    """Which of the trigger's secrets matched."""
+
+
+class AcceptedDelivery(Delivery, frozen=True, kw_only=True):
+    """A request that was, or is about to be, answered 202."""
+
+    trigger_id: UUID
+    workspace: str
+    workflow_id: UUID
+    execution_id: UUID
+    idempotency_key: str | None = None
+
+
+class RejectedDelivery(Delivery, frozen=True, kw_only=True):
+    """A request that started nothing."""
+
+    reason: RejectionReason
+
+
+class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_only=True):
+    """On ``deliveries.accepted``: at least one delivery."""
+
+    deliveries: tuple[AcceptedDelivery, ...]
+
+
+class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_only=True):
+    """On ``deliveries.rejected``."""
+
+    deliveries: tuple[RejectedDelivery, ...]
+    dropped: int = 0
+    """Refusals that were counted but not recorded since the last batch, under a flood."""
+
+
+ACCEPTED: Final[Codec[DeliveriesAccepted]] = Codec(DeliveriesAccepted)
+DELIVERIES: Final[Codec[DeliveriesAccepted | DeliveriesRejected]] = Codec(
+    DeliveriesAccepted, DeliveriesRejected
+)

@@ -1,0 +1,96 @@
+"""Stream ``EVENTS``: CloudEvents 1.0 from internal services, one a message.
+
+They come from outside these services, so nothing about them is taken for granted. Both modes of the
+CloudEvents NATS binding are read: structured (the message is the JSON event) and binary (attributes
+in ``ce-`` headers, the message is the data).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from trigger_contracts import streams
+from trigger_contracts.codec import MalformedMessageError
+
+MAX_NESTING: Final = 64
+"""JSON deeper than this is refused: every later reader of it recurses."""
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The attributes that triggers match on, and the whole event as JSON."""
+
+    id: str
+    source: str
+    type: str
+    workspace: str | None
+    document: dict[str, Any]
+
+
+class _Required(msgspec.Struct, frozen=True):
+    specversion: str
+    id: str
+    source: str
+    type: str
+    workspace: str | None = None
+
+
+def parse(data: bytes, *, subject: str, headers: Mapping[str, str] | None = None) -> CloudEvent:
+    """Return the event; ``MalformedMessageError`` says what is wrong with one that is none.
+
+    The subject must agree with the event's type: a publisher's permissions are given by subject.
+    """
+    attributes = {name.lower(): value for name, value in (headers or {}).items()}
+    try:
+        document = _binary(data, headers=attributes) if "ce-specversion" in attributes else _json(data)
+        required = msgspec.convert(document, _Required)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedMessageError(f"not a CloudEvent: {error}") from error
+    if required.specversion != "1.0":
+        raise MalformedMessageError("not a CloudEvent of specversion 1.0")
+    if not (required.id and required.source and required.type):
+        raise MalformedMessageError("a CloudEvent's id, source and type must not be empty")
+    if subject != f"{streams.EVENTS_PREFIX}{required.type}":
+        raise MalformedMessageError(f"the event's type {required.type[:80]!r} is not the subject's")
+    return CloudEvent(
+        id=required.id,
+        source=required.source,
+        type=required.type,
+        workspace=required.workspace,
+        document=document,
+    )
+
+
+def _json(data: bytes) -> Any:
+    value = msgspec.json.decode(data)
+    if nesting(value) > MAX_NESTING:
+        raise MalformedMessageError(f"nested deeper than {MAX_NESTING} levels")
+    return value
+
+
+def _binary(data: bytes, *, headers: Mapping[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        name.removeprefix("ce-"): unquote(value) for name, value in headers.items() if name.startswith("ce-")
+    }
+    content_type = headers.get("content-type") or headers.get("ce-datacontenttype") or "application/json"
+    document["datacontenttype"] = content_type
+    media_type = content_type.partition(";")[0].strip().lower()
+    if not data:
+        return document
+    if media_type.endswith(("/json", "+json")):
+        document["data"] = _json(data)
+    elif media_type.startswith("text/"):
+        document["data"] = data.decode()
+    else:
+        document["data_base64"] = msgspec.to_builtins(data)
+    return document
+
+
+def nesting(value: Any) -> int:
+    """Return how deep lists and objects nest, without recursing."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth

@@ -1,0 +1,26 @@
+"""Stream ``FIRINGS``: requests to run a trigger now."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from trigger_contracts.codec import Codec, Message
+from trigger_contracts.config import Time, TriggerType
+
+
+class ManualFiring(Message, tag="ManualFiring/1", frozen=True, kw_only=True):
+    """On ``firings.manual``: somebody asked for a run and was told its execution id."""
+
+    execution_id: UUID
+    workspace: str
+    trigger_id: UUID
+    trigger_type: TriggerType
+    trigger_name: str
+    trigger_version: int
+    workflow_id: UUID
+    inputs: dict[str, Any]
+    requested_at: Time
+    actor: str
+    request_id: str
+
+
+MANUAL: Final[Codec[ManualFiring]] = Codec(ManualFiring)

@@ -1,0 +1,142 @@
+"""Every subject, stream and durable consumer name is spelled here and nowhere else."""
+
+import re
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from trigger_contracts.codec import Part
+
+_MIB: Final = 1024 * 1024
+_DAY: Final = 24 * 3600
+
+
+class WhenFull(StrEnum):
+    """What a stream does with a new message when it has reached a limit."""
+
+    REFUSE_NEW = "new"
+    DROP_OLD = "old"
+
+
+class Stream(Part, frozen=True, kw_only=True):
+    """The settings that a stream is created with; operators may raise the limits afterwards."""
+
+    name: str
+    subjects: tuple[str, ...]
+    when_full: WhenFull
+    max_age_seconds: int = 0
+    """0 keeps for ever."""
+    max_bytes: int = -1
+    """-1 is no limit."""
+    max_per_subject: int = -1
+    duplicate_window_seconds: int = 120
+
+
+CONFIG: Final = Stream(
+    name="CONFIG",
+    subjects=("config.trigger.*", "config.workflow.*"),
+    # The limit per subject must push out the older states: DROP_OLD is what makes it a "last few" stream.
+    when_full=WhenFull.DROP_OLD,
+    max_per_subject=4,
+)
+DELIVERIES: Final = Stream(
+    name="DELIVERIES",
+    subjects=("deliveries.accepted", "deliveries.rejected"),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=14 * _DAY,
+    max_bytes=4096 * _MIB,
+)
+EVENTS: Final = Stream(
+    name="EVENTS",
+    subjects=("events.>",),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=7 * _DAY,
+    max_bytes=4096 * _MIB,
+)
+FIRINGS: Final = Stream(
+    name="FIRINGS",
+    subjects=("firings.manual", "firings.replay"),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=14 * _DAY,
+    max_bytes=1024 * _MIB,
+)
+EXECUTIONS: Final = Stream(
+    name="EXECUTIONS",
+    subjects=("executions.*",),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=14 * _DAY,
+    max_bytes=4096 * _MIB,
+)
+SCHEDULES: Final = Stream(
+    name="SCHEDULES",
+    subjects=("schedules.*",),
+    when_full=WhenFull.DROP_OLD,
+    max_per_subject=1,
+)
+DEAD_LETTERS: Final = Stream(
+    name="DEAD_LETTERS",
+    subjects=("dead.>",),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=90 * _DAY,
+    max_bytes=1024 * _MIB,
+)
+ALL: Final = (CONFIG, DELIVERIES, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, DEAD_LETTERS)
+
+DELIVERIES_ACCEPTED: Final = "deliveries.accepted"
+DELIVERIES_REJECTED: Final = "deliveries.rejected"
+FIRINGS_MANUAL: Final = "firings.manual"
+CONFIG_TRIGGERS: Final = "config.trigger.*"
+EVENTS_ALL: Final = "events.>"
+EVENTS_PREFIX: Final = "events."
+
+# Durable consumers: <service>-<what it does with the stream>.
+DISPATCH_DELIVERIES: Final = "orchestrator-worker-deliveries"
+DISPATCH_EVENTS: Final = "orchestrator-worker-events"
+DISPATCH_FIRINGS: Final = "orchestrator-worker-firings"
+RECORD_DELIVERIES: Final = "execution-recorder-deliveries"
+RECORD_FIRINGS: Final = "execution-recorder-firings"
+RECORD_EXECUTIONS: Final = "execution-recorder-executions"
+SYNC_SCHEDULES: Final = "scheduler-sync-triggers"
+
+_EVENT_TYPE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,15}", re.ASCII)
+
+
+def config_trigger(trigger_id: UUID) -> str:
+    """Return the subject of a trigger's states."""
+    return f"config.trigger.{trigger_id}"
+
+
+def config_workflow(workflow_id: UUID) -> str:
+    """Return the subject of a workflow's states."""
+    return f"config.workflow.{workflow_id}"
+
+
+def schedule(trigger_id: UUID) -> str:
+    """Return the subject of what is known of a trigger's schedule: the last fact is kept."""
+    return f"schedules.{trigger_id}"
+
+
+def execution(fact: str) -> str:
+    """Return the subject of a lifecycle fact, for example ``executions.started``."""
+    return f"executions.{fact}"
+
+
+def is_event_type(text: str) -> bool:
+    """Tell whether an event type can be a subject.
+
+    Wildcards, empty tokens and long subjects are refused: the server stores literal wildcards, drops
+    publishes with an empty token, and closes the connection on a subject over its line limit.
+    """
+    return _EVENT_TYPE.fullmatch(text) is not None
+
+
+def event(event_type: str) -> str:
+    """Return the subject of an event type; ``ValueError`` when it cannot be one."""
+    if not is_event_type(event_type):
+        raise ValueError(f"not an event type: {event_type[:80]!r}")
+    return f"{EVENTS_PREFIX}{event_type}"
+
+
+def dead_letter(*, stream: str, durable: str) -> str:
+    """Return the subject of what a durable consumer gave up on."""
+    return f"dead.{stream}.{durable}"
