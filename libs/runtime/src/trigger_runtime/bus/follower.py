@@ -1,0 +1,152 @@
+"""Following a stream in order: a directory in memory, or a projection that keeps its own cursor."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from nats import errors as nats_errors
+from nats.aio.msg import Msg
+from nats.js import api
+from nats.js import errors as js_errors
+
+from trigger_runtime import backoff
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, describe
+from trigger_runtime.bus.consumer import RetryLaterError
+from trigger_runtime.bus.pull import PullLostError, messages
+from trigger_runtime.bus.received import Received, received
+
+log = structlog.stdlib.get_logger(__name__)
+
+_BATCH = 1000
+
+
+class Follower:
+    """A component that applies a stream's messages in order, each batch once.
+
+    ``position`` says where to go on: the last applied stream sequence, or ``None`` to begin with the
+    last message of each subject. ``apply`` must leave ``position`` behind the batch when it returns,
+    in one step with its effect. The follower never acknowledges: the position is the follower's own.
+
+    When ``apply`` raises ``RetryLaterError`` the batch comes again; any other error is a defect, is
+    logged, and the batch comes again too: skipping would leave a gap that nobody sees.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        name: str,
+        stream: str,
+        subjects: Sequence[str],
+        position: Callable[[], Awaitable[int | None]],
+        apply: Callable[[Sequence[Received]], Awaitable[None]],
+    ) -> None:
+        self.name = f"follower {name}"
+        self._bus = bus
+        self._stream = stream
+        self._subjects = list(subjects)
+        self._position = position
+        self._apply = apply
+        self._task: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to follow as soon as the bus is there."""
+        self._task = asyncio.create_task(self._follow_forever(), name=self.name)
+
+    async def stop(self) -> None:
+        """Stop following; a batch under way is left half-way only where its own transaction allows it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was there at the beginning has been applied."""
+        await self._caught_up.wait()
+
+    def check(self) -> str | None:
+        """Return why what is followed is not complete yet, or ``None``. Once complete, it stays usable."""
+        return None if self._caught_up.is_set() else "still reading"
+
+    async def _follow_forever(self) -> None:
+        attempt = 0
+        while True:
+            await self._bus.ready()
+            try:
+                await self._follow(await self._position())
+                attempt = 0
+            except (
+                PullLostError,
+                BusUnavailableError,
+                RetryLaterError,
+                nats_errors.Error,
+                js_errors.Error,
+                TimeoutError,
+                OSError,
+            ) as error:
+                attempt += 1
+                log.warning("follower interrupted", follower=self.name, reason=describe(error))
+                await asyncio.sleep(backoff.delay(attempt, cap=5.0))
+            except Exception:
+                attempt += 1
+                log.exception("follower failed", follower=self.name)
+                await asyncio.sleep(backoff.delay(attempt))
+
+    async def _follow(self, after: int | None) -> None:
+        created = await self._bus.js.add_consumer(self._stream, await self._consumer(after))
+        if not created.num_pending:
+            self._caught_up.set()
+        queue: asyncio.Queue[Msg] = asyncio.Queue(maxsize=2 * _BATCH)
+        pulling = asyncio.create_task(self._pull(created.name, queue=queue), name=f"{self.name} pull")
+        try:
+            while True:
+                await self._apply_next(queue, pulling=pulling)
+        finally:
+            pulling.cancel()
+            await asyncio.wait([pulling])
+
+    async def _consumer(self, after: int | None) -> api.ConsumerConfig:
+        config = api.ConsumerConfig(
+            filter_subjects=self._subjects,
+            ack_policy=api.AckPolicy.NONE,
+            inactive_threshold=60.0,
+            mem_storage=True,
+            num_replicas=1,
+            deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
+        )
+        if after is None:
+            return config
+        info = await self._bus.js.stream_info(self._stream)
+        if info.state.last_seq < after:
+            # The stream was made anew (restored, or wiped): its numbers no longer mean ours.
+            log.error("stream went back; reading it from the start", stream=self._stream, position=after)
+            after = 0
+        config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
+        config.opt_start_seq = after + 1
+        return config
+
+    async def _pull(self, consumer: str, *, queue: asyncio.Queue[Msg]) -> None:
+        expected = 1
+        async with contextlib.aclosing(
+            messages(self._bus.client, stream=self._stream, consumer=consumer, batch=_BATCH)
+        ) as pulled:
+            async for message in pulled:
+                if message.metadata.sequence.consumer != expected:
+                    raise PullLostError(f"follower {self.name}: a message is missing")
+                expected += 1
+                await queue.put(message)
+
+    async def _apply_next(self, queue: asyncio.Queue[Msg], *, pulling: asyncio.Task[None]) -> None:
+        """Apply what is there, at least one message; raises what ended the pulling."""
+        first = asyncio.create_task(queue.get())
+        await asyncio.wait([first, pulling], return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            first.cancel()
+            pulling.result()
+        batch = [received(await first)]
+        while not queue.empty() and len(batch) < _BATCH:
+            batch.append(received(queue.get_nowait()))
+        await self._apply(batch)
+        if not batch[-1].pending:
+            self._caught_up.set()

@@ -1,0 +1,78 @@
+"""``python -m <service> serve | migrate | healthcheck``: the same verbs for every service."""
+
+import argparse
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import TypeVar
+
+import uvloop
+
+from trigger_runtime import logs
+from trigger_runtime.lifecycle import Service
+from trigger_runtime.settings import HttpSettings, SettingsError, load
+
+S = TypeVar("S", bound=HttpSettings)
+
+
+def run(
+    name: str,
+    *,
+    settings: type[S],
+    build: Callable[[S], Service],
+    migrate: Callable[[], str] | None = None,
+) -> int:
+    """Do what the command line asks; return the process's exit status.
+
+    0 is success, 1 a failure (said on standard error), 2 a wrong command line or environment.
+    ``build`` is called inside the running event loop.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {name.replace('-', '_')}")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("serve", help="run the service until SIGTERM")
+    verbs.add_parser("healthcheck", help="exit 0 when the service on HTTP_PORT is ready")
+    if migrate is not None:
+        verbs.add_parser("migrate", help="bring the service's database schema up to date")
+    verb = parser.parse_args().verb
+    try:
+        match verb:
+            case "serve":
+                return _serve(name, settings=load(settings), build=build)
+            case "healthcheck":
+                return _healthcheck(load(settings))
+            case _ if migrate is not None:
+                sys.stdout.write(f"{migrate()}\n")
+                return 0
+            case _:
+                return 2
+    except SettingsError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{name}: {problem}\n")
+        return 2
+
+
+def _serve(name: str, *, settings: S, build: Callable[[S], Service]) -> int:
+    logs.configure(service=name, level=settings.log_level)
+
+    async def main() -> None:
+        await build(settings).run()
+
+    try:
+        uvloop.run(main())
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, RuntimeError) as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 1
+    return 0
+
+
+def _healthcheck(settings: HttpSettings) -> int:
+    url = f"http://{settings.http_host}:{settings.http_port}/readyz"
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return 0 if answer.status == 200 else 1
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        sys.stderr.write(f"not ready: {error}\n")
+        return 1

@@ -1,0 +1,131 @@
+"""A service's life: start in order, say when it is ready, stop in reverse on SIGTERM."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Component(Protocol):
+    """A part with a life of its own. ``start`` must not wait for another server to be reachable."""
+
+    name: str
+
+    async def start(self) -> None:
+        """Begin; return as soon as the part works on its own."""
+
+    async def stop(self) -> None:
+        """Finish what is under way, take nothing new, release what is held."""
+
+
+class Readiness:
+    """Why the service cannot do its work yet, asked afresh each time."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, Callable[[], str | None]] = {}
+        self.stopping = False
+
+    def require(self, name: str, check: Callable[[], str | None]) -> None:
+        """Add a check: it returns ``None`` when all is well, else what is missing."""
+        self._checks[name] = check
+
+    def missing(self) -> dict[str, str]:
+        """Return what is missing, by name; empty when the service is ready."""
+        if self.stopping:
+            return {"service": "stopping"}
+        found = {name: check() for name, check in self._checks.items()}
+        return {name: reason for name, reason in found.items() if reason is not None}
+
+
+class BackgroundTask:
+    """A component that is one coroutine. It is expected to run until it is stopped."""
+
+    def __init__(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        self.name = name
+        self._run = run
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start the coroutine."""
+        self.task = asyncio.create_task(self._main(), name=self.name)
+
+    async def _main(self) -> None:
+        await self._run()
+
+    async def stop(self) -> None:
+        """Cancel the coroutine and wait for its end."""
+        if self.task is not None:
+            self.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.task
+
+
+class Service:
+    """The components of one process."""
+
+    def __init__(
+        self, name: str, *, components: Sequence[Component], readiness: Readiness, shutdown_seconds: float
+    ) -> None:
+        self.name = name
+        self._components = components
+        self._readiness = readiness
+        self._shutdown_seconds = shutdown_seconds
+        self._started: list[Component] = []
+        self._stop = asyncio.Event()
+
+    async def start(self) -> None:
+        """Start the components in order; when one fails, those before it are stopped again."""
+        try:
+            for component in self._components:
+                await component.start()
+                self._started.append(component)
+        except BaseException:
+            await self.stop()
+            raise
+        log.info("service started", components=[component.name for component in self._components])
+
+    async def stop(self) -> None:
+        """Stop what was started, in reverse, within the time that a graceful stop may take."""
+        self._readiness.stopping = True
+        try:
+            async with asyncio.timeout(self._shutdown_seconds):
+                while self._started:
+                    await self._stop_one(self._started.pop())
+        except TimeoutError:
+            log.error("graceful stop ran out of time", left=[part.name for part in self._started])
+
+    async def _stop_one(self, component: Component) -> None:
+        try:
+            await component.stop()
+        except Exception:
+            log.exception("component failed to stop", component=component.name)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, or until a background task ends, which is a crash.
+
+        Raises what the background task raised, so that the process ends with a non-zero status and
+        is started again by whoever supervises it.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self.start()
+        try:
+            await self._until_stopped()
+        finally:
+            await self.stop()
+            log.info("service stopped")
+
+    async def _until_stopped(self) -> None:
+        asked = asyncio.create_task(self._stop.wait())
+        tasks = [part.task for part in self._components if isinstance(part, BackgroundTask) and part.task]
+        done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        for task in done - {asked}:
+            log.critical("background task ended", task=task.get_name(), exc_info=task.exception())
+            raise RuntimeError(f"background task {task.get_name()} ended") from task.exception()

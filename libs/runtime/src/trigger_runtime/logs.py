@@ -1,0 +1,59 @@
+"""Logs: one JSON object a line on standard output, with the ids of what is being worked on."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+_encoder = msgspec.json.Encoder(enc_hook=repr)
+
+
+def configure(*, service: str, level: str) -> None:
+    """Send structlog's and the standard library's records to standard output as JSON lines.
+
+    Whatever is bound with ``structlog.contextvars`` (``request_id``, ``execution_id`` …) is in every
+    line that is written while it is bound.
+    """
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.ExceptionRenderer(),
+        _with(service=service),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    # aiohttp quotes header bytes of bad requests at ERROR, and they are a stranger's.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def _with(**values: str) -> Any:
+    def add(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, **values}
+
+    return add
+
+
+def _render(_logger: Any, _method: str, event: Any) -> str:
+    return _encoder.encode(event).decode()

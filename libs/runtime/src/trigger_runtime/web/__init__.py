@@ -1,0 +1,1 @@
+"""HTTP plumbing on aiohttp: listening, health, problem+json, request ids, bodies, tokens, pages."""

@@ -1,0 +1,158 @@
+"""The aiohttp application that every service has: health, metrics, request ids, one error map."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from trigger_runtime.lifecycle import Readiness
+from trigger_runtime.metrics import Metrics
+from trigger_runtime.web.problem import ProblemError
+
+log = structlog.stdlib.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ErrorMap = Callable[[Exception], ProblemError | None]
+
+REQUEST_ID: Final = web.RequestKey("request_id", str)
+
+_SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+def new_application(
+    *,
+    routes: Sequence[web.AbstractRouteDef],
+    readiness: Readiness,
+    metrics: Metrics,
+    error_map: ErrorMap,
+    max_body_bytes: int,
+) -> web.Application:
+    """Return the application: the service's routes, and ``/livez``, ``/readyz``, ``/metrics``.
+
+    ``error_map`` turns the service's typed errors into answers; what it does not know is a 500 that
+    says nothing and logs everything.
+    """
+    app = web.Application(
+        middlewares=[_identify, _observe(metrics), _answer_errors(error_map)],
+        client_max_size=max_body_bytes,
+    )
+
+    async def livez(_request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    async def readyz(_request: web.Request) -> web.Response:
+        missing = readiness.missing()
+        return json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+
+    async def show_metrics(_request: web.Request) -> web.Response:
+        body = generate_latest(metrics.registry)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", show_metrics)
+    app.router.add_routes(list(routes))
+    return app
+
+
+def json_response(
+    value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Return an answer with a msgspec-encodable body."""
+    return web.Response(
+        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
+    )
+
+
+def request_id(request: web.Request) -> str:
+    """Return the id of the request: the caller's ``X-Request-Id`` where it is a sane one, else a new one."""
+    return request[REQUEST_ID]
+
+
+@web.middleware
+async def _identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    given = request.headers.get("X-Request-Id", "")
+    request[REQUEST_ID] = given if _SAFE_ID.fullmatch(given) else str(uuid4())
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
+    response = await handler(request)
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
+    return response
+
+
+def _observe(metrics: Metrics) -> Middleware:
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        begun = time.perf_counter()
+        response = await handler(request)
+        seconds = time.perf_counter() - begun
+        resource = request.match_info.route.resource
+        # The template, never the path: a stranger's paths would make labels without end.
+        route = resource.canonical if resource is not None else "unknown"
+        method = request.method if request.method in _METHODS else "OTHER"
+        metrics.requests.labels(method=method, route=route, status=str(response.status)).observe(seconds)
+        if request.path not in _PROBES:
+            log.info(
+                "request",
+                method=method,
+                route=route,
+                status=response.status,
+                ms=round(seconds * 1000, 2),
+            )
+        return response
+
+    return observe
+
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def _answer_errors(
+    error_map: ErrorMap,
+) -> Middleware:
+    @web.middleware
+    async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except ProblemError as error:
+            answer = error
+        except web.HTTPException as error:
+            answer = _of_framework(error)
+        except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
+            answer = error_map(error) or _unexpected(error)
+        return answer.response(request_id=request_id(request))
+
+    return answer_errors
+
+
+def _unexpected(error: Exception) -> ProblemError:
+    log.error("request failed", exc_info=error)
+    return ProblemError(500, code="internal", detail="The request failed; the service's log says why.")
+
+
+def _of_framework(error: web.HTTPException) -> ProblemError:
+    """Return what aiohttp raises by itself (no route, wrong method, body too large) as a problem."""
+    match error:
+        case web.HTTPNotFound():
+            return ProblemError(404, code="not_found", detail="There is nothing at this address.")
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            return ProblemError(
+                405,
+                code="method_not_allowed",
+                detail=f"This address takes {allowed}.",
+                headers={"Allow": allowed},
+            )
+        case web.HTTPRequestEntityTooLarge():
+            return ProblemError(413, code="body_too_large", detail="The body is over the limit.")
+        case _:
+            return ProblemError(error.status, code="http_error", detail=error.reason or "The request failed.")

@@ -1,0 +1,125 @@
+"""Request bodies: JSON, decoded strictly, with every problem as a JSON pointer."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from trigger_runtime.web.problem import FieldProblem, ProblemError
+
+T = TypeVar("T")
+
+MAX_NESTING: Final = 100
+"""JSON that nests deeper is refused: every later reader of it recurses."""
+
+_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
+
+
+async def read_json(request: web.Request) -> Any:
+    """Return the request's JSON body; ``ProblemError`` 400, 413 or 415 where there is none."""
+    media_type = request.content_type
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise ProblemError(415, code="unsupported_media_type", detail="Send the body as application/json.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ProblemError(
+            415, code="unsupported_media_type", detail="Send the body without Content-Encoding."
+        )
+    data = await request.read()
+    try:
+        value = msgspec.json.decode(data)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProblemError(400, code="malformed_json", detail=f"The body is not JSON: {error}.") from error
+    if _nesting(value) > MAX_NESTING:
+        raise _too_deep()
+    return value
+
+
+def convert(value: Any, kind: type[T], *, pointer: str = "") -> T:
+    """Return the value as ``kind``; ``ProblemError`` 422 names what does not fit, and unknown fields.
+
+    The types themselves ignore unknown fields, since messages on the bus must; a caller of the API
+    is told about a misspelt one instead.
+    """
+    try:
+        converted = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise invalid([_problem(str(error), pointer=pointer)]) from None
+    unknown = [
+        FieldProblem(pointer=f"{pointer}{path}", detail="There is no such field.")
+        for path in _unknown(value, converted)
+    ]
+    if unknown:
+        raise invalid(unknown)
+    return converted
+
+
+def invalid(errors: list[FieldProblem]) -> ProblemError:
+    """Return the 422 for a body that is JSON but does not mean what it must."""
+    return ProblemError(
+        422,
+        code="validation_failed",
+        detail=errors[0].detail if len(errors) == 1 else f"{len(errors)} things are wrong.",
+        errors=errors,
+    )
+
+
+def escape(token: str) -> str:
+    """Return one step of a JSON pointer."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _too_deep() -> ProblemError:
+    return ProblemError(
+        400, code="malformed_json", detail=f"The body nests deeper than {MAX_NESTING} levels."
+    )
+
+
+def _problem(text: str, *, pointer: str) -> FieldProblem:
+    """Turn msgspec's ``… - at `$.config.nodes[...].name` `` into a pointer."""
+    match = _PATH.match(text)
+    path = (match.group("path") or "") if match else ""
+    steps = [step.group("name") or step.group("index") for step in _STEP.finditer(path)]
+    # msgspec does not say which key of an object it was, only "[...]": the pointer ends before it.
+    if "..." in steps:
+        steps = steps[: steps.index("...")]
+    missing = re.search(r"missing required field `([^`]+)`", text)
+    if missing:
+        steps.append(missing.group(1))
+    detail = match.group("detail") if match else text
+    return FieldProblem(pointer=pointer + "".join(f"/{escape(step)}" for step in steps), detail=f"{detail}.")
+
+
+def _unknown(raw: Any, value: Any) -> Iterator[str]:
+    """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for."""
+    if isinstance(value, msgspec.Struct) and isinstance(raw, dict):
+        fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
+        tag = value.__struct_config__.tag_field
+        for key, item in raw.items():
+            if key in fields:
+                yield from _below(key, item, getattr(value, fields[key]))
+            elif key != tag:
+                yield f"/{escape(key)}"
+    elif isinstance(value, dict) and isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from _below(key, item, value.get(key))
+    elif isinstance(value, list | tuple) and isinstance(raw, list):
+        for index, (item, decoded) in enumerate(zip(raw, value, strict=False)):
+            yield from _below(str(index), item, decoded)
+
+
+def _below(key: str, raw: Any, value: Any) -> Iterator[str]:
+    for path in _unknown(raw, value):
+        yield f"/{escape(key)}{path}"
+
+
+def _nesting(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth

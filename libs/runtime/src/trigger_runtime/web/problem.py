@@ -1,0 +1,88 @@
+"""Errors over HTTP: RFC 9457 ``application/problem+json``."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from aiohttp import web
+
+_TYPE = "https://flowmaestro.dev/problems/"
+
+_TITLES = {
+    400: "Malformed request",
+    401: "Authentication required",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    412: "Precondition failed",
+    413: "Content too large",
+    415: "Unsupported media type",
+    422: "Invalid request",
+    428: "Precondition required",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Service unavailable",
+}
+
+
+class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong with a request; ``pointer`` is a JSON pointer (RFC 6901) into its body."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """An answer that is an error. ``code`` is stable and meant for programs, ``detail`` for people."""
+
+    def __init__(
+        self,
+        status: int,
+        *,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    def document(self, *, request_id: str, extra: Mapping[str, str] | None = None) -> bytes:
+        """Return the JSON document."""
+        body: dict[str, object] = {
+            "type": _TYPE + self.code.replace("_", "-"),
+            "title": _TITLES.get(self.status, "Error"),
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "requestId": request_id,
+            **(extra or {}),
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return msgspec.json.encode(body)
+
+    def response(self, *, request_id: str) -> web.Response:
+        """Return the answer."""
+        return web.Response(
+            status=self.status,
+            body=self.document(request_id=request_id),
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+def not_found(what: str) -> ProblemError:
+    """Return the 404 for what does not exist or belongs to somebody else: the two look the same."""
+    return ProblemError(404, code="not_found", detail=f"There is no such {what}.")
+
+
+def unavailable(detail: str, *, retry_after_seconds: int = 1) -> ProblemError:
+    """Return the 503 for what can work again soon."""
+    return ProblemError(
+        503, code="unavailable", detail=detail, headers={"Retry-After": str(retry_after_seconds)}
+    )

@@ -1,0 +1,99 @@
+"""What a URL says: ids in paths, filters and page cursors in queries."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from aiohttp import web
+
+from trigger_runtime.web.problem import ProblemError, not_found
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+
+
+def path_id(request: web.Request, *, what: str, name: str = "id") -> UUID:
+    """Return an id from the path. What is not even an id names nothing: ``ProblemError`` 404."""
+    text = request.match_info[name]
+    if not _UUID.fullmatch(text):
+        raise not_found(what)
+    return UUID(text)
+
+
+def refuse_unknown(request: web.Request, *, known: Iterable[str]) -> None:
+    """Raise ``ProblemError`` 400 for a query parameter that does not exist: a filter must not be ignored."""
+    names = frozenset(known)
+    for name in request.query:
+        if name not in names:
+            raise _bad(name, "There is no such parameter")
+
+
+def uuid_of(request: web.Request, name: str) -> UUID | None:
+    """Return a query parameter that is an id."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    if not _UUID.fullmatch(text):
+        raise _bad(name, "Expected a UUID")
+    return UUID(text)
+
+
+def choice_of(request: web.Request, name: str, *, among: Iterable[str]) -> str | None:
+    """Return a query parameter that is one of a list."""
+    text = request.query.get(name)
+    allowed = tuple(among)
+    if text is not None and text not in allowed:
+        raise _bad(name, f"Expected one of {', '.join(allowed)}")
+    return text
+
+
+def time_of(request: web.Request, name: str) -> datetime | None:
+    """Return a query parameter that is an RFC 3339 time."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        # A "+" that was not escaped arrives as a space.
+        moment = msgspec.convert(text.replace(" ", "+"), datetime)
+    except msgspec.ValidationError:
+        raise _bad(name, "Expected an RFC 3339 time with a zone, like 2026-01-31T09:00:00Z") from None
+    if moment.tzinfo is None:
+        raise _bad(name, "Expected an RFC 3339 time with a zone, like 2026-01-31T09:00:00Z")
+    return moment.astimezone(UTC)
+
+
+def limit_of(request: web.Request, *, default: int = 50, highest: int = 200) -> int:
+    """Return how many items a page may hold."""
+    text = request.query.get("limit")
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) or not 1 <= int(text) <= highest:
+        raise _bad("limit", f"Expected a number from 1 to {highest}")
+    return int(text)
+
+
+def encode_cursor(key: msgspec.Struct) -> str:
+    """Return the opaque cursor of a page's last key."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
+
+
+def cursor_of(request: web.Request, kind: Any) -> Any:
+    """Return the key in the ``cursor`` parameter, ``None`` where there is none."""
+    text = request.query.get("cursor")
+    if text is None:
+        return None
+    try:
+        if len(text) > 1000 or not text.isascii():
+            raise ValueError("not a cursor")
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return msgspec.json.decode(data, type=kind)
+    except (ValueError, binascii.Error, msgspec.MsgspecError):
+        raise _bad("cursor", "Expected the nextCursor of an earlier answer") from None
+
+
+def _bad(name: str, reason: str) -> ProblemError:
+    return ProblemError(400, code="bad_parameter", detail=f"Query parameter {name[:50]!r}: {reason}.")
