@@ -11,9 +11,9 @@ import uvloop
 
 from trigger_runtime import logs
 from trigger_runtime.lifecycle import Service
-from trigger_runtime.settings import HttpSettings, SettingsError, load
+from trigger_runtime.settings import ServiceSettings, SettingsError, load
 
-S = TypeVar("S", bound=HttpSettings)
+S = TypeVar("S", bound=ServiceSettings)
 
 
 def run(
@@ -68,7 +68,7 @@ def _serve(name: str, *, settings: S, build: Callable[[S], Service]) -> int:
     return 0
 
 
-def _healthcheck(settings: HttpSettings) -> int:
+def _healthcheck(settings: ServiceSettings) -> int:
     url = f"http://{settings.http_host}:{settings.http_port}/readyz"
     try:
         with urllib.request.urlopen(url, timeout=3) as answer:

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import asyncpg
 import structlog
@@ -18,7 +18,7 @@ from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
 
-Connection = PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 AWAY: Final[tuple[type[Exception], ...]] = (
     OSError,

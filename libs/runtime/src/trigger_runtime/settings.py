@@ -43,17 +43,29 @@ class Secret:
 def load(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:
     """Read a settings Struct: field ``database_url`` is variable ``DATABASE_URL``.
 
+    A field that is itself a Struct is read from the same environment, its own name left out.
+
     A ``Secret`` may instead be named by ``<NAME>_FILE``, a file whose text (without trailing line
     breaks) it is. A tuple is comma-separated. An empty variable counts as absent.
 
     Raises ``SettingsError`` with every problem; values of secrets are never quoted.
     """
     problems: list[str] = []
+    found = _read(kind, environment=environment, problems=problems)
+    if found is None or problems:
+        raise SettingsError(problems)
+    return found
+
+
+def _read(kind: type[S], *, environment: Mapping[str, str], problems: list[str]) -> S | None:
     values: dict[str, Any] = {}
+    before = len(problems)
     hints = get_type_hints(kind, include_extras=True)
     for field in msgspec.structs.fields(kind):
-        name = field.name.upper()
-        hint = hints[field.name]
+        name, hint = field.name.upper(), hints[field.name]
+        if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+            values[field.name] = _read(hint, environment=environment, problems=problems)
+            continue
         try:
             text = _text(name, hint=hint, environment=environment)
             if text is not None:
@@ -62,12 +74,13 @@ def load(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:
                 problems.append(f"{name} is required")
         except (ValueError, OSError) as error:
             problems.append(f"{name}: {error}")
-    if not problems:
-        try:
-            return kind(**values)
-        except (ValueError, TypeError) as error:
-            problems.append(str(error))
-    raise SettingsError(problems)
+    if len(problems) > before:
+        return None
+    try:
+        return kind(**values)
+    except (ValueError, TypeError) as error:
+        problems.append(str(error))
+        return None
 
 
 def _text(name: str, *, hint: Any, environment: Mapping[str, str]) -> str | None:
@@ -99,18 +112,18 @@ def _decode(kind: type, value: Any) -> Any:
     raise TypeError(f"no setting can be a {kind.__name__}")
 
 
-class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every service has: where it listens and how much it says."""
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every service has: where it listens, how much it says, and the bus.
+
+    A service extends this one class and gives ``http_port`` its default; what else several services
+    share is a field whose type is a Struct (msgspec Structs cannot have two bases with fields).
+    """
 
     http_host: str = "127.0.0.1"
     http_port: int
     log_level: str = "info"
     shutdown_seconds: float = 25.0
     """How long a graceful stop may take before what still runs is cut off."""
-
-
-class NatsSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The bus. The URL may carry credentials; several servers are separated by commas."""
-
     nats_url: Secret = msgspec.field(default_factory=lambda: Secret("nats://127.0.0.1:4222"))
+    """May carry credentials; several servers are separated by commas."""
     nats_stream_replicas: int = 1

@@ -115,16 +115,7 @@ class TemporalConnection:
 
     async def start(self) -> None:
         """Make the client, without connecting, and begin to watch the server."""
-        key = self._settings.temporal_api_key
-        self._client = await Client.connect(
-            self._settings.temporal_address,
-            namespace=self._settings.temporal_namespace,
-            data_converter=DATA_CONVERTER,
-            identity=self._identity,
-            api_key=key.reveal() if key else None,
-            tls=key is not None,
-            lazy=True,
-        )
+        self._client = await self._connect({"lazy": True})
         self._watching = asyncio.create_task(self._watch(), name="temporal-watch")
 
     async def stop(self) -> None:
@@ -140,6 +131,25 @@ class TemporalConnection:
     async def reachable(self) -> None:
         """Wait until Temporal has answered once."""
         await self._reached.wait()
+
+    async def worker_client(self) -> Client:
+        """Return a client that is connected, which is what a worker needs: it refuses a lazy one.
+
+        Raises ``RuntimeError`` where Temporal cannot be reached.
+        """
+        return await self._connect({"lazy": False})
+
+    async def _connect(self, how: dict[str, bool]) -> Client:
+        key = self._settings.temporal_api_key
+        return await Client.connect(
+            self._settings.temporal_address,
+            namespace=self._settings.temporal_namespace,
+            data_converter=DATA_CONVERTER,
+            identity=self._identity,
+            api_key=key.reveal() if key else None,
+            tls=key is not None,
+            **how,
+        )
 
     async def _watch(self) -> None:
         while True:
@@ -189,10 +199,12 @@ class TemporalWorker:
     async def _run(self) -> None:
         while True:
             await self._connection.reachable()
-            self._worker = self._make(self._connection.client)
             try:
+                self._worker = self._make(await self._connection.worker_client())
                 await self._worker.run()
                 return
             except (RPCError, RuntimeError) as error:
                 log.warning("temporal worker ended; it will be started again", reason=str(error)[:300])
+            except Exception:
+                log.exception("temporal worker failed; it will be started again")
             await asyncio.sleep(1.0)

@@ -3,17 +3,22 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+import msgspec
 import structlog
 from nats import errors as nats_errors
-from nats.aio.client import Client
+from nats.aio.client import DEFAULT_MAX_PAYLOAD_SIZE, Client
 from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
 
 log = structlog.stdlib.get_logger(__name__)
+
+# JetStream API error codes (nats-server, server/errors.json).
+_NO_MESSAGE_FOUND: Final = 10037
+_MESSAGE_OVER_STREAM_LIMIT: Final = 10054
 
 
 class BusUnavailableError(Exception):
@@ -52,7 +57,8 @@ class StreamShape(Protocol):
 class Bus:
     """One connection, kept up for the life of the process.
 
-    ``start`` returns at once; ``ready`` waits until the connection stands and the streams exist.
+    ``start`` returns at once; ``ready`` waits until the connection stands and the streams exist, which
+    is looked at again after each reconnect: the server may have come back without its data.
     Publishes are never buffered while the connection is down: one that was given up on must not go
     out after the reconnect, when its sender has already been told that it failed.
     """
@@ -66,52 +72,61 @@ class Bus:
         self._client_name = client_name
         self._streams = list(streams)
         self._replicas = replicas
-        self._connected = asyncio.Event()
+        self._usable = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._client = Client()
+        self._client: Client | None = None
         self._js: JetStreamContext | None = None
 
     async def start(self) -> None:
         """Begin to connect."""
-        self._task = asyncio.create_task(self._connect(), name="bus-connect")
+        self._task = asyncio.create_task(self._keep_usable(), name="bus-connect")
 
     async def stop(self) -> None:
         """Flush what was published and close."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
+        self._usable.clear()
+        if self._client is None:
+            return
         if self._client.is_connected:
             with contextlib.suppress(nats_errors.Error, TimeoutError, OSError):
                 await self._client.flush(timeout=2)
         await self._client.close()
 
     async def ready(self) -> None:
-        """Wait until the bus can be used for the first time."""
-        await self._connected.wait()
+        """Wait until the bus can be used. While it can, this returns at once."""
+        await self._usable.wait()
 
     def check(self) -> str | None:
         """Return why the bus cannot be used now, or ``None``."""
-        if not self._connected.is_set():
+        if self._js is None:
             return "not connected yet"
-        return None if self._client.is_connected else "connection lost"
+        return None if self._usable.is_set() else "connection lost"
 
     @property
     def client(self) -> Client:
-        """The connection itself, for subscriptions and requests."""
+        """The connection itself, for subscriptions and requests; ``BusUnavailableError`` before the first.
+
+        It is another one after the server has closed the connection for good (an authorization that ran
+        out, a protocol violation), so it is asked for anew for each use and never kept.
+        """
+        if self._js is None or self._client is None:
+            raise BusUnavailableError("not connected yet")
         return self._client
 
     @property
     def js(self) -> JetStreamContext:
-        """JetStream; ``BusUnavailableError`` before the first connection."""
+        """JetStream; ``BusUnavailableError`` before the first connection. As fleeting as ``client``."""
         if self._js is None:
             raise BusUnavailableError("not connected yet")
         return self._js
 
     @property
     def max_payload(self) -> int:
-        """Bytes that one message may hold, headers included, as the server said."""
-        return self._client.max_payload
+        """Bytes that one message may hold, headers included, as the server said (NATS's default before)."""
+        return self._client.max_payload if self._client is not None else DEFAULT_MAX_PAYLOAD_SIZE
 
     async def publish(
         self,
@@ -125,44 +140,73 @@ class Bus:
         """Store a message; return its stream sequence once the bus has confirmed it.
 
         ``message_id`` lets the server drop a repetition within the stream's duplicate window; a
-        dropped repetition is a success. Raises ``BusUnavailableError`` or ``MessageTooLargeError``.
+        dropped repetition is a success. Raises ``BusUnavailableError`` or ``MessageTooLargeError``, and
+        ``ValueError`` for a subject or a header name that can never be sent.
         """
         all_headers = {**(headers or {}), **({"Nats-Msg-Id": message_id} if message_id else {})}
+        client = self.client
+        # The client library compares the data alone, and the server closes the connection of whoever
+        # sends more than its limit, headers included: one large message would cut everybody off.
+        if len(data) + _size(all_headers) > client.max_payload:
+            raise MessageTooLargeError(f"{len(data)} bytes for {subject}")
+        # Asked before the client library does: it keeps a reply slot for ever for each refused request.
+        if not client.is_connected:
+            raise BusUnavailableError("connection lost")
         try:
+            # One deadline, here: the library's own is ``asyncio.wait_for``, which in Python 3.11 can
+            # swallow a cancellation that meets the answer.
             async with asyncio.timeout(timeout):
-                ack = await self.js.publish(subject, data, timeout=timeout, headers=all_headers or None)
-        except nats_errors.MaxPayloadError as error:
-            raise MessageTooLargeError(f"{len(data)} bytes for {subject}") from error
-        except (nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
+                answer = await client.request(
+                    subject,
+                    data,
+                    timeout=None,  # type: ignore[arg-type]
+                    headers=all_headers or None,
+                )
+        except (nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
+            raise ValueError(f"cannot be published: {describe(error)}") from error
+        except (nats_errors.Error, TimeoutError, OSError) as error:
             raise BusUnavailableError(describe(error)) from error
-        return ack.seq
+        return _confirmed(answer.data, size=len(data), subject=subject)
 
     async def last(self, stream: str, *, subject: str) -> bytes | None:
         """Return the last message of a subject, from the stream's leader; ``None`` where there is none.
 
-        Raises ``BusUnavailableError``.
+        Raises ``BusUnavailableError``, also where the stream itself does not exist.
         """
         try:
             message = await self.js.get_last_msg(stream, subject)
-        except js_errors.NotFoundError:
-            return None
+        except js_errors.NotFoundError as error:
+            if error.err_code == _NO_MESSAGE_FOUND:
+                return None
+            raise BusUnavailableError(describe(error)) from error
         except (nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
             raise BusUnavailableError(describe(error)) from error
         return message.data or b""
 
-    async def _connect(self) -> None:
+    async def _keep_usable(self) -> None:
+        while True:
+            self._changed.clear()
+            await self._make_usable()
+            await self._changed.wait()
+
+    async def _make_usable(self) -> None:
         attempt = 0
         while True:
             try:
-                await self._connect_once()
+                await self._connect()
                 return
             except (nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
-                attempt += 1
-                log.warning("bus not usable yet", reason=describe(error), attempt=attempt)
-                await asyncio.sleep(backoff.delay(attempt, cap=5.0))
+                reason = describe(error)
+            except Exception as error:
+                # Nothing else would ever try again, so a surprise must not end this task.
+                log.exception("bus not usable yet")
+                reason = type(error).__name__
+            attempt += 1
+            log.warning("bus not usable yet", reason=reason, attempt=attempt)
+            await asyncio.sleep(backoff.delay(attempt, cap=5.0))
 
-    async def _connect_once(self) -> None:
-        if not self._client.is_connected:
+    async def _connect(self) -> None:
+        if self._client is None or self._client.is_closed:
             self._client = Client()
             await self._client.connect(
                 servers=self._servers,
@@ -175,15 +219,53 @@ class Bus:
                 max_outstanding_pings=1,
                 pending_size=0,
                 error_cb=_on_error,
-                disconnected_cb=_on_disconnected,
-                reconnected_cb=_on_reconnected,
+                disconnected_cb=self._on_disconnected,
+                reconnected_cb=self._on_reconnected,
+                closed_cb=self._on_closed,
             )
         js = self._client.jetstream()
         for stream in self._streams:
             await _ensure(js, stream=stream, replicas=self._replicas)
         self._js = js
-        self._connected.set()
-        log.info("bus connected", streams=[stream.name for stream in self._streams])
+        if self._client.is_connected:
+            self._usable.set()
+            log.info("bus connected", streams=[stream.name for stream in self._streams])
+
+    async def _on_disconnected(self) -> None:
+        self._usable.clear()
+        log.warning("bus disconnected")
+        if self._client is not None:
+            # What the socket no longer took is kept by the library and sent after the reconnect, also
+            # with ``pending_size=0``. Subscriptions are not lost by this: the library repeats them.
+            self._client._pending.clear()  # noqa: SLF001
+            self._client._pending_data_size = 0  # noqa: SLF001
+
+    async def _on_reconnected(self) -> None:
+        log.info("bus reconnected")
+        self._changed.set()
+
+    async def _on_closed(self) -> None:
+        log.warning("bus connection closed")
+        self._changed.set()
+
+
+def _size(headers: Mapping[str, str]) -> int:
+    """Return the bytes that headers take on the wire."""
+    if not headers:
+        return 0
+    lines = sum(len(name.encode()) + len(value.encode()) + len(": \r\n") for name, value in headers.items())
+    return len("NATS/1.0\r\n") + lines + len("\r\n")
+
+
+def _confirmed(answer: bytes, *, size: int, subject: str) -> int:
+    """Return the stream sequence in the server's answer to a publish."""
+    document = msgspec.json.decode(answer)
+    refusal = document.get("error")
+    if refusal is None:
+        return int(document["seq"])
+    if refusal.get("err_code") == _MESSAGE_OVER_STREAM_LIMIT:
+        raise MessageTooLargeError(f"{size} bytes for {subject}")
+    raise BusUnavailableError(f"refused: {refusal.get('description', refusal)}")
 
 
 async def _ensure(js: JetStreamContext, *, stream: StreamShape, replicas: int) -> None:
@@ -219,11 +301,3 @@ def describe(error: BaseException) -> str:
 
 async def _on_error(error: Any) -> None:
     log.warning("bus error", reason=describe(error))
-
-
-async def _on_disconnected() -> None:
-    log.warning("bus disconnected")
-
-
-async def _on_reconnected() -> None:
-    log.info("bus reconnected")

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from nats import errors as nats_errors
 from nats.aio.msg import Msg
 from nats.js import api
-from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
@@ -21,6 +23,10 @@ log = structlog.stdlib.get_logger(__name__)
 
 Handler = Callable[[Received], Awaitable[None]]
 
+_STEADY_SECONDS: Final = 10.0
+_MAX_COUNTED: Final = 10_000
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+
 
 class RetryLaterError(Exception):
     """A dependency is away: the message stays until the handler succeeds, however often that takes."""
@@ -31,7 +37,8 @@ class Subscription:
     """What is consumed, and how.
 
     ``hopeless`` errors mean that the message can never be handled: it is dead-lettered at once. Any
-    other error but ``RetryLaterError`` is a defect: it is dead-lettered after ``max_attempts``.
+    other error but ``RetryLaterError`` is a defect: it is dead-lettered after ``max_attempts`` of them
+    (counted by each process for itself; tries that ended in ``RetryLaterError`` do not count).
     Messages are handled concurrently, up to ``concurrency``, and so without an order.
     """
 
@@ -58,7 +65,11 @@ class Consumer:
         self._subscription = subscription
         self._handle = handle
         self._metrics = metrics
-        self._under_way: dict[asyncio.Task[None], Msg] = {}
+        # By stream sequence: the latest delivery of each message that a handler works on.
+        self._under_way: dict[int, Msg] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._defects: dict[int, int] = {}
         self._pulling: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._consuming = False
@@ -70,18 +81,17 @@ class Consumer:
 
     async def stop(self) -> None:
         """Pull nothing more and wait for the handlers; cancelled handlers leave their message to others."""
-        if self._pulling is not None:
-            self._pulling.cancel()
-            await asyncio.wait([self._pulling])
         try:
-            if self._under_way:
-                await asyncio.wait(list(self._under_way))
+            if self._pulling is not None:
+                self._pulling.cancel()
+                await asyncio.wait([self._pulling])
+            if self._tasks:
+                await asyncio.wait(set(self._tasks))
         finally:
-            leftover = list(self._under_way)
+            self._consuming = False
+            leftover = {*self._tasks, *([self._keeping] if self._keeping is not None else [])}
             for task in leftover:
                 task.cancel()
-            if self._keeping is not None:
-                self._keeping.cancel()
             if leftover:
                 await asyncio.wait(leftover)
 
@@ -93,18 +103,22 @@ class Consumer:
         attempt = 0
         while True:
             await self._bus.ready()
+            begun = time.monotonic()
             try:
                 await self._create()
                 self._consuming = True
-                attempt = 0
                 await self._pull()
-            except (PullLostError, nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
-                self._consuming = False
-                attempt += 1
+            except (PullLostError, BusUnavailableError, nats_errors.Error, TimeoutError, OSError) as error:
                 log.warning(
                     "consumer interrupted", durable=self._subscription.durable, reason=describe(error)
                 )
-                await asyncio.sleep(backoff.delay(attempt, cap=5.0))
+            except Exception:
+                # Nobody waits for this task: if it ended, the service would look well and do nothing.
+                log.exception("consumer failed", durable=self._subscription.durable)
+            finally:
+                self._consuming = False
+            attempt = 1 if time.monotonic() - begun > _STEADY_SECONDS else attempt + 1
+            await asyncio.sleep(backoff.delay(attempt, cap=5.0))
 
     async def _create(self) -> None:
         wanted = self._subscription
@@ -124,18 +138,36 @@ class Consumer:
 
     async def _pull(self) -> None:
         wanted = self._subscription
-        room = asyncio.Semaphore(wanted.concurrency)
         async with contextlib.aclosing(
-            messages(
-                self._bus.client, stream=wanted.stream, consumer=wanted.durable, batch=wanted.concurrency
-            )
+            messages(self._bus.client, stream=wanted.stream, consumer=wanted.durable, room=self._room)
         ) as pulled:
             async for message in pulled:
-                await room.acquire()
-                task = asyncio.create_task(self._process(message))
-                self._under_way[task] = message
-                task.add_done_callback(self._under_way.pop)
-                task.add_done_callback(lambda _: room.release())
+                self._begin(message)
+
+    async def _room(self) -> int:
+        """Wait until another message can be begun; return how many."""
+        while len(self._tasks) >= self._subscription.concurrency:
+            self._freed.clear()
+            await self._freed.wait()
+        return self._subscription.concurrency - len(self._tasks)
+
+    def _begin(self, message: Msg) -> None:
+        sequence = message.metadata.sequence.stream
+        again = sequence in self._under_way
+        self._under_way[sequence] = message
+        if again:
+            # The server was away for longer than the ack wait: the handler that has it goes on with it.
+            return
+        task = asyncio.create_task(self._process(received(message)))
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._end(done, sequence=sequence))
+
+    def _end(self, task: asyncio.Task[None], *, sequence: int) -> None:
+        self._tasks.discard(task)
+        self._under_way.pop(sequence, None)
+        self._freed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("message left to be delivered again", exc_info=error)
 
     async def _keep_alive(self) -> None:
         """Tell the server that long work is still under way, so that nobody else begins it."""
@@ -145,58 +177,84 @@ class Consumer:
                 with contextlib.suppress(nats_errors.Error, OSError):
                     await message.in_progress()
 
-    async def _process(self, message: Msg) -> None:
-        item = received(message)
+    async def _process(self, item: Received) -> None:
         structlog.contextvars.bind_contextvars(stream=item.stream, sequence=item.sequence)
         wanted = self._subscription
         try:
             await self._handle(item)
         except RetryLaterError as error:
-            await self._retry(message, item=item, reason=describe(error))
+            await self._retry(item, attempt=item.attempt, reason=describe(error))
         except wanted.hopeless as error:
-            await self._give_up(message, item=item, reason=f"{type(error).__name__}: {error}")
+            await self._give_up(item, reason=f"{type(error).__name__}: {error}")
         except Exception as error:
-            log.exception("handler failed", durable=wanted.durable, attempt=item.attempt)
-            if item.attempt >= wanted.max_attempts:
-                await self._give_up(message, item=item, reason=f"{type(error).__name__} after every attempt")
+            attempt = self._count_defect(item.sequence)
+            log.exception("handler failed", durable=wanted.durable, attempt=attempt)
+            if attempt >= wanted.max_attempts:
+                await self._give_up(item, reason=f"{type(error).__name__} after every attempt")
             else:
-                await self._retry(message, item=item, reason=type(error).__name__)
+                await self._retry(item, attempt=attempt, reason=type(error).__name__)
         else:
-            await self._settle("done", message.ack())
+            await self._settle("done", item=item, how=Msg.ack)
 
-    async def _retry(self, message: Msg, *, item: Received, reason: str) -> None:
-        wait = backoff.delay(item.attempt, first=0.25)
+    def _count_defect(self, sequence: int) -> int:
+        """Count apart from the deliveries: those grow while a dependency is away, and that is no defect."""
+        if len(self._defects) > _MAX_COUNTED:
+            self._defects.clear()  # of messages that other instances settled
+        self._defects[sequence] = self._defects.get(sequence, 0) + 1
+        return self._defects[sequence]
+
+    async def _retry(self, item: Received, *, attempt: int, reason: str) -> None:
+        wait = backoff.delay(attempt, first=0.25)
         log.warning(
             "message will be tried again", reason=reason, attempt=item.attempt, seconds=round(wait, 2)
         )
-        await self._settle("retried", message.nak(delay=wait))
+        await self._settle("retried", item=item, how=lambda message: message.nak(delay=wait))
 
-    async def _give_up(self, message: Msg, *, item: Received, reason: str) -> None:
+    async def _give_up(self, item: Received, *, reason: str) -> None:
         """Move the message to the dead letters; it stays where it is until that is confirmed."""
         wanted = self._subscription
         log.error("message dead-lettered", durable=wanted.durable, reason=reason, subject=item.subject)
         try:
+            await self._store_dead_letter(item, reason=reason)
+        except (BusUnavailableError, MessageTooLargeError, ValueError) as error:
+            await self._retry(item, attempt=item.attempt, reason=f"dead letter not stored: {describe(error)}")
+        else:
+            await self._settle("dead", item=item, how=Msg.term)
+
+    async def _store_dead_letter(self, item: Received, *, reason: str) -> None:
+        wanted = self._subscription
+        message_id = f"{wanted.stream}:{wanted.durable}:{item.sequence}"
+        ours = {
+            "Dead-Reason": " ".join(reason.split())[:500],
+            "Dead-Subject": item.subject,
+            "Dead-Sequence": str(item.sequence),
+            "Dead-Attempts": str(item.attempt),
+        }
+        theirs = {
+            name: value
+            for name, value in item.headers.items()
+            # A name that a laxer client has sent would make the whole dead letter unsendable.
+            if _HEADER_NAME.fullmatch(name) and not name.startswith("Nats-")
+        }
+        try:
+            await self._bus.publish(
+                wanted.dead_letter_subject, item.data, message_id=message_id, headers={**theirs, **ours}
+            )
+        except MessageTooLargeError:
+            # With our headers it is over the limit that it just kept: the data stays in its stream only.
             await self._bus.publish(
                 wanted.dead_letter_subject,
-                item.data,
-                message_id=f"{wanted.stream}:{wanted.durable}:{item.sequence}",
-                headers={
-                    **{name: value for name, value in item.headers.items() if not name.startswith("Nats-")},
-                    "Dead-Reason": " ".join(reason.split())[:500],
-                    "Dead-Subject": item.subject,
-                    "Dead-Sequence": str(item.sequence),
-                    "Dead-Attempts": str(item.attempt),
-                },
+                b"",
+                message_id=message_id,
+                headers={**ours, "Dead-Data-Left-In": item.stream},
             )
-        except (BusUnavailableError, MessageTooLargeError) as error:
-            await self._retry(message, item=item, reason=f"dead letter not stored: {describe(error)}")
-        else:
-            await self._settle("dead", message.term())
 
-    async def _settle(self, outcome: str, settlement: Awaitable[None]) -> None:
+    async def _settle(self, outcome: str, *, item: Received, how: Callable[[Msg], Awaitable[None]]) -> None:
         """Tell the server. When that fails the message comes again, which handlers bear by contract."""
+        if outcome != "retried":
+            self._defects.pop(item.sequence, None)
         try:
-            await settlement
+            await how(self._under_way[item.sequence])
         except (nats_errors.Error, OSError) as error:
             outcome = "unsettled"
             log.warning("message could not be settled", reason=describe(error))

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 import structlog
 from nats import errors as nats_errors
 from nats.aio.msg import Msg
 from nats.js import api
-from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, describe
@@ -50,6 +50,8 @@ class Follower:
         self._apply = apply
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
+        self._attempt = 0
+        self._stream_created: datetime | None = None
 
     async def start(self) -> None:
         """Begin to follow as soon as the bus is there."""
@@ -70,38 +72,45 @@ class Follower:
         return None if self._caught_up.is_set() else "still reading"
 
     async def _follow_forever(self) -> None:
-        attempt = 0
         while True:
             await self._bus.ready()
             try:
                 await self._follow(await self._position())
-                attempt = 0
             except (
                 PullLostError,
                 BusUnavailableError,
                 RetryLaterError,
                 nats_errors.Error,
-                js_errors.Error,
                 TimeoutError,
                 OSError,
             ) as error:
-                attempt += 1
+                self._attempt += 1
                 log.warning("follower interrupted", follower=self.name, reason=describe(error))
-                await asyncio.sleep(backoff.delay(attempt, cap=5.0))
+                await asyncio.sleep(backoff.delay(self._attempt, cap=5.0))
             except Exception:
-                attempt += 1
+                self._attempt += 1
                 log.exception("follower failed", follower=self.name)
-                await asyncio.sleep(backoff.delay(attempt))
+                await asyncio.sleep(backoff.delay(self._attempt))
 
     async def _follow(self, after: int | None) -> None:
         created = await self._bus.js.add_consumer(self._stream, await self._consumer(after))
-        if not created.num_pending:
+        left = created.num_pending or 0
+        if not left:
             self._caught_up.set()
-        queue: asyncio.Queue[Msg] = asyncio.Queue(maxsize=2 * _BATCH)
+        queue: asyncio.Queue[Msg | Exception] = asyncio.Queue(maxsize=2 * _BATCH)
         pulling = asyncio.create_task(self._pull(created.name, queue=queue), name=f"{self.name} pull")
         try:
             while True:
-                await self._apply_next(queue, pulling=pulling)
+                batch, ended = await _next_batch(queue)
+                if batch:
+                    await self._apply(batch)
+                    self._attempt = 0
+                    left -= len(batch)
+                    # The count, too: a stream that is always written to is never without a next message.
+                    if left <= 0 or not batch[-1].pending:
+                        self._caught_up.set()
+                if ended is not None:
+                    raise ended
         finally:
             pulling.cancel()
             await asyncio.wait([pulling])
@@ -115,10 +124,11 @@ class Follower:
             num_replicas=1,
             deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
         )
+        info = await self._bus.js.stream_info(self._stream)
+        known, self._stream_created = self._stream_created, info.created
         if after is None:
             return config
-        info = await self._bus.js.stream_info(self._stream)
-        if info.state.last_seq < after:
+        if info.state.last_seq < after or known not in (None, info.created):
             # The stream was made anew (restored, or wiped): its numbers no longer mean ours.
             log.error("stream went back; reading it from the start", stream=self._stream, position=after)
             after = 0
@@ -126,27 +136,33 @@ class Follower:
         config.opt_start_seq = after + 1
         return config
 
-    async def _pull(self, consumer: str, *, queue: asyncio.Queue[Msg]) -> None:
+    async def _pull(self, consumer: str, *, queue: asyncio.Queue[Msg | Exception]) -> None:
+        """Put what comes into the queue, and at the end the reason why nothing more will."""
         expected = 1
-        async with contextlib.aclosing(
-            messages(self._bus.client, stream=self._stream, consumer=consumer, batch=_BATCH)
-        ) as pulled:
-            async for message in pulled:
-                if message.metadata.sequence.consumer != expected:
-                    raise PullLostError(f"follower {self.name}: a message is missing")
-                expected += 1
-                await queue.put(message)
+        try:
+            async with contextlib.aclosing(
+                messages(self._bus.client, stream=self._stream, consumer=consumer, room=_room)
+            ) as pulled:
+                async for message in pulled:
+                    if message.metadata.sequence.consumer != expected:
+                        raise PullLostError(f"{self.name}: a message is missing")
+                    expected += 1
+                    await queue.put(message)
+        except Exception as error:  # noqa: BLE001 - raised by the task that empties the queue
+            await queue.put(error)
 
-    async def _apply_next(self, queue: asyncio.Queue[Msg], *, pulling: asyncio.Task[None]) -> None:
-        """Apply what is there, at least one message; raises what ended the pulling."""
-        first = asyncio.create_task(queue.get())
-        await asyncio.wait([first, pulling], return_when=asyncio.FIRST_COMPLETED)
-        if not first.done():
-            first.cancel()
-            pulling.result()
-        batch = [received(await first)]
-        while not queue.empty() and len(batch) < _BATCH:
-            batch.append(received(queue.get_nowait()))
-        await self._apply(batch)
-        if not batch[-1].pending:
-            self._caught_up.set()
+
+async def _room() -> int:
+    return _BATCH
+
+
+async def _next_batch(queue: asyncio.Queue[Msg | Exception]) -> tuple[list[Received], Exception | None]:
+    """Wait for something; return what is there without waiting further, and what ended the pulling."""
+    batch: list[Received] = []
+    item = await queue.get()
+    while not isinstance(item, Exception):
+        batch.append(received(item))
+        if queue.empty() or len(batch) >= _BATCH:
+            return batch, None
+        item = queue.get_nowait()
+    return batch, item

@@ -6,15 +6,19 @@ batch stays open at the server while its messages are handed on one by one, and 
 heartbeats tell a quiet stream from a lost one.
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final
 
 import msgspec
 from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-_HEARTBEAT = "100"
-_REQUEST_ENDED = ("404", "408")
+_HEARTBEAT: Final = "100"
+_REQUEST_ENDED: Final = ("404", "408")
+_LOOK_SECONDS: Final = 1.0
 
 
 class PullLostError(Exception):
@@ -26,37 +30,82 @@ async def messages(
     *,
     stream: str,
     consumer: str,
-    batch: int,
+    room: Callable[[], Awaitable[int]],
     expires: float = 30.0,
     heartbeat: float = 3.0,
 ) -> AsyncGenerator[Msg, None]:
-    """Yield messages as they come; a further batch is asked for when the caller wants more.
+    """Yield messages as they come.
 
-    At most ``batch`` messages are with the caller and unread at any time. Raises ``PullLostError``.
+    ``room`` is awaited before each request: it waits until the caller can take messages and says how
+    many. What was asked for is handed on at once, so nothing lies here unread while its
+    acknowledgement falls due. Raises ``PullLostError``.
     """
     inbox = client.new_inbox()
-    request = msgspec.json.encode(
-        {"batch": batch, "expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
-    )
-    # The request bounds what can be pending, so the client's own limits would only drop messages.
-    subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    arrived: asyncio.Queue[Msg] = asyncio.Queue()
+    try:
+        # The request bounds what can be pending, so the client's own limits would only drop messages.
+        # A callback, since the library's ``next_msg`` makes two tasks for each message.
+        subscription = await client.subscribe(
+            inbox, cb=arrived.put, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+    except nats_errors.Error as error:
+        raise _lost(consumer, reason=str(error) or type(error).__name__) from error
     try:
         while True:
-            await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", request, reply=inbox)
-            left = batch
+            left = await room()
+            reconnects = client.stats["reconnects"]
+            request = {"batch": left, "expires": int(expires * 1e9), "idle_heartbeat": int(heartbeat * 1e9)}
+            await client.publish(
+                f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", msgspec.json.encode(request), reply=inbox
+            )
             while left:
-                message = await subscription.next_msg(timeout=2 * heartbeat + 1)
-                status = message.headers.get("Status") if message.headers else None
-                if status is None:
+                message = await _next(
+                    arrived,
+                    patience=2 * heartbeat + 1,
+                    lost=lambda: not client.is_connected or client.stats["reconnects"] != reconnects,  # noqa: B023
+                )
+                # Only what comes from a stream has a reply subject. A header tells nothing: a stranger's
+                # message may carry one that is called Status.
+                if message.reply:
                     left -= 1
                     yield message
-                elif status in _REQUEST_ENDED:
+                elif _ends_request(message, consumer=consumer):
                     break
-                elif status != _HEARTBEAT:
-                    reason = (message.headers or {}).get("Description", status)
-                    raise PullLostError(f"consumer {consumer}: {reason}")
     except (nats_errors.Error, OSError) as error:
-        raise PullLostError(f"consumer {consumer}: {str(error) or type(error).__name__}") from error
+        raise _lost(consumer, reason=str(error) or type(error).__name__) from error
     finally:
-        if client.is_connected:
+        # Also while the connection is down: the library would subscribe again after the reconnect.
+        with contextlib.suppress(nats_errors.Error, OSError):
             await subscription.unsubscribe()
+
+
+async def _next(arrived: asyncio.Queue[Msg], *, patience: float, lost: Callable[[], bool]) -> Msg:
+    """Return the next message; a request that was made on an earlier connection will not be answered."""
+    if not arrived.empty():
+        return arrived.get_nowait()
+    waited = 0.0
+    while True:
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                return await arrived.get()
+        except TimeoutError:
+            waited += _LOOK_SECONDS
+        if lost():
+            raise PullLostError("the connection was lost")
+        if waited >= patience:
+            raise PullLostError("no heartbeat")
+
+
+def _ends_request(status: Msg, *, consumer: str) -> bool:
+    """Tell whether the server has closed the request; raises ``PullLostError`` where it says why for good."""
+    headers = status.headers or {}
+    code = headers.get("Status", "")
+    if code == _HEARTBEAT:
+        return False
+    if code in _REQUEST_ENDED:
+        return True
+    raise _lost(consumer, reason=f"{code} {headers.get('Description', '').strip()}")
+
+
+def _lost(consumer: str, *, reason: str) -> PullLostError:
+    return PullLostError(f"consumer {consumer}: {reason}")

@@ -1,0 +1,124 @@
+"""Against croniter: the compiled calendars, evaluated literally, give the same times in UTC.
+
+``implement_cron_bug`` is croniter's name for the classical rule that a day field which starts with ``*`` is
+not restricted. The generator leaves out where croniter 7 leaves classical cron: ``a-a`` (the whole field for
+croniter), a step on a range over the end of the week (it loses count), and a ``*`` later in a list.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pytest
+from croniter import croniter
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trigger_cron import Calendar, Range, compile_calendars, parse
+
+MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+
+
+def times(calendars: tuple[Calendar, ...], *, after: datetime) -> Iterator[datetime]:
+    """Yield the instants after ``after`` that any calendar matches, each once."""
+    day = after.replace(hour=0, minute=0)
+    while True:
+        clocks = {
+            (hour, minute, second)
+            for calendar in calendars
+            if day.day in values(calendar.day_of_month)
+            and day.month in values(calendar.month)
+            and day.isoweekday() % 7 in values(calendar.day_of_week)
+            for hour in values(calendar.hour)
+            for minute in values(calendar.minute)
+            for second in values(calendar.second)
+        }
+        for hour, minute, second in sorted(clocks):
+            if (moment := day.replace(hour=hour, minute=minute, second=second)) > after:
+                yield moment
+        day += timedelta(days=1)
+
+
+def values(ranges: tuple[Range, ...]) -> set[int]:
+    return {value for r in ranges for value in range(r.start, r.end + 1, r.step)}
+
+
+def classical_times(expression: str, *, after: datetime) -> Iterator[datetime]:
+    return croniter(expression, after, ret_type=datetime, implement_cron_bug=True)
+
+
+def items(low: int, high: int, *, names: list[str]) -> st.SearchStrategy[str]:
+    def written(value: int) -> st.SearchStrategy[str]:
+        forms = [str(value), f"{value:02}"]
+        if value - low < len(names):
+            name = names[value - low]
+            forms += [name, name.lower()]
+        return st.sampled_from(forms)
+
+    one = st.integers(low, high)
+    value = one.flatmap(written)
+    pairs = st.tuples(one, one).map(sorted).filter(lambda pair: pair[0] != pair[1])
+    span = pairs.flatmap(lambda pair: st.tuples(written(pair[0]), written(pair[1])).map("-".join))
+    step = st.integers(1, high + 3).map(lambda n: f"/{n}")
+    return st.one_of(value, span, st.tuples(st.one_of(value, span), step).map("".join))
+
+
+def field(item: st.SearchStrategy[str], *, top: int) -> st.SearchStrategy[str]:
+    star = st.one_of(st.just("*"), st.integers(1, top).map(lambda n: f"*/{n}"))
+    return st.one_of(star, st.lists(item, min_size=1, max_size=3).map(",".join))
+
+
+BACKWARDS = st.sampled_from(["FRI-MON", "5-1", "sat-sun", "6-3", "WED-TUE"])
+MINUTES = field(items(0, 59, names=[]), top=62)
+HOURS = field(items(0, 23, names=[]), top=25)
+DAYS = st.one_of(st.just("?"), field(items(1, 31, names=[]), top=33))
+MONTH_FIELD = field(items(1, 12, names=MONTHS), top=13)
+# Up to Saturday: croniter reads 0-7 as an equal range and SUN-7 likewise; 7 has tests of its own.
+WEEKDAY_FIELD = st.one_of(
+    st.just("?"),
+    BACKWARDS,
+    st.sampled_from(["7", "5-7", "1-7/2", "2-7/3"]),
+    field(items(0, 6, names=WEEKDAYS), top=8),
+)
+YEAR_2020 = datetime(2020, 1, 1, tzinfo=UTC)
+STARTS = st.integers(0, 30 * 365 * 24 * 60).map(lambda minutes: YEAR_2020 + timedelta(minutes=minutes))
+
+
+def check(expression: str, *, after: datetime, count: int) -> None:
+    cron = parse(expression)
+    expected = list(islice(classical_times(expression, after=after), count))
+    assert list(islice(times(compile_calendars(cron), after=after), count)) == expected
+
+
+def can_fire(fields: tuple[str, ...]) -> bool:
+    day, month = fields[-3:-1]
+    return croniter.is_valid(f"0 0 {day} {month} *", strict=True)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.tuples(MINUTES, HOURS, DAYS, MONTH_FIELD, WEEKDAY_FIELD).filter(can_fire), STARTS)
+def test_five_fields_fire_when_croniter_says(fields: tuple[str, ...], after: datetime) -> None:
+    check(" ".join(fields), after=after, count=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.tuples(DAYS, MONTH_FIELD, WEEKDAY_FIELD).filter(can_fire), STARTS)
+def test_days_match_when_croniter_says(fields: tuple[str, ...], after: datetime) -> None:
+    check(" ".join(("30 12", *fields)), after=after, count=30)
+
+
+@pytest.mark.parametrize(
+    ("expression", "first_days"),
+    [
+        ("0 0 13 * 5", ["01-02", "01-09", "01-13", "01-16"]),  # either
+        ("0 0 1-31 * 5", ["01-02", "01-03", "01-04", "01-05"]),  # either, and every day is in the first
+        ("0 0 */2 * 5", ["01-09", "01-23", "02-13", "02-27"]),  # both: odd days that are Fridays
+        ("0 0 13 * */5", ["02-13", "03-13", "09-13", "11-13"]),  # both: the 13th on Sunday or Friday
+    ],
+)
+def test_the_classical_rule_of_the_two_day_fields(expression: str, first_days: list[str]) -> None:
+    after = datetime(2026, 1, 1, tzinfo=UTC)
+    found = list(islice(times(compile_calendars(parse(expression)), after=after), 4))
+    assert [f"{moment:%m-%d}" for moment in found] == first_days
+    assert found == list(islice(classical_times(expression, after=after), 4))

@@ -1,0 +1,163 @@
+"""Real servers for the tests, each a process that a test may stop, kill and start again."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from embedded_stack.launch import Identity, shimmed
+from embedded_stack.servers import Durability, NatsServer, PostgresServer, TemporalServer, TemporalStorage
+from trigger_runtime.bus.connection import Bus
+from trigger_runtime.metrics import Metrics
+
+
+class Eventually(Protocol):
+    async def __call__(self, condition: Callable[[], Any], *, within: float = 15.0) -> Any: ...
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Eventually:
+    """Poll a condition (plain or async) until it is true; its value is returned."""
+
+    async def wait(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
+        deadline = time.monotonic() + within
+        while True:
+            value = condition()
+            if isinstance(value, Awaitable):
+                value = await value
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise AssertionError(f"did not become true within {within} s")
+            await asyncio.sleep(0.01)
+
+    return wait
+
+
+class ServerProcess:
+    """One server program. ``start`` returns when it is ready."""
+
+    def __init__(self, program: NatsServer | PostgresServer | TemporalServer) -> None:
+        self.program = program
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return self.program.url
+
+    async def start(self) -> None:
+        await self.program.prepare()
+        command = shimmed(
+            self.program.command(),
+            identity=self.program.identity if hasattr(self.program, "identity") else Identity.SAME,
+            death_signal=self.program.death_signal,
+        )
+        with Path(f"{self.program.directory}.log").open("ab") as output:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.program.directory,
+                env=dict(self.program.environment),
+            )
+        ready = asyncio.create_task(self.program.wait_ready())
+        deadline = time.monotonic() + 30
+        while not ready.done():
+            await asyncio.wait([ready], timeout=0.05)
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                ready.cancel()
+                log = Path(f"{self.program.directory}.log").read_text(encoding="utf-8", errors="replace")
+                raise RuntimeError(f"{self.program.name} did not start:\n{log[-2000:]}")
+        await ready
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """End the process and wait for its end."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(timeout=20)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def nats_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A NATS server of this test's own, not started yet."""
+    server = ServerProcess(NatsServer(directory=tmp_path / "nats"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def nats(nats_server: ServerProcess) -> ServerProcess:
+    """A NATS server of this test's own, started."""
+    await nats_server.start()
+    return nats_server
+
+
+@pytest.fixture
+def postgres_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A PostgreSQL server of this test's own, not started yet."""
+    server = ServerProcess(PostgresServer(directory=tmp_path / "postgres", durability=Durability.OFF))
+    yield server
+    server.kill(signal.SIGINT)
+
+
+@pytest.fixture
+def temporal_server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A Temporal server of this test's own, not started yet."""
+    server = ServerProcess(TemporalServer(directory=tmp_path / "temporal", storage=TemporalStorage.MEMORY))
+    yield server
+    server.kill()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A stream as the bus creates it."""
+
+    name: str
+    subjects: tuple[str, ...]
+    when_full: str = "new"
+    max_age_seconds: int = 0
+    max_bytes: int = -1
+    max_per_subject: int = -1
+    duplicate_window_seconds: int = 120
+
+
+THINGS = Shape(name="THINGS", subjects=("things.>",))
+DEAD = Shape(name="DEAD", subjects=("dead.>",))
+
+
+@pytest.fixture
+def new_shape() -> type[Shape]:
+    return Shape
+
+
+@pytest.fixture
+async def bus(nats: ServerProcess) -> AsyncIterator[Bus]:
+    """A started bus with the streams ``THINGS`` (``things.>``) and ``DEAD`` (``dead.>``)."""
+    bus = Bus(url=nats.url, client_name="test", streams=[THINGS, DEAD])
+    await bus.start()
+    async with asyncio.timeout(10):
+        await bus.ready()
+    yield bus
+    await bus.stop()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()

@@ -1,0 +1,1 @@
+"""trigger-api: what workflows and triggers are, kept as an event log."""

@@ -1,0 +1,109 @@
+"""What the API shows: the projections, joined with what the bus says of a trigger."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from trigger_api.read_model import Page, TriggerFilter, TriggerView, WorkflowView
+from trigger_contracts.config import AnyTriggerConfig
+from trigger_contracts.definition import WorkflowDefinition
+from trigger_runtime.postgres import Database
+
+_config: Final = msgspec.json.Decoder(AnyTriggerConfig)
+_definition: Final = msgspec.json.Decoder(WorkflowDefinition)
+
+_TRIGGER: Final = """
+SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.temporal_schedule_id,
+       t.created_at, t.updated_at, coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
+       coalesce(a.next_fire_times, '{}') AS next_fire_times
+FROM trigger_api.workflow_triggers AS t LEFT JOIN trigger_api.trigger_activity AS a ON a.trigger_id = t.id
+WHERE t.workspace = $1 AND t.deleted_at IS NULL
+"""
+
+_WORKFLOW: Final = """
+SELECT id, name, definition, version, created_at, updated_at
+FROM trigger_api.workflows WHERE workspace = $1 AND deleted_at IS NULL
+"""
+
+
+class PostgresReadModel:
+    """Reads one workspace at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def trigger(self, trigger_id: UUID, *, workspace: str, now: datetime) -> TriggerView | None:
+        """Return a trigger, ``None`` where the workspace has no such one."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(f"{_TRIGGER} AND t.id = $2", workspace, trigger_id)
+        return _trigger_view(row, now=now) if row else None
+
+    async def triggers(
+        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int, now: datetime
+    ) -> Page[TriggerView]:
+        """Return triggers, newest first: ids are UUIDv7, and so in the order of creation."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                f"{_TRIGGER} AND ($2::uuid IS NULL OR t.workflow_id = $2)"
+                " AND ($3::text IS NULL OR t.trigger_type = $3)"
+                " AND ($4::boolean IS NULL OR t.enabled = $4)"
+                " AND ($5::uuid IS NULL OR t.id < $5) ORDER BY t.id DESC LIMIT $6",
+                workspace,
+                where.workflow_id,
+                where.trigger_type,
+                where.enabled,
+                before,
+                limit + 1,
+            )
+        views = [_trigger_view(row, now=now) for row in rows[:limit]]
+        return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
+
+    async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
+        """Return a workflow, ``None`` where the workspace has no such one."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(f"{_WORKFLOW} AND id = $2", workspace, workflow_id)
+        return _workflow_view(row) if row else None
+
+    async def workflows(self, *, workspace: str, before: UUID | None, limit: int) -> Page[WorkflowView]:
+        """Return workflows, newest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                f"{_WORKFLOW} AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+                workspace,
+                before,
+                limit + 1,
+            )
+        views = [_workflow_view(row) for row in rows[:limit]]
+        return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
+
+
+def _trigger_view(row: asyncpg.Record, *, now: datetime) -> TriggerView:
+    next_fire = next((moment for moment in row["next_fire_times"] if moment > now), None)
+    return TriggerView(
+        id=row["id"],
+        workflow_id=row["workflow_id"],
+        name=row["name"],
+        enabled=row["enabled"],
+        config=_config.decode(row["config"]),
+        version=row["version"],
+        temporal_schedule_id=row["temporal_schedule_id"],
+        next_scheduled_at=next_fire if row["enabled"] else None,
+        last_triggered_at=row["last_triggered_at"],
+        trigger_count=row["trigger_count"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _workflow_view(row: asyncpg.Record) -> WorkflowView:
+    return WorkflowView(
+        id=row["id"],
+        name=row["name"],
+        definition=_definition.decode(row["definition"]),
+        version=row["version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )

@@ -1,0 +1,120 @@
+"""What the bus says of triggers: counts and last runs, next fire times. Exactly once, by position."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from trigger_contracts import executions, schedules
+from trigger_contracts.codec import ContractError
+from trigger_runtime.bus.consumer import RetryLaterError
+from trigger_runtime.bus.received import Received
+from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
+
+log = structlog.stdlib.get_logger(__name__)
+
+_TAKE_POSITION: Final = """
+INSERT INTO trigger_api.stream_positions (follower, position) VALUES ($1, 0)
+ON CONFLICT (follower) DO UPDATE SET follower = EXCLUDED.follower RETURNING position
+"""
+
+_COUNT: Final = """
+INSERT INTO trigger_api.trigger_activity AS a (trigger_id, trigger_count, last_triggered_at)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[])
+ON CONFLICT (trigger_id) DO UPDATE SET
+    trigger_count = a.trigger_count + EXCLUDED.trigger_count,
+    last_triggered_at = greatest(a.last_triggered_at, EXCLUDED.last_triggered_at)
+"""
+
+_SCHEDULE: Final = """
+INSERT INTO trigger_api.trigger_activity AS a (trigger_id, next_fire_times, schedule_version, schedule_error)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (trigger_id) DO UPDATE SET
+    next_fire_times = EXCLUDED.next_fire_times, schedule_version = EXCLUDED.schedule_version,
+    schedule_error = EXCLUDED.schedule_error
+WHERE a.schedule_version <= EXCLUDED.schedule_version
+"""
+
+Write = Callable[[Connection, Sequence[Received]], Awaitable[None]]
+
+
+class PositionedProjection:
+    """Applies a stream's messages once: the position is committed with their effect.
+
+    Several replicas may follow the same stream: the row of the position serialises them, and each
+    skips what another one has done.
+    """
+
+    def __init__(self, database: Database, *, name: str, write: Write) -> None:
+        self._database = database
+        self._name = name
+        self._write = write
+
+    async def position(self) -> int | None:
+        """Return the last stream sequence that was applied; 0 before the first."""
+        try:
+            async with self._database.connection() as connection:
+                found = await connection.fetchval(
+                    "SELECT position FROM trigger_api.stream_positions WHERE follower = $1", self._name
+                )
+        except DatabaseUnavailableError as error:
+            raise RetryLaterError(str(error)) from error
+        return int(found or 0)
+
+    async def apply(self, batch: Sequence[Received]) -> None:
+        """Apply what is new in a batch. Raises ``RetryLaterError``."""
+        try:
+            async with self._database.transaction() as connection:
+                done = await connection.fetchval(_TAKE_POSITION, self._name)
+                new = [message for message in batch if message.sequence > done]
+                if new:
+                    await self._write(connection, new)
+                    await connection.execute(
+                        "UPDATE trigger_api.stream_positions SET position = $2 WHERE follower = $1",
+                        self._name,
+                        new[-1].sequence,
+                    )
+        except DatabaseUnavailableError as error:
+            raise RetryLaterError(str(error)) from error
+
+
+async def count_executions(connection: Connection, batch: Sequence[Received]) -> None:
+    """Count the executions that started, by trigger."""
+    counts: Counter[UUID] = Counter()
+    last: dict[UUID, datetime] = {}
+    for message in batch:
+        try:
+            fact = executions.FACTS.decode(message.data)
+        except ContractError as error:
+            _skip(message, error=error)
+            continue
+        if isinstance(fact, executions.ExecutionStarted):
+            trigger_id = fact.execution.trigger_id
+            counts[trigger_id] += 1
+            last[trigger_id] = max(
+                fact.execution.accepted_at, last.get(trigger_id, fact.execution.accepted_at)
+            )
+    if counts:
+        ids = list(counts)
+        await connection.execute(_COUNT, ids, [counts[key] for key in ids], [last[key] for key in ids])
+
+
+async def note_schedules(connection: Connection, batch: Sequence[Received]) -> None:
+    """Keep what became of each trigger's schedule, unless something newer is known."""
+    for message in batch:
+        try:
+            fact = schedules.FACTS.decode(message.data)
+        except ContractError as error:
+            _skip(message, error=error)
+            continue
+        times = list(fact.next_fire_times) if isinstance(fact, schedules.ScheduleSynced) else []
+        reason = fact.reason if isinstance(fact, schedules.ScheduleSyncFailed) else None
+        await connection.execute(_SCHEDULE, fact.trigger_id, times, fact.trigger_version, reason)
+
+
+def _skip(message: Received, *, error: ContractError) -> None:
+    """Pass over a message that this version cannot read: counts are no reason to stop the service."""
+    log.error("message skipped", subject=message.subject, sequence=message.sequence, reason=str(error))

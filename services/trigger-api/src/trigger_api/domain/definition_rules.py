@@ -1,0 +1,61 @@
+"""What a workflow definition must be beyond its shape: a graph that can run."""
+
+from collections import defaultdict
+
+from trigger_api.domain.flaw import Flaw
+from trigger_contracts.definition import OutputNode, WorkflowDefinition
+
+
+def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
+    """Return everything that keeps a definition from running, with pointers into the request's body."""
+    flaws = [
+        Flaw(f"/definition/edges/{index}/{end}", f"There is no node {node!r}.")
+        for index, edge in enumerate(definition.edges)
+        for end, node in (("source", edge.source), ("target", edge.target))
+        if node not in definition.nodes
+    ]
+    if definition.entry_point not in definition.nodes:
+        flaws.append(Flaw("/definition/entryPoint", f"There is no node {definition.entry_point!r}."))
+    if flaws:
+        return flaws
+    if cycle := _cyclic(definition):
+        flaws.append(Flaw("/definition/edges", f"The edges lead in a circle through {', '.join(cycle)}."))
+    reached = _reachable(definition)
+    if not any(isinstance(definition.nodes[node], OutputNode) for node in reached):
+        flaws.append(Flaw("/definition/nodes", "No output node can be reached from the entry point."))
+    return flaws
+
+
+def _targets(definition: WorkflowDefinition) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = defaultdict(list)
+    for edge in definition.edges:
+        targets[edge.source].append(edge.target)
+    return targets
+
+
+def _reachable(definition: WorkflowDefinition) -> set[str]:
+    targets = _targets(definition)
+    reached, waiting = set[str](), [definition.entry_point]
+    while waiting:
+        node = waiting.pop()
+        if node not in reached:
+            reached.add(node)
+            waiting.extend(targets[node])
+    return reached
+
+
+def _cyclic(definition: WorkflowDefinition) -> list[str]:
+    """Return the nodes that no order can satisfy (Kahn's algorithm); at most ten of them."""
+    incoming = dict.fromkeys(definition.nodes, 0)
+    for edge in definition.edges:
+        incoming[edge.target] += 1
+    targets = _targets(definition)
+    free = [node for node, count in incoming.items() if not count]
+    while free:
+        node = free.pop()
+        del incoming[node]
+        for target in targets[node]:
+            incoming[target] -= 1
+            if not incoming[target]:
+                free.append(target)
+    return sorted(incoming)[:10]

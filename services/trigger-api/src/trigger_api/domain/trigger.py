@@ -1,0 +1,221 @@
+"""The aggregate ``Trigger``: its events, the fold over them, and what each command leads to."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+from uuid import UUID
+
+import msgspec
+
+from trigger_api.domain.recorded import Recorded
+from trigger_contracts.config import AnyTriggerConfig, AuthType, TriggerType, WebhookConfig, trigger_type_of
+
+
+class DeletionReason(StrEnum):
+    """Why a trigger is gone."""
+
+    REQUESTED = "requested"
+    WORKFLOW_DELETED = "workflow_deleted"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
+    pass
+
+
+class TriggerCreated(_Event, frozen=True, kw_only=True, tag="TriggerCreated"):
+    """The trigger begins. The log names its secret; only the secret store holds it, sealed."""
+
+    trigger_id: UUID
+    workspace: str
+    workflow_id: UUID
+    name: str
+    enabled: bool
+    config: AnyTriggerConfig
+    secret_id: UUID | None = None
+
+
+class TriggerRenamed(_Event, frozen=True, kw_only=True, tag="TriggerRenamed"):
+    """It is called otherwise."""
+
+    name: str
+
+
+class TriggerConfigChanged(_Event, frozen=True, kw_only=True, tag="TriggerConfigChanged"):
+    """It fires on something else, or answers otherwise."""
+
+    config: AnyTriggerConfig
+
+
+class TriggerPaused(_Event, frozen=True, kw_only=True, tag="TriggerPaused"):
+    """It starts nothing until it is resumed."""
+
+
+class TriggerResumed(_Event, frozen=True, kw_only=True, tag="TriggerResumed"):
+    """It starts workflows again."""
+
+
+class SecretRotated(_Event, frozen=True, kw_only=True, tag="SecretRotated"):
+    """A new secret is in force; the ones before it stay valid until ``previous_valid_until``."""
+
+    secret_id: UUID
+    previous_valid_until: datetime
+
+
+class TriggerDeleted(_Event, frozen=True, kw_only=True, tag="TriggerDeleted"):
+    """It is gone, and stays on record."""
+
+    reason: DeletionReason
+
+
+TriggerEvent = (
+    TriggerCreated
+    | TriggerRenamed
+    | TriggerConfigChanged
+    | TriggerPaused
+    | TriggerResumed
+    | SecretRotated
+    | TriggerDeleted
+)
+
+
+class SecretRef(msgspec.Struct, frozen=True, kw_only=True):
+    """``valid_until`` is ``None`` for the secret in force."""
+
+    id: UUID
+    valid_until: datetime | None = None
+
+
+class Trigger(msgspec.Struct, frozen=True, kw_only=True):
+    """The fold of a trigger's events."""
+
+    id: UUID
+    workspace: str
+    workflow_id: UUID
+    name: str
+    enabled: bool
+    config: AnyTriggerConfig
+    secrets: tuple[SecretRef, ...]
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+    @property
+    def type(self) -> TriggerType:
+        """The type never changes."""
+        return trigger_type_of(self.config)
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether a secret is in force."""
+        return any(secret.valid_until is None for secret in self.secrets)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may change, as it shall be."""
+
+    name: str
+    enabled: bool
+    config: AnyTriggerConfig
+
+
+class TriggerTypeFixedError(Exception):
+    """A trigger's type cannot be changed: its address and its history hang on it."""
+
+
+def evolve(trigger: Trigger | None, recorded: Recorded[TriggerEvent]) -> Trigger:
+    """Return the trigger after one more event."""
+    event = recorded.event
+    if isinstance(event, TriggerCreated):
+        return Trigger(
+            id=event.trigger_id,
+            workspace=event.workspace,
+            workflow_id=event.workflow_id,
+            name=event.name,
+            enabled=event.enabled,
+            config=event.config,
+            secrets=(SecretRef(id=event.secret_id),) if event.secret_id else (),
+            version=recorded.version,
+            created_at=recorded.at,
+            updated_at=recorded.at,
+        )
+    if trigger is None:
+        raise ValueError(f"{type(event).__name__} cannot be a trigger's first event")
+    after = msgspec.structs.replace(trigger, version=recorded.version, updated_at=recorded.at)
+    match event:
+        case TriggerRenamed():
+            return msgspec.structs.replace(after, name=event.name)
+        case TriggerConfigChanged():
+            return msgspec.structs.replace(after, config=event.config)
+        case TriggerPaused():
+            return msgspec.structs.replace(after, enabled=False)
+        case TriggerResumed():
+            return msgspec.structs.replace(after, enabled=True)
+        case SecretRotated():
+            return msgspec.structs.replace(after, secrets=_rotated(trigger, event=event, at=recorded.at))
+        case TriggerDeleted():
+            return msgspec.structs.replace(after, enabled=False, secrets=(), deleted_at=recorded.at)
+        case _:
+            assert_never(event)
+
+
+def fold(history: Sequence[Recorded[TriggerEvent]]) -> Trigger | None:
+    """Return the trigger that a history leads to; ``None`` for no history."""
+    trigger: Trigger | None = None
+    for recorded in history:
+        trigger = evolve(trigger, recorded)
+    return trigger
+
+
+def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[SecretRef, ...]:
+    until = event.previous_valid_until
+    older = (
+        SecretRef(id=secret.id, valid_until=min(until, secret.valid_until or until))
+        for secret in trigger.secrets
+    )
+    return (
+        SecretRef(id=event.secret_id),
+        *(secret for secret in older if secret.valid_until is None or secret.valid_until > at),
+    )
+
+
+def needs_secret(config: AnyTriggerConfig) -> bool:
+    """Tell whether the sender of a webhook has to know a secret."""
+    return isinstance(config, WebhookConfig) and config.auth_type is not AuthType.NONE
+
+
+def decide_revision(
+    trigger: Trigger, *, wanted: Wanted, secret_id: UUID, now: datetime
+) -> list[TriggerEvent]:
+    """Return what happens when a trigger shall become ``wanted``: nothing where it is so already.
+
+    ``secret_id`` is used when the new configuration is the first one that needs a secret. Raises
+    ``TriggerTypeFixedError``.
+    """
+    if trigger_type_of(wanted.config) is not trigger.type:
+        raise TriggerTypeFixedError(trigger.type)
+    events: list[TriggerEvent] = []
+    if wanted.name != trigger.name:
+        events.append(TriggerRenamed(name=wanted.name))
+    if wanted.config != trigger.config:
+        if needs_secret(wanted.config) and not trigger.has_secret:
+            # Before the configuration: at no version may a webhook need a secret that does not exist.
+            events.append(SecretRotated(secret_id=secret_id, previous_valid_until=now))
+        events.append(TriggerConfigChanged(config=wanted.config))
+    if wanted.enabled != trigger.enabled:
+        events.append(TriggerResumed() if wanted.enabled else TriggerPaused())
+    return events
+
+
+def decide_rotation(
+    trigger: Trigger, *, secret_id: UUID, overlap: timedelta, now: datetime
+) -> list[TriggerEvent]:
+    """Return the rotation; the secret in force stays valid for ``overlap``."""
+    del trigger
+    return [SecretRotated(secret_id=secret_id, previous_valid_until=now + overlap)]
+
+
+def decide_deletion(trigger: Trigger, *, reason: DeletionReason) -> list[TriggerEvent]:
+    """Return the end of a trigger; nothing where it has ended."""
+    return [] if trigger.deleted_at else [TriggerDeleted(reason=reason)]

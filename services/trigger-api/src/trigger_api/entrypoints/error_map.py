@@ -1,0 +1,44 @@
+"""Typed errors to HTTP answers: the one place."""
+
+from trigger_api.domain.flaw import InvalidError
+from trigger_api.domain.trigger import TriggerTypeFixedError
+from trigger_api.ports import (
+    ConcurrentChangeError,
+    FiringNotStoredError,
+    NotFoundError,
+    SecretNotUsedError,
+    StaleVersionError,
+    TriggerDisabledError,
+)
+from trigger_runtime.postgres import DatabaseUnavailableError
+from trigger_runtime.web.bodies import invalid
+from trigger_runtime.web.problem import FieldProblem, ProblemError, not_found, unavailable
+
+
+def answer(error: Exception) -> ProblemError | None:
+    """Return the answer to an error, ``None`` for one that nobody expected."""
+    match error:
+        case InvalidError():
+            return invalid([FieldProblem(pointer=flaw.pointer, detail=flaw.detail) for flaw in error.flaws])
+        case NotFoundError():
+            return not_found(str(error))
+        case StaleVersionError():
+            return ProblemError(
+                412, code="stale_version", detail=f"The version is {error.current} by now: read it again."
+            )
+        case ConcurrentChangeError():
+            return ProblemError(409, code="conflict", detail="Others changed it at the same time: try again.")
+        case TriggerDisabledError():
+            return ProblemError(409, code="trigger_disabled", detail="The trigger is paused.")
+        case SecretNotUsedError():
+            return ProblemError(
+                409, code="secret_not_used", detail="The trigger's configuration takes no secret."
+            )
+        case TriggerTypeFixedError():
+            return ProblemError(409, code="trigger_type_fixed", detail="A trigger's type cannot be changed.")
+        case FiringNotStoredError():
+            return unavailable("The bus did not take the request, and nothing was started. Try again.")
+        case DatabaseUnavailableError():
+            return unavailable("The database cannot be reached. Try again.")
+        case _:
+            return None

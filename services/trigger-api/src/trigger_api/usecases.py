@@ -1,0 +1,331 @@
+"""What the service does: load, decide, append."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from trigger_api.domain import config_message, config_rules, definition_rules
+from trigger_api.domain import trigger as triggers
+from trigger_api.domain import workflow as workflows
+from trigger_api.domain.flaw import Flaw, InvalidError
+from trigger_api.domain.recorded import Author, Recorded
+from trigger_api.domain.trigger import DeletionReason, SecretRotated, Trigger, TriggerEvent, Wanted
+from trigger_api.domain.workflow import Workflow, WorkflowEvent
+from trigger_api.ports import (
+    Chance,
+    ConcurrentChangeError,
+    EventStore,
+    Firings,
+    NotFoundError,
+    Seal,
+    SecretNotUsedError,
+    StaleVersionError,
+    TriggerDisabledError,
+    Unit,
+)
+from trigger_contracts.config import AnyTriggerConfig, ManualConfig
+from trigger_contracts.definition import WorkflowDefinition
+from trigger_contracts.firings import ManualFiring
+
+T = TypeVar("T")
+
+_TRIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose workspace, and who in it."""
+
+    workspace: str
+    author: Author
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A trigger after a command. ``secret`` is there only where the command made one: it is shown once."""
+
+    trigger: Trigger
+    secret: str | None = None
+
+
+class Triggers:
+    """The commands on triggers. ``if_version`` is the caller's condition; ``None`` is none."""
+
+    def __init__(self, store: EventStore, *, firings: Firings, seal: Seal, chance: Chance) -> None:
+        self._store = store
+        self._firings = firings
+        self._seal = seal
+        self._chance = chance
+
+    async def create(
+        self, caller: Caller, *, workflow_id: UUID, wanted: Wanted, secret: str | None
+    ) -> Changed:
+        """Create a trigger. Raises ``InvalidError`` or ``NotFoundError`` (the workflow)."""
+        _refuse(config_rules.flaws_of(wanted.config))
+        if secret is not None and not triggers.needs_secret(wanted.config):
+            raise SecretNotUsedError
+        now, trigger_id = self._chance.now(), self._chance.new_id()
+        secret_id = None
+        if triggers.needs_secret(wanted.config):
+            secret_id, secret = self._chance.new_id(), secret or self._chance.new_secret()
+        event = triggers.TriggerCreated(
+            trigger_id=trigger_id,
+            workspace=caller.workspace,
+            workflow_id=workflow_id,
+            name=wanted.name,
+            enabled=wanted.enabled,
+            config=wanted.config,
+            secret_id=secret_id,
+        )
+        async with self._store.unit() as unit:
+            if not await unit.workflow_is_live(workflow_id, workspace=caller.workspace):
+                raise NotFoundError("workflow")
+            if secret_id is not None and secret is not None:
+                sealed = self._seal(secret, secret_id=secret_id, trigger_id=trigger_id)
+                await unit.keep_secret(trigger_id, secret=sealed, now=now)
+            trigger = await self._append(unit, trigger=None, events=[event], author=caller.author)
+        return Changed(trigger=trigger, secret=secret)
+
+    async def revise(
+        self,
+        caller: Caller,
+        *,
+        trigger_id: UUID,
+        wanted: Callable[[Trigger], Wanted],
+        if_version: int | None,
+    ) -> Changed:
+        """Make a trigger what it shall be, seen from what it is. Raises ``InvalidError`` and others."""
+
+        async def attempt() -> Changed:
+            async with self._store.unit() as unit:
+                trigger = await self._trigger(
+                    unit, caller=caller, trigger_id=trigger_id, if_version=if_version
+                )
+                target = wanted(trigger)
+                _refuse(config_rules.flaws_of(target.config))
+                secret_id = self._chance.new_id()
+                events = triggers.decide_revision(
+                    trigger, wanted=target, secret_id=secret_id, now=self._chance.now()
+                )
+                return await self._commit(unit, trigger=trigger, events=events, caller=caller)
+
+        return await _again_after_a_lost_race(attempt)
+
+    async def rotate_secret(
+        self, caller: Caller, *, trigger_id: UUID, overlap: timedelta, if_version: int | None
+    ) -> Changed:
+        """Put a new secret in force. Raises ``SecretNotUsedError`` where the trigger takes none."""
+
+        async def attempt() -> Changed:
+            async with self._store.unit() as unit:
+                trigger = await self._trigger(
+                    unit, caller=caller, trigger_id=trigger_id, if_version=if_version
+                )
+                if not triggers.needs_secret(trigger.config):
+                    raise SecretNotUsedError
+                events = triggers.decide_rotation(
+                    trigger, secret_id=self._chance.new_id(), overlap=overlap, now=self._chance.now()
+                )
+                return await self._commit(unit, trigger=trigger, events=events, caller=caller)
+
+        return await _again_after_a_lost_race(attempt)
+
+    async def delete(self, caller: Caller, *, trigger_id: UUID, if_version: int | None) -> None:
+        """End a trigger."""
+
+        async def attempt() -> None:
+            async with self._store.unit() as unit:
+                trigger = await self._trigger(
+                    unit, caller=caller, trigger_id=trigger_id, if_version=if_version
+                )
+                events = triggers.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
+                await self._append(unit, trigger=trigger, events=events, author=caller.author)
+
+        await _again_after_a_lost_race(attempt)
+
+    async def execute(self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None) -> UUID:
+        """Ask for a run now; return its execution id once the bus has stored the request.
+
+        Raises ``InvalidError`` for inputs that do not fit, ``TriggerDisabledError``,
+        ``FiringNotStoredError``.
+        """
+        async with self._store.unit() as unit:
+            trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id, if_version=None)
+        if not trigger.enabled:
+            raise TriggerDisabledError
+        firing = ManualFiring(
+            execution_id=self._chance.new_id(),
+            workspace=trigger.workspace,
+            trigger_id=trigger.id,
+            trigger_type=trigger.type,
+            trigger_name=trigger.name,
+            trigger_version=trigger.version,
+            workflow_id=trigger.workflow_id,
+            inputs=effective_inputs(trigger.config, given=inputs),
+            requested_at=self._chance.now(),
+            actor=caller.author.actor,
+            request_id=caller.author.request_id,
+        )
+        await self._firings.request(firing)
+        return firing.execution_id
+
+    async def _trigger(
+        self, unit: Unit, *, caller: Caller, trigger_id: UUID, if_version: int | None
+    ) -> Trigger:
+        trigger = await unit.trigger(trigger_id)
+        if trigger is None or trigger.deleted_at or trigger.workspace != caller.workspace:
+            raise NotFoundError("trigger")
+        if if_version is not None and if_version != trigger.version:
+            raise StaleVersionError(trigger.version)
+        return trigger
+
+    async def _commit(
+        self, unit: Unit, *, trigger: Trigger, events: Sequence[TriggerEvent], caller: Caller
+    ) -> Changed:
+        """Append; a rotation among the events gets its secret made, sealed and stored first."""
+        secret = None
+        for event in events:
+            if isinstance(event, SecretRotated):
+                secret = self._chance.new_secret()
+                sealed = self._seal(secret, secret_id=event.secret_id, trigger_id=trigger.id)
+                await unit.keep_secret(trigger.id, secret=sealed, now=self._chance.now())
+        after = await self._append(unit, trigger=trigger, events=events, author=caller.author)
+        return Changed(trigger=after, secret=secret)
+
+    async def _append(
+        self, unit: Unit, *, trigger: Trigger | None, events: Sequence[TriggerEvent], author: Author
+    ) -> Trigger:
+        return await append_trigger_events(
+            unit, trigger=trigger, events=events, author=author, chance=self._chance
+        )
+
+
+class Workflows:
+    """The commands on workflows."""
+
+    def __init__(self, store: EventStore, *, chance: Chance) -> None:
+        self._store = store
+        self._chance = chance
+
+    async def register(self, caller: Caller, *, name: str, definition: WorkflowDefinition) -> Workflow:
+        """Register a workflow. Raises ``InvalidError``."""
+        _refuse(definition_rules.flaws_of(definition))
+        event = workflows.WorkflowRegistered(
+            workflow_id=self._chance.new_id(), workspace=caller.workspace, name=name, definition=definition
+        )
+        async with self._store.unit() as unit:
+            return await self._append(unit, workflow=None, events=[event], author=caller.author)
+
+    async def revise(
+        self,
+        caller: Caller,
+        *,
+        workflow_id: UUID,
+        wanted: Callable[[Workflow], tuple[str, WorkflowDefinition]],
+        if_version: int | None,
+    ) -> Workflow:
+        """Make a workflow what it shall be, seen from what it is."""
+
+        async def attempt() -> Workflow:
+            async with self._store.unit() as unit:
+                workflow = await self._workflow(
+                    unit, caller=caller, workflow_id=workflow_id, if_version=if_version
+                )
+                name, definition = wanted(workflow)
+                _refuse(definition_rules.flaws_of(definition))
+                events = workflows.decide_revision(workflow, name=name, definition=definition)
+                return await self._append(unit, workflow=workflow, events=events, author=caller.author)
+
+        return await _again_after_a_lost_race(attempt)
+
+    async def delete(self, caller: Caller, *, workflow_id: UUID, if_version: int | None) -> None:
+        """End a workflow and, in the same transaction, its triggers."""
+
+        async def attempt() -> None:
+            async with self._store.unit() as unit:
+                workflow = await self._workflow(
+                    unit, caller=caller, workflow_id=workflow_id, if_version=if_version
+                )
+                for trigger_id in await unit.live_triggers(workflow_id):
+                    trigger = await unit.trigger(trigger_id)
+                    if trigger is not None:
+                        ended = triggers.decide_deletion(trigger, reason=DeletionReason.WORKFLOW_DELETED)
+                        await append_trigger_events(
+                            unit, trigger=trigger, events=ended, author=caller.author, chance=self._chance
+                        )
+                events = workflows.decide_deletion(workflow)
+                await self._append(unit, workflow=workflow, events=events, author=caller.author)
+
+        await _again_after_a_lost_race(attempt)
+
+    async def _workflow(
+        self, unit: Unit, *, caller: Caller, workflow_id: UUID, if_version: int | None
+    ) -> Workflow:
+        workflow = await unit.workflow(workflow_id)
+        if workflow is None or workflow.deleted_at or workflow.workspace != caller.workspace:
+            raise NotFoundError("workflow")
+        if if_version is not None and if_version != workflow.version:
+            raise StaleVersionError(workflow.version)
+        return workflow
+
+    async def _append(
+        self, unit: Unit, *, workflow: Workflow | None, events: Sequence[WorkflowEvent], author: Author
+    ) -> Workflow:
+        after = workflow
+        for event in events:
+            version = after.version + 1 if after else 1
+            recorded = Recorded(event=event, version=version, at=self._chance.now(), author=author)
+            after = workflows.evolve(after, recorded)
+            message = config_message.workflow_changed(after, recorded=recorded)
+            await unit.append_workflow(after, recorded=recorded, message=message)
+        if after is None:
+            raise ValueError("a workflow begins with an event")
+        return after
+
+
+async def append_trigger_events(
+    unit: Unit, *, trigger: Trigger | None, events: Sequence[TriggerEvent], author: Author, chance: Chance
+) -> Trigger:
+    """Append events to a trigger's stream, each with its projection and its message."""
+    after = trigger
+    sealed = None
+    for event in events:
+        version = after.version + 1 if after else 1
+        recorded = Recorded(event=event, version=version, at=chance.now(), author=author)
+        after = triggers.evolve(after, recorded)
+        if sealed is None:
+            sealed = await unit.sealed_secrets(after.id)
+        message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
+        await unit.append_trigger(after, recorded=recorded, message=message)
+    if after is None:
+        raise ValueError("a trigger begins with an event")
+    return after
+
+
+def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a run gets: the trigger's own inputs, overridden key by key. Raises ``InvalidError``."""
+    if not isinstance(config, ManualConfig):
+        return given or {}
+    if config.require_inputs and not given:
+        raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
+    inputs = {**config.inputs, **(given or {})}
+    if config.input_schema is not None:
+        _refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+    return inputs
+
+
+def _refuse(flaws: list[Flaw]) -> None:
+    if flaws:
+        raise InvalidError(flaws)
+
+
+async def _again_after_a_lost_race(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Decide again on what the winner left. A caller with a condition then learns that it is stale."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await attempt()
+        except ConcurrentChangeError:
+            continue
+    return await attempt()

@@ -1,0 +1,160 @@
+"""What is wrong is said, and changes nothing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def trigger(workflow_id: str, **more: Any) -> dict[str, Any]:
+    return {"workflowId": workflow_id, "name": "t", "triggerType": "manual", "config": {}, **more}
+
+
+WRONG_TRIGGERS: list[tuple[dict[str, Any], str]] = [
+    ({"name": 7}, "/name"),
+    ({"name": ""}, "/name"),
+    ({"name": "   "}, "/name"),
+    ({"name": "n" * 201}, "/name"),
+    ({"name": "a\0b"}, "/name"),
+    ({"enabled": "yes"}, "/enabled"),
+    ({"triggerType": "cron"}, "/triggerType"),
+    ({"workflowId": "7"}, "/workflowId"),
+    ({"colour": "red"}, "/colour"),
+    ({"config": []}, "/config"),
+    ({"config": {"colour": "red"}}, "/config/colour"),
+    ({"config": {"triggerType": "webhook"}}, "/config/triggerType"),
+    ({"config": {"inputSchema": {"type": "x"}}}, "/config/inputSchema"),
+    ({"config": {"inputSchema": {"$ref": "file:///etc/passwd"}}}, "/config/inputSchema"),
+    ({"triggerType": "schedule", "config": {}}, "/config/cronExpression"),
+    ({"triggerType": "schedule", "config": {"cronExpression": "* * * *"}}, "/config/cronExpression"),
+    (
+        {"triggerType": "schedule", "config": {"cronExpression": "* * * * *", "timezone": "Mars/Base"}},
+        "/config/timezone",
+    ),
+    (
+        {"triggerType": "schedule", "config": {"cronExpression": "* * * * *", "timezone": "../../etc"}},
+        "/config/timezone",
+    ),
+    ({"triggerType": "webhook", "config": {"authType": "magic"}}, "/config/authType"),
+    ({"triggerType": "webhook", "config": {"method": "post"}}, "/config/method"),
+    (
+        {"triggerType": "webhook", "config": {"allowedOrigins": ["https://a.example", "a.example/x"]}},
+        "/config/allowedOrigins/1",
+    ),
+    ({"triggerType": "webhook", "config": {"authType": "hmac"}, "secret": "short"}, "/secret"),
+    ({"triggerType": "event", "config": {"eventType": "a..b"}}, "/config/eventType"),
+    ({"triggerType": "event", "config": {"eventType": "*"}}, "/config/eventType"),
+    ({"triggerType": "event", "config": {"eventType": "a", "filters": {"a b": 1}}}, "/config/filters"),
+]
+
+
+async def test_a_wrong_trigger_is_refused_with_a_pointer(api: Any, workflow_id: str) -> None:
+    for change, pointer in WRONG_TRIGGERS:
+        answer = await api.call("POST", "/api/triggers", trigger(workflow_id, **change), status=422)
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json["code"] == "validation_failed"
+        assert answer.json["requestId"] == answer.headers["X-Request-Id"]
+        assert [error["pointer"] for error in answer.json["errors"]] == [pointer], change
+    await nothing_but_the_workflow(api)
+
+
+WRONG_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
+    ({"entryPoint": "nowhere"}, "/definition/entryPoint"),
+    ({"edges": [{"source": "in", "target": "x"}]}, "/definition/edges/0/target"),
+    (
+        {"edges": [{"source": "in", "target": "out"}, {"source": "out", "target": "in"}]},
+        "/definition/edges",
+    ),
+    ({"edges": []}, "/definition/nodes"),
+    ({"nodes": {}}, "/definition/nodes"),
+    ({"settings": {"timeout": 0}}, "/definition/settings/timeout"),
+    ({"settings": {"speed": 1}}, "/definition/settings/speed"),
+]
+
+
+async def test_a_wrong_definition_is_refused_with_a_pointer(api: Any, definition: dict[str, Any]) -> None:
+    for change, pointer in WRONG_DEFINITIONS:
+        body = {"name": "W", "definition": {**definition, **change}}
+        answer = await api.call("POST", "/api/workflows", body, status=422)
+        assert [error["pointer"] for error in answer.json["errors"]] == [pointer], change
+
+
+async def test_an_unknown_node_type_is_refused_by_name(api: Any, definition: dict[str, Any]) -> None:
+    definition["nodes"]["x"] = {"type": "teleport", "name": "X", "config": {}}
+    answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=422)
+    assert "teleport" in answer.json["detail"]
+
+
+NO_BODIES: list[tuple[bytes, dict[str, str], int, str]] = [
+    (b"{", {}, 400, "malformed_json"),
+    (b"", {}, 400, "malformed_json"),
+    (b"\xff\xfe", {}, 400, "malformed_json"),
+    (b'{"name": NaN}', {}, 400, "malformed_json"),
+    (b'{"name": "\\ud800"}', {}, 400, "malformed_json"),
+    (b"[" * 100_000, {}, 400, "malformed_json"),
+    (b'{"a":' * 200 + b"1" + b"}" * 200, {}, 400, "malformed_json"),
+    (b"[]", {}, 422, "validation_failed"),
+    (b"name=x", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "unsupported_media_type"),
+    (b"{}", {"Content-Encoding": "gzip"}, 415, "unsupported_media_type"),
+    (b" " * (1024 * 1024 + 1), {}, 413, "body_too_large"),
+]
+
+
+async def test_a_body_that_is_none(api: Any) -> None:
+    for data, headers, status, code in NO_BODIES:
+        answer = await api.call("POST", "/api/workflows", data=data, headers=headers, status=status)
+        assert answer.json["code"] == code, data[:50]
+        assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_an_id_that_names_nothing(api: Any) -> None:
+    for path in ("/api/triggers", "/api/workflows"):
+        for name in ("7", "not-a-uuid", "%00", "..%2f..", str(uuid4())):
+            for method in ("GET", "DELETE"):
+                answer = await api.call(method, f"{path}/{name}", status=404)
+                assert answer.json["code"] == "not_found"
+
+
+async def test_a_method_that_is_not_taken(api: Any) -> None:
+    answer = await api.call("PUT", "/api/triggers", {}, status=405)
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+async def test_tokens_that_are_none(api: Any, make_token: Any) -> None:
+    now = datetime.now(UTC)
+    bad = [
+        "x",
+        "a.b.c",
+        "é",
+        make_token() + "x",
+        make_token(exp=now - timedelta(minutes=5)),
+        make_token(nbf=now + timedelta(minutes=5)),
+        make_token(iss="somebody"),
+        make_token(aud="something"),
+        make_token(sub=None),
+        make_token(sub=""),
+    ]
+    for token in bad:
+        answer = await api.call("GET", "/api/triggers", as_=token.encode().decode("latin-1"), status=401)
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert token not in str(answer.json)
+    answer = await api.call("GET", "/api/triggers", headers={"Authorization": ""}, status=401)
+    assert answer.json["code"] == "unauthenticated"
+
+
+async def test_scopes(api: Any, make_token: Any) -> None:
+    reader = make_token(scope="triggers:read")
+    await api.call("GET", "/api/triggers", as_=reader, status=200)
+    answer = await api.call("POST", "/api/workflows", {}, as_=reader, status=403)
+    assert answer.json["code"] == "scope_missing"
+
+
+async def nothing_but_the_workflow(api: Any) -> None:
+    connection = await asyncpg.connect(api.database_url)
+    assert await connection.fetchval("SELECT count(*) FROM trigger_api.trigger_events") == 1
+    assert await connection.fetchval("SELECT count(*) FROM trigger_api.workflow_triggers") == 0
+    await connection.close()

@@ -1,0 +1,306 @@
+"""Triggers over HTTP, on a real PostgreSQL and a real NATS."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import nats
+import pytest
+from nats.js.errors import NotFoundError
+
+from trigger_contracts import codec, config, executions, firings, schedules, streams
+from trigger_contracts.config import TriggerType
+from trigger_runtime.sealing import KeyRing, Sealed
+
+pytestmark = pytest.mark.integration
+
+WEBHOOK = {
+    "method": "POST",
+    "authType": "hmac",
+    "requireSignature": True,
+    "allowedOrigins": ["https://github.com"],
+    "responseFormat": "json",
+}
+CONFIGS = {
+    "schedule": {"cronExpression": "0 9 * * *", "timezone": "America/New_York"},
+    "webhook": WEBHOOK,
+    "event": {"eventType": "order.created", "source": "/shop", "filters": {"data.country": "NL"}},
+    "manual": {"requireInputs": True, "inputSchema": {"type": "object", "required": ["n"]}},
+}
+
+
+async def create(api: Any, workflow_id: str, kind: str, **more: Any) -> Any:
+    body = {"workflowId": workflow_id, "name": kind, "triggerType": kind, "config": CONFIGS[kind], **more}
+    return await api.call("POST", "/api/triggers", body, status=201)
+
+
+async def last_state(api: Any, trigger_id: str) -> config.TriggerChanged | None:
+    client = await nats.connect(api.nats_url)
+    try:
+        message = await client.jetstream().get_last_msg("CONFIG", f"config.trigger.{trigger_id}")
+        return config.TRIGGERS.decode(message.data or b"")
+    except NotFoundError:
+        return None
+    finally:
+        await client.close()
+
+
+@pytest.mark.parametrize("kind", list(CONFIGS))
+async def test_each_type_is_created_stored_and_announced(
+    api: Any, workflow_id: str, eventually: Any, kind: str, key_ring: str
+) -> None:
+    created = await create(api, workflow_id, kind)
+    trigger = created.json
+    assert created.headers["Location"] == f"/api/triggers/{trigger['id']}"
+    assert created.headers["ETag"] == '"1"'
+    assert trigger["triggerType"] == kind
+    assert trigger["enabled"] is True
+    assert trigger["triggerCount"] == 0
+    assert CONFIGS[kind].items() <= trigger["config"].items()
+    is_webhook = kind == "webhook"
+    assert trigger["webhookUrl"] == (
+        f"https://hooks.example.com/api/webhooks/{trigger['id']}" if is_webhook else None
+    )
+    assert (trigger["temporalScheduleId"] == f"trigger-{trigger['id']}") is (kind == "schedule")
+
+    read = (await api.call("GET", f"/api/triggers/{trigger['id']}", status=200)).json
+    assert read == {**trigger, "webhookSecret": None}, "a secret is shown once"
+
+    changed = await eventually(lambda: last_state(api, trigger["id"]))
+    assert changed.change.event == "TriggerCreated"
+    assert changed.change.actor == "ada"
+    state = changed.trigger
+    assert (str(state.id), state.version, state.workspace) == (trigger["id"], 1, "acme")
+    assert config.trigger_type_of(state.config) == TriggerType(kind)
+    assert len(state.secrets) == int(is_webhook)
+    for secret in state.secrets:
+        sealed = Sealed(key_id=secret.key_id, nonce=secret.nonce, ciphertext=secret.ciphertext)
+        opened = KeyRing.parse(key_ring).open(sealed, belongs_to=state.id.bytes)
+        assert opened.decode() == trigger["webhookSecret"]
+
+
+async def test_a_secret_is_nowhere_in_the_clear(api: Any, workflow_id: str, capfd: Any) -> None:
+    chosen = "a-secret-that-somebody-chose"
+    created = await create(api, workflow_id, "webhook", secret=chosen)
+    assert created.json["webhookSecret"] == chosen
+    assert created.headers["Cache-Control"] == "no-store"
+    rotated = await api.call("POST", f"/api/triggers/{created.json['id']}/rotate-secret", {}, status=200)
+    new = rotated.json["webhookSecret"]
+    assert new != chosen
+    connection = await asyncpg.connect(api.database_url)
+    stored = str(
+        await connection.fetch(
+            "SELECT data, metadata FROM (SELECT data::text, actor AS metadata"
+            " FROM trigger_api.trigger_events) AS e"
+        )
+    )
+    stored += str(await connection.fetch("SELECT convert_from(message, 'UTF8') FROM trigger_api.outbox"))
+    stored += str([dict(row) for row in await connection.fetch("SELECT * FROM trigger_api.trigger_secrets")])
+    stored += str(
+        [dict(row) for row in await connection.fetch("SELECT * FROM trigger_api.workflow_triggers")]
+    )
+    await connection.close()
+    shown = str((await api.call("GET", f"/api/triggers/{created.json['id']}/events", status=200)).json)
+    for secret in (chosen, new):
+        assert secret not in stored + shown + "".join(capfd.readouterr())
+
+
+async def test_changes_are_events_by_intent_and_pausing_is_one(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'schedule')).json['id']}"
+    patch = {"name": "Renamed", "config": {"cronExpression": "*/5 * * * *"}}
+    patched = await api.call("PATCH", path, patch, status=200, headers={"If-Match": '"1"'})
+    assert patched.headers["ETag"] == '"3"'
+    assert patched.json["config"]["timezone"] == "America/New_York", "a merge keeps what it does not name"
+    assert (await api.call("POST", f"{path}/pause", status=200)).json["enabled"] is False
+    assert (await api.call("POST", f"{path}/pause", status=200)).json["version"] == 4, "nothing to do"
+    assert (await api.call("POST", f"{path}/resume", status=200)).json["enabled"] is True
+    await api.call("DELETE", path, status=204)
+    await api.call("GET", path, status=404)
+    await api.call("DELETE", path, status=404)
+
+    async def tombstone() -> Any:
+        changed = await last_state(api, path.rsplit("/", 1)[1])
+        return changed if changed and changed.trigger.deleted_at else None
+
+    changed = await eventually(tombstone)
+    assert changed.change.version == 6
+    connection = await asyncpg.connect(api.database_url)
+    rows = await connection.fetch(
+        "SELECT type, version FROM trigger_api.trigger_events WHERE aggregate = 'trigger' ORDER BY position"
+    )
+    await connection.close()
+    assert [row["type"] for row in rows] == [
+        "TriggerCreated",
+        "TriggerRenamed",
+        "TriggerConfigChanged",
+        "TriggerPaused",
+        "TriggerResumed",
+        "TriggerDeleted",
+    ]
+    assert [row["version"] for row in rows] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_put_replaces_and_the_type_is_fixed(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
+    replaced = await api.call("PUT", path, {"name": "E", "config": {"eventType": "a.*"}}, status=200)
+    assert replaced.json["config"] == {"eventType": "a.*", "source": None, "filters": {}}
+    answer = await api.call("PATCH", path, {"triggerType": "manual", "workflowId": str(uuid4())}, status=422)
+    assert {item["pointer"] for item in answer.json["errors"]} == {"/triggerType", "/workflowId"}
+
+
+async def test_a_webhook_that_begins_to_need_a_secret_gets_one(api: Any, workflow_id: str) -> None:
+    body = {"workflowId": workflow_id, "name": "w", "triggerType": "webhook", "config": {}}
+    created = await api.call("POST", "/api/triggers", body, status=201)
+    assert created.json["webhookSecret"] is None
+    path = f"/api/triggers/{created.json['id']}"
+    patched = await api.call("PATCH", path, {"config": {"authType": "bearer"}}, status=200)
+    assert patched.json["webhookSecret"]
+    events = (await api.call("GET", f"{path}/events", status=200)).json["items"]
+    assert [event["type"] for event in events] == ["TriggerConfigChanged", "SecretRotated", "TriggerCreated"]
+    assert (await api.call("PATCH", path, {"name": "v"}, status=200)).json["webhookSecret"] is None
+
+
+async def test_conditions_and_concurrent_writers(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'manual')).json['id']}"
+    stale = await api.call("PATCH", path, {"name": "x"}, status=412, headers={"If-Match": '"9"'})
+    assert stale.json["code"] == "stale_version"
+    await api.call("PATCH", path, {"name": "x"}, status=412, headers={"If-Match": 'W/"1"'})
+    racers = [api.call("PATCH", path, {"name": f"name {n}"}, headers={"If-Match": '"1"'}) for n in range(8)]
+    statuses = sorted(answer.status for answer in await asyncio.gather(*racers))
+    assert statuses == [200] + [412] * 7, "one condition can be true once"
+    free = [api.call("PATCH", path, {"name": f"free {n}"}) for n in range(4)]
+    assert {answer.status for answer in await asyncio.gather(*free)} == {200}
+    events = (await api.call("GET", f"{path}/events", status=200)).json["items"]
+    assert [event["version"] for event in events] == list(range(len(events), 0, -1))
+
+
+async def test_execute_is_stored_before_it_is_answered(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'manual')).json['id']}"
+    missing = await api.call("POST", f"{path}/execute", status=422)
+    assert missing.json["errors"] == [{"pointer": "/inputs", "detail": "This trigger requires inputs."}]
+    wrong = await api.call("POST", f"{path}/execute", {"inputs": {"m": 1}}, status=422)
+    assert "required" in wrong.json["errors"][0]["detail"]
+    answer = await api.call("POST", f"{path}/execute", {"inputs": {"n": 1}}, status=202)
+    client = await nats.connect(api.nats_url)
+    message = await client.jetstream().get_last_msg("FIRINGS", streams.FIRINGS_MANUAL)
+    await client.close()
+    firing = firings.MANUAL.decode(message.data or b"")
+    assert str(firing.execution_id) == answer.json["executionId"]
+    assert firing.inputs == {"n": 1}
+    await api.call("POST", f"{path}/pause", status=200)
+    refused = await api.call("POST", f"{path}/execute", {"inputs": {"n": 1}}, status=409)
+    assert refused.json["code"] == "trigger_disabled"
+
+
+async def test_counts_and_next_times_follow_the_bus_once(api: Any, workflow_id: str, eventually: Any) -> None:
+    trigger_id = UUID((await create(api, workflow_id, "schedule")).json["id"])
+    at, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+    started = executions.ExecutionStarted(
+        execution=executions.Execution(
+            id=uuid4(),
+            workspace="acme",
+            trigger_id=trigger_id,
+            trigger_type=TriggerType.SCHEDULE,
+            trigger_name="s",
+            workflow_id=UUID(workflow_id),
+            cause=executions.Cause(kind=executions.CauseKind.SCHEDULE, id="x"),
+            accepted_at=at,
+        ),
+        at=at,
+        temporal_workflow_id="w",
+        temporal_run_id="r",
+        workflow_version=1,
+        payload=None,
+    )
+    synced = schedules.ScheduleSynced(
+        trigger_id=trigger_id,
+        trigger_version=1,
+        schedule_id=f"trigger-{trigger_id}",
+        at=at,
+        next_fire_times=(at, later),
+    )
+    client = await nats.connect(api.nats_url)
+    js = client.jetstream()
+    await js.publish(streams.execution("started"), b"not a message")
+    await js.publish(streams.execution("started"), codec.encode(started))
+    await js.publish(streams.execution("started"), codec.encode(started))
+    await js.publish(streams.schedule(trigger_id), codec.encode(synced))
+    await client.close()
+
+    async def followed() -> Any:
+        found = (await api.call("GET", f"/api/triggers/{trigger_id}", status=200)).json
+        return found if found["triggerCount"] == 2 and found["nextScheduledAt"] else None
+
+    found = await eventually(followed)
+    assert found["nextScheduledAt"] == "2099-01-01T00:00:00Z"
+    assert found["lastTriggeredAt"] == "2026-01-01T00:00:00Z"
+
+
+async def test_lists_filter_and_page(api: Any, workflow_id: str) -> None:
+    made = [(await create(api, workflow_id, kind, enabled=kind != "event")).json["id"] for kind in CONFIGS]
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = (await api.call("GET", f"/api/triggers?limit=3{cursor}", status=200)).json
+        seen += [item["id"] for item in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert sorted(seen) == sorted(made)
+    for query, kinds in {
+        "type=webhook": ["webhook"],
+        "enabled=false": ["event"],
+        f"workflowId={uuid4()}": [],
+    }.items():
+        items = (await api.call("GET", f"/api/triggers?{query}", status=200)).json["items"]
+        assert [item["triggerType"] for item in items] == kinds
+    for query in ("type=x", "enabled=1", "workflowId=7", "limit=0", "limit=٣", "cursor=!", "colour=red"):
+        assert (await api.call("GET", f"/api/triggers?{query}", status=400)).json["code"] == "bad_parameter"
+
+
+async def test_deleting_a_workflow_retires_its_triggers(api: Any, workflow_id: str, eventually: Any) -> None:
+    trigger_id = (await create(api, workflow_id, "webhook")).json["id"]
+    await api.call("DELETE", f"/api/workflows/{workflow_id}", status=204)
+    await api.call("GET", f"/api/triggers/{trigger_id}", status=404)
+    body = {"workflowId": workflow_id, "name": "late", "triggerType": "manual"}
+    await api.call("POST", "/api/triggers", body, status=404)
+
+    async def gone() -> bool:
+        changed = await last_state(api, trigger_id)
+        return changed is not None and changed.trigger.deleted_at is not None
+
+    await eventually(gone)
+
+
+async def test_what_is_somebody_elses_does_not_exist(
+    api: Any, workflow_id: str, make_token: Any, definition: Any
+) -> None:
+    trigger_id = (await create(api, workflow_id, "manual")).json["id"]
+    eve = make_token(sub="eve", org="evil")
+    bodies: dict[tuple[str, str], Any] = {
+        ("GET", f"/api/triggers/{trigger_id}"): None,
+        ("PUT", f"/api/triggers/{trigger_id}"): {"name": "x"},
+        ("PATCH", f"/api/triggers/{trigger_id}"): {"name": "x"},
+        ("DELETE", f"/api/triggers/{trigger_id}"): None,
+        ("POST", f"/api/triggers/{trigger_id}/pause"): None,
+        ("POST", f"/api/triggers/{trigger_id}/resume"): None,
+        ("POST", f"/api/triggers/{trigger_id}/rotate-secret"): None,
+        ("POST", f"/api/triggers/{trigger_id}/execute"): {"inputs": {"n": 1}},
+        ("GET", f"/api/triggers/{trigger_id}/events"): None,
+        ("GET", f"/api/workflows/{workflow_id}"): None,
+        ("PUT", f"/api/workflows/{workflow_id}"): {"name": "x", "definition": definition},
+        ("PATCH", f"/api/workflows/{workflow_id}"): {"name": "x"},
+        ("DELETE", f"/api/workflows/{workflow_id}"): None,
+        ("POST", "/api/triggers"): {"workflowId": workflow_id, "name": "x", "triggerType": "manual"},
+    }
+    for (method, path), body in bodies.items():
+        answer = await api.call(method, path, body, as_=eve, status=404)
+        assert answer.json["code"] == "not_found"
+    for path in ("/api/triggers", "/api/workflows"):
+        assert (await api.call("GET", path, as_=eve, status=200)).json["items"] == []
+    events = (await api.call("GET", f"/api/triggers/{trigger_id}/events", status=200)).json["items"]
+    assert len(events) == 1, "nothing was changed"
