@@ -1,0 +1,1 @@
+"""scheduler-sync: makes Temporal's schedules equal to the configuration."""

@@ -1,0 +1,63 @@
+"""The triggers, from ``CONFIG``: one as it is now, and all of them in memory."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import structlog
+
+from scheduler_sync.ports import BusAwayError
+from trigger_contracts import config, streams
+from trigger_contracts.codec import ContractError
+from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.received import Received
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class ConfigStream:
+    """Follows ``config.trigger.*`` for the comparison of everything; asks the stream for one trigger."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._schedule_triggers: dict[UUID, TriggerState] = {}
+        self._position: int | None = None
+
+    async def latest(self, trigger_id: UUID) -> TriggerState | None:
+        """Return a trigger's last state, from the stream's leader.
+
+        One that this version cannot read counts as unknown: its schedule is better left than guessed.
+        """
+        try:
+            data = await self._bus.last(streams.CONFIG.name, subject=streams.config_trigger(trigger_id))
+        except BusUnavailableError as error:
+            raise BusAwayError(str(error)) from error
+        if data is None:
+            return None
+        try:
+            return config.TRIGGERS.decode(data).trigger
+        except ContractError as error:
+            log.error("trigger cannot be read", trigger_id=str(trigger_id), reason=str(error))
+            return None
+
+    def schedule_triggers(self) -> Iterable[TriggerState]:
+        """Return the schedule triggers that are known, tombstones included."""
+        return list(self._schedule_triggers.values())
+
+    async def position(self) -> int | None:
+        """Return where to go on following."""
+        return self._position
+
+    async def apply(self, batch: Sequence[Received]) -> None:
+        """Keep the newest state of each schedule trigger."""
+        for message in batch:
+            try:
+                state = config.TRIGGERS.decode(message.data).trigger
+            except ContractError as error:
+                # Its consumer dead-letters it; here it must only not hide the triggers behind it.
+                log.error("message skipped", subject=message.subject, reason=str(error))
+                continue
+            known = self._schedule_triggers.get(state.id)
+            if isinstance(state.config, ScheduleConfig) and (known is None or known.version < state.version):
+                self._schedule_triggers[state.id] = state
+        self._position = batch[-1].sequence

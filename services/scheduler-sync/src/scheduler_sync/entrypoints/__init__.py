@@ -1,0 +1,1 @@
+"""What wakes the service: messages and the clock."""

@@ -1,0 +1,18 @@
+"""What the environment says; see README.md for the table."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from trigger_runtime.settings import ServiceSettings
+from trigger_runtime.temporal import TemporalSettings
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    """All that ``serve`` needs."""
+
+    http_port: int = 8083
+    temporal: TemporalSettings = msgspec.field(default_factory=TemporalSettings)
+    resync_seconds: Annotated[float, Meta(ge=1)] = 60.0
+    """How often everything is compared."""
