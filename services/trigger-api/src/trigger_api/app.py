@@ -17,7 +17,8 @@ from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_api.ports import Chance, Seal
 from trigger_api.settings import DatabaseSettings, Settings
-from trigger_api.usecases import Triggers, Workflows
+from trigger_api.usecases.trigger_commands import Triggers
+from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts import ids, streams
 from trigger_contracts.config import SealedSecret
 from trigger_runtime import postgres

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from trigger_api.domain.recorded import Author
 from trigger_api.domain.trigger import Wanted
-from trigger_api.usecases import Caller
+from trigger_api.usecases.appending import Caller
 from trigger_contracts.config import (
     AnyTriggerConfig,
     EventConfig,

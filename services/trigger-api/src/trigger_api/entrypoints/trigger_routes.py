@@ -24,7 +24,8 @@ from trigger_api.entrypoints.requests import (
 from trigger_api.entrypoints.views import config_document, event_document, trigger_document
 from trigger_api.ports import Chance, NotFoundError
 from trigger_api.read_model import History, ReadModel, TriggerFilter
-from trigger_api.usecases import Caller, Triggers
+from trigger_api.usecases.appending import Caller
+from trigger_api.usecases.trigger_commands import Triggers
 from trigger_contracts.config import TriggerType
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response

@@ -13,7 +13,8 @@ from trigger_api.entrypoints.trigger_routes import READ, WRITE, After, next_curs
 from trigger_api.entrypoints.views import workflow_document
 from trigger_api.ports import NotFoundError
 from trigger_api.read_model import ReadModel
-from trigger_api.usecases import Caller, Workflows
+from trigger_api.usecases.appending import Caller
+from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response

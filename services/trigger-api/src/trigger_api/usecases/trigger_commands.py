@@ -1,21 +1,18 @@
-"""What the service does: load, decide, append."""
+"""The commands on triggers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any
 from uuid import UUID
 
-from trigger_api.domain import config_message, config_rules, definition_rules
+from trigger_api.domain import config_rules
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain import workflow as workflows
 from trigger_api.domain.flaw import Flaw, InvalidError
-from trigger_api.domain.recorded import Author, Recorded
+from trigger_api.domain.recorded import Author
 from trigger_api.domain.trigger import DeletionReason, SecretRotated, Trigger, TriggerEvent, Wanted
-from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_api.ports import (
     Chance,
-    ConcurrentChangeError,
     EventStore,
     Firings,
     NotFoundError,
@@ -25,21 +22,9 @@ from trigger_api.ports import (
     TriggerDisabledError,
     Unit,
 )
+from trigger_api.usecases.appending import Caller, again_after_a_lost_race, append_trigger_events, refuse
 from trigger_contracts.config import AnyTriggerConfig, ManualConfig
-from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.firings import ManualFiring
-
-T = TypeVar("T")
-
-_TRIES: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whose workspace, and who in it."""
-
-    workspace: str
-    author: Author
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +48,7 @@ class Triggers:
         self, caller: Caller, *, workflow_id: UUID, wanted: Wanted, secret: str | None
     ) -> Changed:
         """Create a trigger. Raises ``InvalidError`` or ``NotFoundError`` (the workflow)."""
-        _refuse(config_rules.flaws_of(wanted.config))
+        refuse(config_rules.flaws_of(wanted.config))
         if secret is not None and not triggers.needs_secret(wanted.config):
             raise SecretNotUsedError
         now, trigger_id = self._chance.now(), self._chance.new_id()
@@ -104,14 +89,14 @@ class Triggers:
                     unit, caller=caller, trigger_id=trigger_id, if_version=if_version
                 )
                 target = wanted(trigger)
-                _refuse(config_rules.flaws_of(target.config))
+                refuse(config_rules.flaws_of(target.config))
                 secret_id = self._chance.new_id()
                 events = triggers.decide_revision(
                     trigger, wanted=target, secret_id=secret_id, now=self._chance.now()
                 )
                 return await self._commit(unit, trigger=trigger, events=events, caller=caller)
 
-        return await _again_after_a_lost_race(attempt)
+        return await again_after_a_lost_race(attempt)
 
     async def rotate_secret(
         self, caller: Caller, *, trigger_id: UUID, overlap: timedelta, if_version: int | None
@@ -130,7 +115,7 @@ class Triggers:
                 )
                 return await self._commit(unit, trigger=trigger, events=events, caller=caller)
 
-        return await _again_after_a_lost_race(attempt)
+        return await again_after_a_lost_race(attempt)
 
     async def delete(self, caller: Caller, *, trigger_id: UUID, if_version: int | None) -> None:
         """End a trigger."""
@@ -143,7 +128,7 @@ class Triggers:
                 events = triggers.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
                 await self._append(unit, trigger=trigger, events=events, author=caller.author)
 
-        await _again_after_a_lost_race(attempt)
+        await again_after_a_lost_race(attempt)
 
     async def execute(self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None) -> UUID:
         """Ask for a run now; return its execution id once the bus has stored the request.
@@ -202,108 +187,6 @@ class Triggers:
         )
 
 
-class Workflows:
-    """The commands on workflows."""
-
-    def __init__(self, store: EventStore, *, chance: Chance) -> None:
-        self._store = store
-        self._chance = chance
-
-    async def register(self, caller: Caller, *, name: str, definition: WorkflowDefinition) -> Workflow:
-        """Register a workflow. Raises ``InvalidError``."""
-        _refuse(definition_rules.flaws_of(definition))
-        event = workflows.WorkflowRegistered(
-            workflow_id=self._chance.new_id(), workspace=caller.workspace, name=name, definition=definition
-        )
-        async with self._store.unit() as unit:
-            return await self._append(unit, workflow=None, events=[event], author=caller.author)
-
-    async def revise(
-        self,
-        caller: Caller,
-        *,
-        workflow_id: UUID,
-        wanted: Callable[[Workflow], tuple[str, WorkflowDefinition]],
-        if_version: int | None,
-    ) -> Workflow:
-        """Make a workflow what it shall be, seen from what it is."""
-
-        async def attempt() -> Workflow:
-            async with self._store.unit() as unit:
-                workflow = await self._workflow(
-                    unit, caller=caller, workflow_id=workflow_id, if_version=if_version
-                )
-                name, definition = wanted(workflow)
-                _refuse(definition_rules.flaws_of(definition))
-                events = workflows.decide_revision(workflow, name=name, definition=definition)
-                return await self._append(unit, workflow=workflow, events=events, author=caller.author)
-
-        return await _again_after_a_lost_race(attempt)
-
-    async def delete(self, caller: Caller, *, workflow_id: UUID, if_version: int | None) -> None:
-        """End a workflow and, in the same transaction, its triggers."""
-
-        async def attempt() -> None:
-            async with self._store.unit() as unit:
-                workflow = await self._workflow(
-                    unit, caller=caller, workflow_id=workflow_id, if_version=if_version
-                )
-                for trigger_id in await unit.live_triggers(workflow_id):
-                    trigger = await unit.trigger(trigger_id)
-                    if trigger is not None:
-                        ended = triggers.decide_deletion(trigger, reason=DeletionReason.WORKFLOW_DELETED)
-                        await append_trigger_events(
-                            unit, trigger=trigger, events=ended, author=caller.author, chance=self._chance
-                        )
-                events = workflows.decide_deletion(workflow)
-                await self._append(unit, workflow=workflow, events=events, author=caller.author)
-
-        await _again_after_a_lost_race(attempt)
-
-    async def _workflow(
-        self, unit: Unit, *, caller: Caller, workflow_id: UUID, if_version: int | None
-    ) -> Workflow:
-        workflow = await unit.workflow(workflow_id)
-        if workflow is None or workflow.deleted_at or workflow.workspace != caller.workspace:
-            raise NotFoundError("workflow")
-        if if_version is not None and if_version != workflow.version:
-            raise StaleVersionError(workflow.version)
-        return workflow
-
-    async def _append(
-        self, unit: Unit, *, workflow: Workflow | None, events: Sequence[WorkflowEvent], author: Author
-    ) -> Workflow:
-        after = workflow
-        for event in events:
-            version = after.version + 1 if after else 1
-            recorded = Recorded(event=event, version=version, at=self._chance.now(), author=author)
-            after = workflows.evolve(after, recorded)
-            message = config_message.workflow_changed(after, recorded=recorded)
-            await unit.append_workflow(after, recorded=recorded, message=message)
-        if after is None:
-            raise ValueError("a workflow begins with an event")
-        return after
-
-
-async def append_trigger_events(
-    unit: Unit, *, trigger: Trigger | None, events: Sequence[TriggerEvent], author: Author, chance: Chance
-) -> Trigger:
-    """Append events to a trigger's stream, each with its projection and its message."""
-    after = trigger
-    sealed = None
-    for event in events:
-        version = after.version + 1 if after else 1
-        recorded = Recorded(event=event, version=version, at=chance.now(), author=author)
-        after = triggers.evolve(after, recorded)
-        if sealed is None:
-            sealed = await unit.sealed_secrets(after.id)
-        message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
-        await unit.append_trigger(after, recorded=recorded, message=message)
-    if after is None:
-        raise ValueError("a trigger begins with an event")
-    return after
-
-
 def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
     """Return what a run gets: the trigger's own inputs, overridden key by key. Raises ``InvalidError``."""
     if not isinstance(config, ManualConfig):
@@ -312,20 +195,5 @@ def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) 
         raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
     inputs = {**config.inputs, **(given or {})}
     if config.input_schema is not None:
-        _refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+        refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
     return inputs
-
-
-def _refuse(flaws: list[Flaw]) -> None:
-    if flaws:
-        raise InvalidError(flaws)
-
-
-async def _again_after_a_lost_race(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Decide again on what the winner left. A caller with a condition then learns that it is stale."""
-    for _ in range(_TRIES - 1):
-        try:
-            return await attempt()
-        except ConcurrentChangeError:
-            continue
-    return await attempt()
