@@ -1,0 +1,101 @@
+# Every verb a person needs; `make` alone lists them. Only Python 3.11 or newer and make have to be there.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# Settings: `make run PORT=18080 VAR=/some/dir`, or from the environment.
+VAR ?= var
+SERVICE ?=
+PYTHON ?=
+# PORT has no default here: the stack takes 8080 or the next free port where nobody chose one.
+
+BIN := .venv/bin
+STACK := $(BIN)/python -m embedded_stack
+LOCAL := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml))
+CODE := $(wildcard libs services deploy tests)
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
+
+.PHONY: help run stop reset status logs publish test check unit lock clean
+
+help: ## List the verbs
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+run: .venv/.installed ## Start everything at http://localhost:8080 (PORT=, VAR=); Ctrl-C stops it
+	@exec $(STACK) up --var '$(VAR)' $(if $(PORT),--port '$(PORT)')
+
+stop: installed ## Stop what `make run` started (VAR=)
+	@exec $(STACK) stop --var '$(VAR)'
+
+reset: installed ## Delete all data of a stopped stack (VAR=)
+	@exec $(STACK) reset --var '$(VAR)'
+
+status: installed ## Show what runs and what is ready (VAR=)
+	@exec $(STACK) status --var '$(VAR)'
+
+logs: installed ## Follow the logs of everything, or of one with SERVICE=trigger-api (VAR=)
+	@exec $(STACK) logs --follow --var '$(VAR)' $(if $(SERVICE),'$(SERVICE)')
+
+publish: installed ## Publish an event: SUBJECT=order.created DATA='{"total": 120}' (VAR=)
+	@exec $(STACK) publish --var '$(VAR)' -- "$$SUBJECT" "$$DATA"
+
+test: check ## Everything: check, then unit, integration and end-to-end tests (TEST_STACK=containers)
+	@$(BIN)/python -m pytest -q
+
+check: .venv/.installed ## Lint, format, types, import rules
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/python -m mypy --no-error-summary --exclude '/conftest\.py$$' $(CODE)
+	@# One by one: mypy takes two files of one name for one module, and pytest wants this name.
+	@for file in $$(find $(CODE) -name conftest.py); do \
+		$(BIN)/python -m mypy --no-error-summary "$$file" || exit 1; \
+	done
+	@$(BIN)/lint-imports --no-logo
+
+unit: .venv/.installed ## Only the fast tests, which need no server
+	@$(BIN)/python -m pytest -q -m 'not integration and not e2e'
+
+lock: ## Resolve requirements.in anew into the hashed requirements.lock
+	@$(find_python); \
+	trap 'rm -rf .venv-tools' EXIT; \
+	echo 'resolving requirements.in…'; \
+	"$$python" -m venv --clear .venv-tools; \
+	.venv-tools/bin/python -m pip install --quiet --quiet --disable-pip-version-check --root-user-action=ignore uv; \
+	.venv-tools/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate requirements.in -o requirements.lock
+
+clean: ## Delete the virtual environment and the caches, not the data
+	@rm -rf .venv .venv-tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: installed
+installed:
+	@test -x $(BIN)/python || { echo 'error: nothing is installed yet: `make run` does it' >&2; exit 1; }
+
+# Sets $python to one that really runs (a pyenv shim may exist and fail), is new enough and can make environments.
+define find_python
+set -e; python=; \
+for candidate in $(if $(PYTHON),'$(PYTHON)',python3.11 python3.12 python3.13 python3); do \
+	if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		python=$$candidate; break; \
+	fi; \
+done; \
+if [ -z "$$python" ]; then \
+	echo 'error: $(if $(PYTHON),$(PYTHON) is not a,no) Python 3.11 or newer with venv and pip found: set PYTHON=' >&2; \
+	exit 1; \
+fi
+endef
+
+# The stamp goes first and comes back last, so that an interrupted installation is done again.
+.venv/.installed: requirements.lock $(LOCAL)
+	@rm -f $@
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		$(find_python); \
+		echo "creating .venv with $$("$$python" --version)…"; \
+		"$$python" -m venv --clear .venv; \
+	}
+	@echo 'installing the locked packages into .venv (about half a minute the first time)…'
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation $(foreach file,$(LOCAL),-e $(patsubst %/,%,$(dir $(file))))
+	@touch $@

@@ -1,0 +1,1 @@
+"""Starts the whole system from Python packages, for `make run` and for the tests."""
