@@ -1,0 +1,1 @@
+"""Keeps the history: every webhook request and every execution, and the API that reads it."""

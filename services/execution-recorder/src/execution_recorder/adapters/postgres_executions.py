@@ -1,0 +1,163 @@
+"""Executions on PostgreSQL: the fold of ``domain.execution`` as one upsert, and the reads."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec import UNSET
+
+from execution_recorder.adapters.keyset_query import KeysetQuery
+from execution_recorder.adapters.postgres_errors import lent
+from execution_recorder.domain.execution import PRECEDENCE, ExecutionRecord
+from execution_recorder.domain.storable_text import storable
+from execution_recorder.ports import (
+    LISTED_BYTES,
+    ExecutionFilter,
+    Page,
+    PageKey,
+    PageRequest,
+    StoredExecution,
+)
+from trigger_runtime.postgres import Connection, Database
+
+_TABLE: Final = "execution_recorder.trigger_executions"
+
+_PRECEDENCE: Final = ", ".join(f"'{status}'" for status in PRECEDENCE)
+
+# Each register of the record keeps the smaller of what is known and what is new, in the order that
+# `Acceptance.order`, `Start.order` and `End.order` spell; COLLATE "C" orders text as Python does.
+_UPSERT: Final = f"""
+INSERT INTO {_TABLE} AS known (
+    id, workspace, trigger_id, trigger_type, trigger_name, workflow_id, cause_kind, cause_id, accepted_at,
+    started_at, workflow_version, payload, temporal_workflow_id, temporal_run_id,
+    status, completed_at, outputs, error
+)
+SELECT * FROM unnest(
+    $1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::uuid[], $7::text[], $8::text[],
+    $9::timestamptz[], $10::timestamptz[], $11::integer[], $12::json[], $13::text[], $14::text[],
+    $15::text[], $16::timestamptz[], $17::json[], $18::json[]
+)
+ON CONFLICT (id) DO UPDATE SET
+(workspace, trigger_id, trigger_type, trigger_name, workflow_id, cause_kind, cause_id, accepted_at) = (
+    SELECT * FROM (VALUES
+        (known.workspace, known.trigger_id, known.trigger_type, known.trigger_name, known.workflow_id,
+         known.cause_kind, known.cause_id, known.accepted_at),
+        (excluded.workspace, excluded.trigger_id, excluded.trigger_type, excluded.trigger_name,
+         excluded.workflow_id, excluded.cause_kind, excluded.cause_id, excluded.accepted_at)
+    ) AS v (workspace, trigger_id, trigger_type, trigger_name, workflow_id, cause_kind, cause_id, at)
+    ORDER BY v.trigger_name IS NULL, v.at, v.cause_kind COLLATE "C", v.cause_id COLLATE "C",
+        v.trigger_name COLLATE "C", v.workflow_id, v.trigger_id, v.trigger_type COLLATE "C",
+        v.workspace COLLATE "C"
+    LIMIT 1
+),
+(started_at, workflow_version, payload, temporal_workflow_id, temporal_run_id) = (
+    SELECT v.at, v.version, v.payload, v.workflow, v.run FROM (VALUES
+        (known.started_at, known.workflow_version, known.payload, known.temporal_workflow_id,
+         known.temporal_run_id, known.completed_at, known.status, known.outputs, known.error),
+        (excluded.started_at, excluded.workflow_version, excluded.payload, excluded.temporal_workflow_id,
+         excluded.temporal_run_id, excluded.completed_at, excluded.status, excluded.outputs, excluded.error)
+    ) AS v (at, version, payload, workflow, run, ended_at, status, outputs, error)
+    ORDER BY v.at NULLS LAST, v.version NULLS LAST, v.payload::text COLLATE "C" NULLS LAST,
+        -- Without any start the run is the one that ended first; with one, ends have no say in it.
+        CASE WHEN v.at IS NULL THEN v.ended_at END NULLS LAST,
+        CASE WHEN v.at IS NULL THEN array_position(ARRAY[{_PRECEDENCE}], v.status) END,
+        CASE WHEN v.at IS NULL THEN v.outputs::text END COLLATE "C" NULLS LAST,
+        CASE WHEN v.at IS NULL THEN v.error::text END COLLATE "C" NULLS LAST,
+        v.workflow COLLATE "C" NULLS LAST, v.run COLLATE "C" NULLS LAST
+    LIMIT 1
+),
+(status, completed_at, outputs, error) = (
+    SELECT * FROM (VALUES
+        (known.status, known.completed_at, known.outputs, known.error),
+        (excluded.status, excluded.completed_at, excluded.outputs, excluded.error)
+    ) AS v (status, at, outputs, error)
+    ORDER BY v.at NULLS LAST, array_position(ARRAY[{_PRECEDENCE}], v.status),
+        v.outputs::text COLLATE "C" NULLS LAST, v.error::text COLLATE "C" NULLS LAST
+    LIMIT 1
+)
+"""  # noqa: S608 - built of this package's constants
+
+
+async def merge_executions(connection: Connection, records: Sequence[ExecutionRecord]) -> None:
+    """Fold records, at most one an execution, into the table with one statement."""
+    if not records:
+        return
+    # One order of locking for everybody: two batches that share executions cannot deadlock.
+    rows = [_row(record) for record in sorted(records, key=lambda record: record.id)]
+    await connection.execute(_UPSERT, *(list(column) for column in zip(*rows, strict=True)))
+
+
+def _row(record: ExecutionRecord) -> tuple[Any, ...]:
+    accepted, start, end, temporal = record.acceptance, record.start, record.end, record.temporal
+    return (
+        record.id,
+        accepted.workspace,
+        accepted.trigger_id,
+        accepted.trigger_type,
+        accepted.trigger_name,
+        accepted.workflow_id,
+        accepted.cause_kind,
+        accepted.cause_id,
+        accepted.at,
+        start and start.at,
+        start and start.workflow_version,
+        start and start.payload,
+        temporal and temporal.workflow_id,
+        temporal and temporal.run_id,
+        record.status.value,
+        end and end.at,
+        end and end.outputs,
+        end and end.error,
+    )
+
+
+_PLAIN: Final = (
+    "id, trigger_id, trigger_type, trigger_name, workflow_id, workflow_version, status, cause_kind, cause_id,"
+    " temporal_workflow_id, temporal_run_id, accepted_at, started_at, completed_at"
+)
+_DOCUMENTS: Final = ("payload", "outputs", "error")
+_LISTED: Final = ", ".join(
+    f"octet_length({name}::text) > {LISTED_BYTES} AS {name}_left_out,"
+    f" CASE WHEN octet_length({name}::text) <= {LISTED_BYTES} THEN {name} END AS {name}"
+    for name in _DOCUMENTS
+)
+
+
+class PostgresExecutions:
+    """The port ``Executions``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, execution_id: UUID, *, workspace: str) -> StoredExecution | None:
+        """See ``ports.Executions``."""
+        statement = (
+            f"SELECT {_PLAIN}, {', '.join(_DOCUMENTS)} FROM {_TABLE}"  # noqa: S608 - constants
+            " WHERE id = $1 AND workspace = $2"
+        )
+        async with lent(self._database) as connection:
+            row = await connection.fetchrow(statement, execution_id, storable(workspace))
+        return None if row is None else StoredExecution(**dict(row))
+
+    async def find(self, wanted: ExecutionFilter, *, page: PageRequest) -> Page[StoredExecution]:
+        """See ``ports.Executions``."""
+        query = KeysetQuery(table=_TABLE, columns=f"{_PLAIN}, {_LISTED}", time_column="accepted_at")
+        query.where("workspace =", storable(wanted.workspace))
+        query.where("trigger_id =", wanted.trigger_id)
+        query.where("workflow_id =", wanted.workflow_id)
+        query.where("status =", wanted.status)
+        query.where("accepted_at >=", wanted.since)
+        query.where("accepted_at <", wanted.until)
+        statement = query.text(page)
+        async with lent(self._database) as connection:
+            rows = await connection.fetch(statement, *query.arguments)
+        items = [_listed(dict(row)) for row in rows[: page.limit]]
+        more = len(rows) > page.limit
+        return Page(items=items, next=PageKey(at=items[-1].accepted_at, id=items[-1].id) if more else None)
+
+
+def _listed(row: dict[str, Any]) -> StoredExecution:
+    for name in _DOCUMENTS:
+        if row.pop(f"{name}_left_out"):
+            row[name] = UNSET
+    return StoredExecution(**row)

@@ -1,0 +1,28 @@
+"""Writing the history: one transaction for what belongs together."""
+
+from collections.abc import Sequence
+
+from execution_recorder.adapters.postgres_errors import lent
+from execution_recorder.adapters.postgres_executions import merge_executions
+from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_logs
+from execution_recorder.domain.execution import ExecutionRecord
+from execution_recorder.domain.webhook_log import WebhookLog
+from trigger_runtime.postgres import Database
+
+
+class PostgresRecording:
+    """The port ``Recording``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, *, logs: Sequence[WebhookLog], executions: Sequence[ExecutionRecord]) -> None:
+        """See ``ports.Recording``."""
+        async with lent(self._database) as connection:
+            if not logs:
+                # A single statement is a transaction of its own, two round trips cheaper.
+                await merge_executions(connection, executions)
+                return
+            async with connection.transaction():
+                await insert_webhook_logs(connection, logs)
+                await merge_executions(connection, executions)

@@ -1,0 +1,82 @@
+"""Composition root: the one place where execution-recorder is wired."""
+
+from execution_recorder.adapters.postgres_executions import PostgresExecutions
+from execution_recorder.adapters.postgres_recording import PostgresRecording
+from execution_recorder.adapters.postgres_schema import (
+    MIGRATIONS,
+    MIGRATIONS_TABLE,
+    SchemaWatch,
+    versions_in,
+)
+from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
+from execution_recorder.entrypoints import consumers
+from execution_recorder.entrypoints.error_map import problem_of
+from execution_recorder.entrypoints.routes import history_routes
+from execution_recorder.settings import DatabaseSettings, Settings
+from trigger_contracts import streams
+from trigger_runtime import postgres
+from trigger_runtime.bus.connection import Bus
+from trigger_runtime.bus.consumer import Consumer
+from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
+from trigger_runtime.metrics import Metrics
+from trigger_runtime.postgres import Database
+from trigger_runtime.settings import load
+from trigger_runtime.web.application import new_application
+from trigger_runtime.web.listener import HttpListener
+from trigger_runtime.web.tokens import TokenVerifier
+
+NAME = "execution-recorder"
+
+
+def build(settings: Settings) -> Service:
+    """Return the service, wired and not started. Call it inside the running event loop."""
+    metrics, readiness = Metrics(), Readiness()
+    bus = Bus(
+        url=settings.nats_url.reveal(),
+        client_name=NAME,
+        streams=[streams.DELIVERIES, streams.FIRINGS, streams.EXECUTIONS, streams.DEAD_LETTERS],
+        replicas=settings.nats_stream_replicas,
+    )
+    database = Database(
+        settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
+    )
+    schema = SchemaWatch(database, expected=versions_in(MIGRATIONS))
+    handlers = consumers.Handlers(PostgresRecording(database), metrics=metrics)
+    reading = [
+        Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
+        Consumer(bus, subscription=consumers.FIRINGS, handle=handlers.on_manual_firing, metrics=metrics),
+        Consumer(bus, subscription=consumers.EXECUTIONS, handle=handlers.on_fact, metrics=metrics),
+    ]
+    application = new_application(
+        routes=history_routes(
+            executions=PostgresExecutions(database),
+            webhook_logs=PostgresWebhookLogs(database),
+            tokens=TokenVerifier(settings.tokens),
+        ),
+        readiness=readiness,
+        metrics=metrics,
+        error_map=problem_of,
+        max_body_bytes=1024,
+    )
+    readiness.require("bus", bus.check)
+    readiness.require("database", database.check)
+    readiness.require("schema", schema.check)
+    for consumer in reading:
+        readiness.require(consumer.name, consumer.check)
+    return Service(
+        NAME,
+        components=[
+            bus,
+            database,
+            BackgroundTask("schema-watch", schema.run),
+            *reading,
+            HttpListener(application, host=settings.http_host, port=settings.http_port),
+        ],
+        readiness=readiness,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
+
+
+def migrate() -> str:
+    """Bring the schema up to date; return what was done. Raises ``MigrationError``."""
+    return postgres.migrate(load(DatabaseSettings).database_url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)

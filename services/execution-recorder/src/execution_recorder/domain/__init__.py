@@ -1,0 +1,1 @@
+"""What the history says, as pure folds of the messages on the bus."""

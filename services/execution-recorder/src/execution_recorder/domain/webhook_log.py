@@ -1,0 +1,139 @@
+"""A webhook request's log row, and the execution that an accepted one began."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from execution_recorder.domain.execution import Acceptance, ExecutionRecord
+from execution_recorder.domain.storable_text import storable
+from trigger_contracts.config import TriggerType
+from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
+from trigger_contracts.executions import CauseKind
+
+_SURROGATES: Final = dict.fromkeys(range(55296, 57344), "�")
+
+
+class WebhookLog(msgspec.Struct, frozen=True, kw_only=True):
+    """One request and the answer it got. ``request_headers`` and ``request_query`` are JSON objects' text."""
+
+    id: UUID
+    workspace: str | None
+    trigger_id: UUID | None
+    workflow_id: UUID | None
+    execution_id: UUID | None
+    request_id: str
+    request_method: str
+    request_path: str
+    request_headers: str
+    request_query: str
+    request_body: bytes
+    request_body_sha256: str
+    response_status: int
+    response_body: str
+    rejection_reason: str | None
+    error: str | None
+    ip_address: str | None
+    user_agent: str | None
+    processing_time_ms: float
+    created_at: datetime
+
+
+def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
+    """Return the row of a request."""
+    accepted = isinstance(delivery, AcceptedDelivery)
+    return WebhookLog(
+        id=delivery.id,
+        workspace=_maybe(delivery.workspace),
+        trigger_id=delivery.trigger_id,
+        workflow_id=delivery.workflow_id,
+        execution_id=delivery.execution_id if isinstance(delivery, AcceptedDelivery) else None,
+        request_id=storable(delivery.request_id),
+        request_method=storable(delivery.method),
+        request_path=storable(delivery.path),
+        request_headers=_json(headers_of(delivery.headers)),
+        request_query=_json(query_of(delivery.query)),
+        request_body=delivery.body,
+        request_body_sha256=storable(delivery.body_sha256),
+        response_status=delivery.response_status,
+        response_body=storable(delivery.response_body),
+        rejection_reason=delivery.reason.value if isinstance(delivery, RejectedDelivery) else None,
+        error=None if accepted else _maybe(detail_of(delivery.response_body)),
+        ip_address=_maybe(delivery.client_address),
+        user_agent=_maybe(delivery.user_agent),
+        processing_time_ms=delivery.processing_ms,
+        created_at=delivery.received_at,
+    )
+
+
+def record_of_delivery(delivery: AcceptedDelivery) -> ExecutionRecord:
+    """Return the accepted execution that the sender was told the id of."""
+    return ExecutionRecord(
+        id=delivery.execution_id,
+        acceptance=Acceptance(
+            workspace=storable(delivery.workspace),
+            trigger_id=delivery.trigger_id,
+            trigger_type=TriggerType.WEBHOOK.value,
+            trigger_name=_maybe(delivery.trigger_name),
+            workflow_id=delivery.workflow_id,
+            cause_kind=CauseKind.DELIVERY.value,
+            cause_id=str(delivery.id),
+            at=delivery.received_at,
+        ),
+    )
+
+
+def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return header fields as an object. Lines of one name are one list (RFC 9110, 5.3; cookies 6265, 5.4).
+
+    Names keep the spelling of their first line.
+    """
+    spelling: dict[str, str] = {}
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        key = spelling.setdefault(name.lower(), name)
+        separator = "; " if name.lower() == "cookie" else ", "
+        values[key] = value if key not in values else f"{values[key]}{separator}{value}"
+    return values
+
+
+def query_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
+    """Return query parameters as an object; one that is repeated has the list of its values."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
+
+
+class _Problem(msgspec.Struct, frozen=True, kw_only=True):
+    detail: str | None = None
+
+
+def detail_of(response_body: str) -> str | None:
+    """Return what a problem document (RFC 9457) tells a person; ``None`` where the body is none."""
+    try:
+        return msgspec.json.decode(response_body.translate(_SURROGATES), type=_Problem).detail
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    """Return the object's text. NUL is kept, as an escape; only what UTF-8 cannot say is replaced."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        clean = {
+            name.translate(_SURROGATES): (
+                item.translate(_SURROGATES)
+                if isinstance(item, str)
+                else [part.translate(_SURROGATES) for part in item]
+            )
+            for name, item in value.items()
+        }
+        return msgspec.json.encode(clean).decode()
+
+
+def _maybe(text: str | None) -> str | None:
+    return None if text is None else storable(text)

@@ -1,0 +1,1 @@
+"""Messages and HTTP requests in, answers out."""

@@ -1,0 +1,99 @@
+"""What is read from the bus, and what becomes of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+from prometheus_client import Counter
+
+from execution_recorder.domain.facts import FACTS_AS_SENT
+from execution_recorder.ports import Recording, UnstorableError
+from execution_recorder.usecases import record_deliveries, record_fact, record_manual_firing
+from trigger_contracts import deliveries, firings, streams
+from trigger_contracts.codec import ContractError
+from trigger_contracts.deliveries import DeliveriesRejected
+from trigger_runtime.bus.consumer import RetryLaterError, Subscription
+from trigger_runtime.bus.received import Received
+from trigger_runtime.metrics import Metrics
+from trigger_runtime.postgres import DatabaseUnavailableError
+
+log = structlog.stdlib.get_logger(__name__)
+
+# All handlers together stay below the default of DATABASE_MAX_CONNECTIONS, so that readers get theirs.
+_HOPELESS: Final = (ContractError, UnstorableError)
+
+DELIVERIES: Final = Subscription(
+    stream=streams.DELIVERIES.name,
+    durable=streams.RECORD_DELIVERIES,
+    subjects=(streams.DELIVERIES_ACCEPTED, streams.DELIVERIES_REJECTED),
+    dead_letter_subject=streams.dead_letter(
+        stream=streams.DELIVERIES.name, durable=streams.RECORD_DELIVERIES
+    ),
+    hopeless=_HOPELESS,
+    # A message is a batch of up to some megabytes: a few at a time bound the memory.
+    concurrency=2,
+)
+FIRINGS: Final = Subscription(
+    stream=streams.FIRINGS.name,
+    durable=streams.RECORD_FIRINGS,
+    subjects=(streams.FIRINGS_MANUAL,),
+    dead_letter_subject=streams.dead_letter(stream=streams.FIRINGS.name, durable=streams.RECORD_FIRINGS),
+    hopeless=_HOPELESS,
+    concurrency=2,
+)
+EXECUTIONS: Final = Subscription(
+    stream=streams.EXECUTIONS.name,
+    durable=streams.RECORD_EXECUTIONS,
+    subjects=streams.EXECUTIONS.subjects,
+    dead_letter_subject=streams.dead_letter(
+        stream=streams.EXECUTIONS.name, durable=streams.RECORD_EXECUTIONS
+    ),
+    hopeless=_HOPELESS,
+    concurrency=4,
+)
+
+
+class Handlers:
+    """The handlers: a message in, a use case, nothing out."""
+
+    def __init__(self, recording: Recording, *, metrics: Metrics) -> None:
+        self._recording = recording
+        self._unrecorded = Counter(
+            "webhook_refusals_unrecorded_total",
+            "Refused requests that were counted but not recorded, under a flood.",
+            registry=metrics.registry,
+        )
+
+    async def on_deliveries(self, message: Received) -> None:
+        """Record a batch of webhook requests."""
+        batch = deliveries.DELIVERIES.decode(message.data)
+        async with _retried_later():
+            await record_deliveries(batch, recording=self._recording)
+        if isinstance(batch, DeliveriesRejected) and batch.dropped:
+            self._unrecorded.inc(batch.dropped)
+            log.warning("refusals not recorded", count=batch.dropped)
+
+    async def on_manual_firing(self, message: Received) -> None:
+        """Record that somebody asked for a run."""
+        firing = firings.MANUAL.decode(message.data)
+        structlog.contextvars.bind_contextvars(
+            execution_id=str(firing.execution_id), request_id=firing.request_id
+        )
+        async with _retried_later():
+            await record_manual_firing(firing, recording=self._recording)
+
+    async def on_fact(self, message: Received) -> None:
+        """Record what became of an execution."""
+        fact = FACTS_AS_SENT.decode(message.data)
+        structlog.contextvars.bind_contextvars(execution_id=str(fact.execution.id))
+        async with _retried_later():
+            await record_fact(fact, recording=self._recording)
+
+
+@asynccontextmanager
+async def _retried_later() -> AsyncIterator[None]:
+    try:
+        yield
+    except DatabaseUnavailableError as error:
+        raise RetryLaterError(f"database: {error}") from error

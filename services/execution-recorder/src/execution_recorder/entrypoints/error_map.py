@@ -1,0 +1,13 @@
+"""Typed errors as answers."""
+
+from trigger_runtime.postgres import DatabaseUnavailableError
+from trigger_runtime.web.problem import ProblemError, unavailable
+
+
+def problem_of(error: Exception) -> ProblemError | None:
+    """Return the answer for an error; ``None`` is an unexpected one."""
+    match error:
+        case DatabaseUnavailableError():
+            return unavailable("The history cannot be read now.")
+        case _:
+            return None

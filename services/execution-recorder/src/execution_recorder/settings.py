@@ -1,0 +1,25 @@
+"""Settings of execution-recorder; the README's table explains each."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from trigger_runtime.settings import Secret, ServiceSettings
+from trigger_runtime.web.tokens import TokenSettings
+
+
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that migrating needs."""
+
+    database_url: Secret
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    """All that serving needs."""
+
+    http_port: int = 8085
+    database: DatabaseSettings
+    database_max_connections: Annotated[int, Meta(ge=2, le=500)] = 10
+    """Connections that this process may hold; recording and reading share them."""
+    tokens: TokenSettings
