@@ -2,7 +2,8 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from temporalio.converter import (
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
+from trigger_runtime.cancelling import cancel
 from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
@@ -115,14 +117,13 @@ class TemporalConnection:
 
     async def start(self) -> None:
         """Make the client, without connecting, and begin to watch the server."""
-        self._client = await self._connect({"lazy": True})
+        self._client = await self._connecting()(lazy=True)
         self._watching = asyncio.create_task(self._watch(), name="temporal-watch")
 
     async def stop(self) -> None:
         """Stop watching; the client holds nothing that needs closing."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await cancel([self._watching])
 
     def check(self) -> str | None:
         """Return why Temporal cannot be used, as of the last look, or ``None``."""
@@ -137,18 +138,18 @@ class TemporalConnection:
 
         Raises ``RuntimeError`` where Temporal cannot be reached.
         """
-        return await self._connect({"lazy": False})
+        return await self._connecting()(lazy=False)
 
-    async def _connect(self, how: dict[str, bool]) -> Client:
+    def _connecting(self) -> partial[Coroutine[Any, Any, Client]]:
         key = self._settings.temporal_api_key
-        return await Client.connect(
+        return partial(
+            Client.connect,
             self._settings.temporal_address,
             namespace=self._settings.temporal_namespace,
             data_converter=DATA_CONVERTER,
             identity=self._identity,
             api_key=key.reveal() if key else None,
             tls=key is not None,
-            **how,
         )
 
     async def _watch(self) -> None:
@@ -162,6 +163,10 @@ class TemporalConnection:
                 if self._trouble is None:
                     log.warning("temporal away", reason=type(error).__name__)
                 self._trouble = "unreachable"
+            except Exception as error:
+                # Nobody waits for this task: if it ended, the last look would stay the truth for ever.
+                log.exception("temporal check failed")
+                self._trouble = f"not usable ({type(error).__name__})"
             await asyncio.sleep(2.0 if self._trouble is None else 0.25)
 
 
@@ -188,8 +193,7 @@ class TemporalWorker:
         if self._worker is not None and self._worker.is_running:
             await self._worker.shutdown()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel([self._task])
 
     def check(self) -> str | None:
         """Return why no tasks are taken, or ``None``."""

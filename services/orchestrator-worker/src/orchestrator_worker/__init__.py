@@ -1,0 +1,1 @@
+"""Turns accepted deliveries, events and firings into Temporal workflows, and runs them."""

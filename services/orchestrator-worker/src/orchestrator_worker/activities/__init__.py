@@ -1,0 +1,1 @@
+"""What workflows cannot do themselves: reading the configuration, recording facts."""

@@ -1,0 +1,160 @@
+"""The first and the last step of every execution: both leave a fact on the bus."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final, assert_never
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, encoded_size
+from orchestrator_worker.usecases import ExecutionLog, FactTooLargeError, WorkflowDefinitions
+from trigger_contracts.codec import MalformedMessageError
+from trigger_contracts.config import WorkflowState
+from trigger_contracts.executions import (
+    Execution,
+    ExecutionCancelled,
+    ExecutionCompleted,
+    ExecutionError,
+    ExecutionFact,
+    ExecutionFailed,
+    ExecutionStarted,
+    ExecutionTimedOut,
+)
+from trigger_contracts.workflow_io import (
+    COMPLETE_TRIGGERED_EXECUTION,
+    PREPARE_TRIGGERED_EXECUTION,
+    WORKFLOW_NOT_FOUND,
+    Cancelled,
+    Completed,
+    CompleteInput,
+    Failed,
+    PreparedExecution,
+    PrepareInput,
+    TimedOut,
+)
+
+log = structlog.stdlib.get_logger(__name__)
+
+WORKFLOW_UNREADABLE: Final = "workflow_unreadable"
+PAYLOAD_TOO_LARGE: Final = "payload_too_large"
+OUTPUTS_TOO_LARGE: Final = "outputs_too_large"
+
+
+class ExecutionLifecycle:
+    """The activities of ``triggeredWorkflow``.
+
+    An error other than ``ApplicationError`` is tried again by Temporal, for ever: the bus comes back,
+    a defect gets deployed away, and until then the execution waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        definitions: WorkflowDefinitions,
+        execution_log: ExecutionLog,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._definitions = definitions
+        self._log = execution_log
+        self._now = now
+
+    @activity.defn(name=PREPARE_TRIGGERED_EXECUTION)
+    async def prepare(self, given: PrepareInput) -> PreparedExecution:
+        """Record the start; return the definition as it is now.
+
+        Fails for good as ``workflow_not_found``, ``workflow_unreadable`` or ``payload_too_large``.
+        """
+        execution = given.execution
+        with structlog.contextvars.bound_contextvars(execution_id=str(execution.id)):
+            try:
+                workflow = await self._workflow(execution)
+            except MalformedMessageError as error:
+                await self._started(given, version=None)
+                raise _final(WORKFLOW_UNREADABLE, f"the workflow cannot be read: {error}") from error
+            if workflow is None:
+                await self._started(given, version=None)
+                raise _final(WORKFLOW_NOT_FOUND, f"there is no workflow {execution.workflow_id}")
+            await self._started(given, version=workflow.version)
+            # Both go to the child workflow in one input.
+            size = encoded_size(given) + encoded_size(workflow.definition)
+            if size > MAX_BLOB_BYTES:
+                reason = f"payload and definition are {size} bytes together, over {MAX_BLOB_BYTES}"
+                raise _final(PAYLOAD_TOO_LARGE, reason)
+            return PreparedExecution(workflow_version=workflow.version, definition=workflow.definition)
+
+    @activity.defn(name=COMPLETE_TRIGGERED_EXECUTION)
+    async def complete(self, given: CompleteInput) -> None:
+        """Record the end. Fails for good as ``outputs_too_large``, after recording that as the end."""
+        with structlog.contextvars.bound_contextvars(execution_id=str(given.execution.id)):
+            try:
+                await self._log.record(self._end(given))
+            except FactTooLargeError as error:
+                reason = f"the outputs cannot be recorded: {error}"
+                failed = Failed(error=ExecutionError(code=OUTPUTS_TOO_LARGE, message=reason))
+                await self._log.record(self._end(CompleteInput(execution=given.execution, outcome=failed)))
+                raise _final(OUTPUTS_TOO_LARGE, reason) from error
+            log.info("execution ended", outcome=type(given.outcome).__name__.lower())
+
+    async def _workflow(self, execution: Execution) -> WorkflowState | None:
+        """A deleted workflow is none, and so is someone else's."""
+        found = await self._definitions.find(execution.workflow_id)
+        if found is None or found.deleted_at is not None or found.workspace != execution.workspace:
+            return None
+        return found
+
+    async def _started(self, given: PrepareInput, *, version: int | None) -> None:
+        info = activity.info()
+        fact = ExecutionStarted(
+            execution=given.execution,
+            at=self._now(),
+            temporal_workflow_id=info.workflow_id or "",
+            temporal_run_id=info.workflow_run_id or "",
+            workflow_version=version,
+            payload=given.payload,
+        )
+        try:
+            await self._log.record(fact)
+        except FactTooLargeError as error:
+            raise _final(PAYLOAD_TOO_LARGE, f"the start cannot be recorded: {error}") from error
+
+    def _end(self, given: CompleteInput) -> ExecutionFact:
+        info = activity.info()
+        execution, at = given.execution, self._now()
+        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+        match given.outcome:
+            case Completed(outputs=outputs):
+                return ExecutionCompleted(
+                    execution=execution,
+                    at=at,
+                    temporal_workflow_id=workflow_id,
+                    temporal_run_id=run_id,
+                    outputs=outputs,
+                )
+            case Failed(error=error):
+                return ExecutionFailed(
+                    execution=execution,
+                    at=at,
+                    temporal_workflow_id=workflow_id,
+                    temporal_run_id=run_id,
+                    error=error,
+                )
+            case TimedOut(error=error):
+                return ExecutionTimedOut(
+                    execution=execution,
+                    at=at,
+                    temporal_workflow_id=workflow_id,
+                    temporal_run_id=run_id,
+                    error=error,
+                )
+            case Cancelled():
+                return ExecutionCancelled(
+                    execution=execution, at=at, temporal_workflow_id=workflow_id, temporal_run_id=run_id
+                )
+            case _ as never:
+                assert_never(never)
+
+
+def _final(code: str, reason: str) -> ApplicationError:
+    return ApplicationError(reason, type=code, non_retryable=True)

@@ -1,0 +1,1 @@
+"""Temporal and the bus, in the roles that the use cases name."""

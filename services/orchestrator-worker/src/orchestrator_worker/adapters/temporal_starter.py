@@ -1,0 +1,78 @@
+"""Starts of ``triggeredWorkflow`` through a Temporal client."""
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from orchestrator_worker.domain.naming import summary
+from orchestrator_worker.domain.starts import Start
+from orchestrator_worker.usecases import StartRefusedError, StartUnavailableError
+from trigger_contracts.workflow_io import (
+    TASK_QUEUE,
+    TRIGGERED_WORKFLOW,
+    execution_workflow_id,
+)
+from trigger_runtime.temporal import TemporalConnection
+
+log = structlog.stdlib.get_logger(__name__)
+
+_DEADLINE: Final = timedelta(seconds=10)
+
+
+class TemporalStarter:
+    """Implements ``usecases.WorkflowStarter``."""
+
+    def __init__(self, connection: TemporalConnection, *, registry: CollectorRegistry) -> None:
+        self._connection = connection
+        self._starts = Counter(
+            "execution_starts_total",
+            "Starts of triggeredWorkflow, by what became of them.",
+            ["outcome"],
+            registry=registry,
+        )
+
+    async def start(self, start: Start) -> None:
+        """Start the workflow; one that was started before, running or closed, is a success."""
+        execution = start.execution
+        try:
+            await self._connection.client.start_workflow(
+                TRIGGERED_WORKFLOW,
+                start.input,
+                id=execution_workflow_id(execution.id),
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                static_summary=summary(execution.trigger_name),
+                memo={
+                    "executionId": str(execution.id),
+                    "triggerId": str(execution.trigger_id),
+                    "triggerName": execution.trigger_name,
+                },
+                rpc_timeout=_DEADLINE,
+            )
+        except WorkflowAlreadyStartedError:
+            self._count("repeated")
+            log.info("execution was already started")
+        except RPCError as error:
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:
+                self._count("refused")
+                raise StartRefusedError(f"Temporal refuses it: {error.message}") from error
+            # Everything else is the server's state or its set-up (a namespace that is not there yet, a
+            # credential that expired), never this start's fault.
+            self._count("unavailable")
+            raise StartUnavailableError(f"{error.status.name}: {error.message[:200]}") from error
+        except RuntimeError as error:
+            # What a lazy client raises where its first connection fails.
+            self._count("unavailable")
+            raise StartUnavailableError("no connection to Temporal") from error
+        else:
+            self._count("started")
+            log.info("execution started")
+
+    def _count(self, outcome: str) -> None:
+        self._starts.labels(outcome=outcome).inc()

@@ -1,0 +1,110 @@
+"""The composition root."""
+
+from datetime import UTC, datetime
+
+from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
+from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
+from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
+from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
+from orchestrator_worker.adapters.temporal_starter import TemporalStarter
+from orchestrator_worker.entrypoints.consumers import deliveries_consumer, events_consumer, firings_consumer
+from orchestrator_worker.entrypoints.error_map import to_problem
+from orchestrator_worker.entrypoints.gate import StartsAfter
+from orchestrator_worker.entrypoints.task_queue import worker_factory
+from orchestrator_worker.settings import Settings
+from orchestrator_worker.usecases import Dispatcher
+from trigger_contracts import streams
+from trigger_runtime.bus.connection import Bus
+from trigger_runtime.bus.follower import Follower
+from trigger_runtime.lifecycle import Readiness, Service
+from trigger_runtime.metrics import Metrics
+from trigger_runtime.temporal import TemporalConnection, TemporalWorker
+from trigger_runtime.web.application import new_application
+from trigger_runtime.web.listener import HttpListener
+
+NAME = "orchestrator-worker"
+_STREAMS = (
+    streams.CONFIG,
+    streams.DELIVERIES,
+    streams.EVENTS,
+    streams.FIRINGS,
+    streams.EXECUTIONS,
+    streams.DEAD_LETTERS,
+)
+
+
+def build(settings: Settings) -> Service:
+    """Wire the service."""
+    metrics = Metrics()
+    bus = Bus(
+        url=settings.nats_url.reveal(),
+        client_name=NAME,
+        streams=_STREAMS,
+        replicas=settings.nats_stream_replicas,
+    )
+    temporal = TemporalConnection(settings.temporal, identity=NAME)
+    directory = EventTriggerDirectory(open_to=settings.event_workspaces)
+    follower = Follower(
+        bus,
+        name="event triggers",
+        stream=streams.CONFIG.name,
+        subjects=[streams.CONFIG_TRIGGERS],
+        position=directory.position,
+        apply=directory.apply,
+    )
+    execution_log = BusExecutionLog(bus)
+    dispatcher = Dispatcher(
+        starter=TemporalStarter(temporal, registry=metrics.registry),
+        execution_log=execution_log,
+        directory=directory,
+        now=_now,
+        max_concurrent=settings.max_concurrent_starts,
+    )
+    deliveries = deliveries_consumer(bus, dispatcher=dispatcher, metrics=metrics)
+    events = events_consumer(bus, dispatcher=dispatcher, metrics=metrics)
+    firings = firings_consumer(bus, dispatcher=dispatcher, metrics=metrics)
+    worker = TemporalWorker(
+        temporal,
+        make=worker_factory(
+            ExecutionLifecycle(
+                definitions=BusWorkflowDefinitions(bus), execution_log=execution_log, now=_now
+            ),
+            max_concurrent_activities=settings.max_concurrent_activities,
+            max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+            # The rest of the time is for the consumers, which stop after it.
+            graceful_seconds=settings.shutdown_seconds * 0.4,
+        ),
+    )
+    readiness = Readiness()
+    readiness.require("bus", bus.check)
+    readiness.require("temporal", temporal.check)
+    readiness.require("event triggers", follower.check)
+    for consumer in (deliveries, events, firings):
+        readiness.require(consumer.name, consumer.check)
+    readiness.require("temporal worker", worker.check)
+    listener = HttpListener(
+        new_application(
+            routes=[], readiness=readiness, metrics=metrics, error_map=to_problem, max_body_bytes=1024
+        ),
+        host=settings.http_host,
+        port=settings.http_port,
+    )
+    return Service(
+        NAME,
+        components=[
+            bus,
+            temporal,
+            follower,
+            deliveries,
+            StartsAfter(events, ready=follower.caught_up),
+            firings,
+            worker,
+            listener,
+        ],
+        readiness=readiness,
+        shutdown_seconds=settings.shutdown_seconds,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Pure decisions: payloads, matching, templates, the interpretation of a definition."""

@@ -1,0 +1,93 @@
+"""Which event triggers an event starts."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from orchestrator_worker.domain.json_path import MISSING, find, json_equal
+from trigger_contracts.config import EventConfig, TriggerState
+from trigger_contracts.events import CloudEvent
+
+_BELOW = ".*"
+ALL_WORKSPACES = "*"
+
+
+class EventTriggers:
+    """The event triggers as of the configuration seen so far, indexed by the type that they wait for.
+
+    The state with the highest version wins, in whatever order states come; a deleted trigger's
+    version is remembered, so that a late older state does not revive it.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[UUID, int] = {}
+        self._by_type: dict[str, dict[UUID, TriggerState]] = {}
+        self._type_of: dict[UUID, str] = {}
+
+    def evolve(self, state: TriggerState) -> None:
+        """Take a trigger's state, of whatever type the trigger is."""
+        if state.version <= self._versions.get(state.id, -1):
+            return
+        self._versions[state.id] = state.version
+        self._forget(state.id)
+        if isinstance(state.config, EventConfig) and state.enabled and state.deleted_at is None:
+            self._type_of[state.id] = state.config.event_type
+            self._by_type.setdefault(state.config.event_type, {})[state.id] = state
+
+    def matching(self, event: CloudEvent, *, open_to: tuple[str, ...]) -> list[TriggerState]:
+        """Return the triggers that the event starts.
+
+        ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is all.
+        """
+        return [
+            trigger for trigger in self._candidates(event.type) if matches(trigger, event, open_to=open_to)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._type_of)
+
+    def _candidates(self, event_type: str) -> Iterator[TriggerState]:
+        yield from self._by_type.get(event_type, {}).values()
+        prefix = event_type
+        while "." in prefix:
+            prefix = prefix.rpartition(".")[0]
+            yield from self._by_type.get(prefix + _BELOW, {}).values()
+
+    def _forget(self, trigger_id: UUID) -> None:
+        known = self._type_of.pop(trigger_id, None)
+        if known is None:
+            return
+        waiting = self._by_type[known]
+        del waiting[trigger_id]
+        if not waiting:
+            del self._by_type[known]
+
+
+def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
+    """Tell whether an event starts a trigger: enabled, workspace, type, source and every filter agree."""
+    config = trigger.config
+    return (
+        isinstance(config, EventConfig)
+        and trigger.enabled
+        and trigger.deleted_at is None
+        and _reaches(trigger.workspace, event=event, open_to=open_to)
+        and _is_of_type(event.type, wanted=config.event_type)
+        and config.source in (None, event.source)
+        and all(_holds(event, path=path, wanted=wanted) for path, wanted in config.filters.items())
+    )
+
+
+def _reaches(workspace: str, *, event: CloudEvent, open_to: tuple[str, ...]) -> bool:
+    if event.workspace is not None:
+        return event.workspace == workspace
+    return ALL_WORKSPACES in open_to or workspace in open_to
+
+
+def _is_of_type(event_type: str, *, wanted: str) -> bool:
+    if wanted.endswith(_BELOW):
+        return event_type.startswith(wanted.removesuffix("*"))
+    return event_type == wanted
+
+
+def _holds(event: CloudEvent, *, path: str, wanted: object) -> bool:
+    found = find(event.document, path=tuple(path.split(".")))
+    return found is not MISSING and json_equal(found, wanted)

@@ -1,0 +1,49 @@
+"""The payload that a workflow sees as ``trigger.payload``, for each kind of cause."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orchestrator_worker.domain.body import grouped, read_body
+from trigger_contracts.deliveries import AcceptedDelivery
+from trigger_contracts.events import CloudEvent
+from trigger_contracts.firings import ManualFiring
+
+
+def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
+    """Return a webhook's payload. Header names are in lower case, repeated headers joined (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in delivery.headers:
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return {
+        "headers": headers,
+        "body": read_body(
+            delivery.body,
+            content_type=headers.get("content-type"),
+            content_encoding=headers.get("content-encoding"),
+        ),
+        "query": grouped(delivery.query),
+        "method": delivery.method,
+        "timestamp": rfc3339(delivery.received_at),
+        "triggerId": str(delivery.trigger_id),
+    }
+
+
+def event_payload(event: CloudEvent) -> dict[str, Any]:
+    """Return an event's payload: the CloudEvent as its JSON document."""
+    return event.document
+
+
+def manual_payload(firing: ManualFiring) -> dict[str, Any]:
+    """Return a manual run's payload: its inputs."""
+    return firing.inputs
+
+
+def schedule_payload(nominal_time: datetime, *, given: Any) -> dict[str, Any]:
+    """Return a schedule's payload: the time that the fire was due at, and the trigger's configured input."""
+    return {"scheduledTime": rfc3339(nominal_time), "input": given}
+
+
+def rfc3339(time: datetime) -> str:
+    """Return an aware time as RFC 3339 in UTC, ending in ``Z``."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""What comes in: messages from the bus, tasks from Temporal."""

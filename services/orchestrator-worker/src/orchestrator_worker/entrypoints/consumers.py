@@ -1,0 +1,95 @@
+"""What comes from the bus: accepted deliveries, events, manual firings."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from orchestrator_worker.usecases import Dispatcher, LogUnavailableError, StartUnavailableError
+from trigger_contracts import events, streams
+from trigger_contracts.codec import ContractError
+from trigger_contracts.deliveries import ACCEPTED
+from trigger_contracts.firings import MANUAL
+from trigger_contracts.streams import Stream
+from trigger_runtime.bus.connection import Bus
+from trigger_runtime.bus.consumer import Consumer, Handler, RetryLaterError, Subscription
+from trigger_runtime.bus.received import Received
+from trigger_runtime.metrics import Metrics
+
+_ACK_WAIT_SECONDS: Final = 10.0
+"""How long after a crash a message is another one's; a start that was under way is found and not repeated."""
+
+_CONCURRENCY: Final = 16
+"""Messages in memory a consumer. Each may be a batch, and up to what the bus takes in size."""
+
+
+def deliveries_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -> Consumer:
+    """Return the consumer of accepted webhook deliveries."""
+
+    async def on_deliveries_accepted(item: Received) -> None:
+        await dispatcher.dispatch_deliveries(ACCEPTED.decode(item.data))
+
+    return _consumer(
+        bus,
+        stream=streams.DELIVERIES,
+        durable=streams.DISPATCH_DELIVERIES,
+        subject=streams.DELIVERIES_ACCEPTED,
+        handle=on_deliveries_accepted,
+        metrics=metrics,
+    )
+
+
+def events_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -> Consumer:
+    """Return the consumer of internal CloudEvents."""
+
+    async def on_event(item: Received) -> None:
+        event = events.parse(item.data, subject=item.subject, headers=item.headers)
+        await dispatcher.dispatch_event(event, stored_at=item.stored_at)
+
+    return _consumer(
+        bus,
+        stream=streams.EVENTS,
+        durable=streams.DISPATCH_EVENTS,
+        subject=streams.EVENTS_ALL,
+        handle=on_event,
+        metrics=metrics,
+    )
+
+
+def firings_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -> Consumer:
+    """Return the consumer of manual firings."""
+
+    async def on_manual_firing(item: Received) -> None:
+        await dispatcher.dispatch_firing(MANUAL.decode(item.data))
+
+    return _consumer(
+        bus,
+        stream=streams.FIRINGS,
+        durable=streams.DISPATCH_FIRINGS,
+        subject=streams.FIRINGS_MANUAL,
+        handle=on_manual_firing,
+        metrics=metrics,
+    )
+
+
+def _consumer(
+    bus: Bus, *, stream: Stream, durable: str, subject: str, handle: Handler, metrics: Metrics
+) -> Consumer:
+    subscription = Subscription(
+        stream=stream.name,
+        durable=durable,
+        subjects=[subject],
+        dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
+        hopeless=(ContractError,),
+        concurrency=_CONCURRENCY,
+        ack_wait_seconds=_ACK_WAIT_SECONDS,
+    )
+    return Consumer(bus, subscription=subscription, handle=_retrying(handle), metrics=metrics)
+
+
+def _retrying(handle: Handler) -> Callable[[Received], Awaitable[None]]:
+    async def handled(item: Received) -> None:
+        try:
+            await handle(item)
+        except (StartUnavailableError, LogUnavailableError) as error:
+            raise RetryLaterError(str(error)) from error
+
+    return handled

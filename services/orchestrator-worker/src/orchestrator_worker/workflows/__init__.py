@@ -1,0 +1,1 @@
+"""Deterministic: they import contracts and the domain, and no adapter."""

@@ -1,0 +1,154 @@
+"""``triggeredWorkflow``: one execution from its start to its end, both of them on record."""
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.workflow import ParentClosePolicy
+
+from orchestrator_worker.domain.naming import summary
+from orchestrator_worker.domain.starts import execution_of, fired_run
+from orchestrator_worker.workflows.outcome import outcome_of
+from trigger_contracts.executions import Execution
+from trigger_contracts.workflow_io import (
+    COMPLETE_TRIGGERED_EXECUTION,
+    ORCHESTRATOR_WORKFLOW,
+    PREPARE_TRIGGERED_EXECUTION,
+    TRIGGERED_WORKFLOW,
+    Cancelled,
+    Completed,
+    CompleteInput,
+    Failed,
+    OrchestratorInput,
+    OrchestratorResult,
+    Outcome,
+    PreparedExecution,
+    PrepareInput,
+    TimedOut,
+    TriggeredInput,
+    TriggeredRun,
+)
+
+T = TypeVar("T")
+
+_NOMINAL_TIME: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+
+_ATTEMPT: Final = timedelta(seconds=10)
+"""Longer than the bus takes to answer or give up (5 s to read, 2 s to publish). After a crash of the worker
+the attempt that was under way keeps the next one waiting so long."""
+
+_RETRIES: Final = RetryPolicy(
+    initial_interval=timedelta(seconds=0.5), backoff_coefficient=2.0, maximum_interval=timedelta(seconds=30)
+)
+"""For ever: an execution that was promised waits for the bus, however long that is away."""
+
+
+@workflow.defn(name=TRIGGERED_WORKFLOW)
+class TriggeredWorkflow:
+    """Prepare, run the definition as a child, complete; then end as the definition did."""
+
+    @workflow.run
+    async def run(self, start: TriggeredInput) -> OrchestratorResult:
+        """Return the outputs; fail or be cancelled where the execution did.
+
+        A workflow that returned an object saying that it failed would be "Completed" to Temporal.
+        """
+        run = _run_of(start)
+        execution = execution_of(start, run=run)
+        outcome = await _outcome(execution, payload=run.payload)
+        await _record(execution, outcome=outcome)
+        match outcome:
+            case Completed(outputs=outputs):
+                return OrchestratorResult(outputs=outputs)
+            case Failed(error=error) | TimedOut(error=error):
+                raise ApplicationError(error.message, error.node, type=error.code, non_retryable=True)
+            case Cancelled():
+                raise CancelledError("the execution was cancelled")
+
+
+def _run_of(start: TriggeredInput) -> TriggeredRun:
+    if start.run is not None:
+        return start.run
+    if start.scheduled is None:
+        raise ApplicationError(
+            "the input has neither a run nor a schedule", type="input_invalid", non_retryable=True
+        )
+    info = workflow.info()
+    run = fired_run(start, nominal_time=_nominal_time(info), fired_at=info.start_time)
+    workflow.upsert_memo(
+        {
+            "executionId": str(run.execution_id),
+            "triggerId": str(start.trigger_id),
+            "triggerName": start.trigger_name,
+        }
+    )
+    return run
+
+
+def _nominal_time(info: workflow.Info) -> datetime:
+    """The time that the schedule was due; a run that a person started by hand has only its own time."""
+    return info.typed_search_attributes.get(_NOMINAL_TIME) or info.start_time
+
+
+async def _outcome(execution: Execution, *, payload: Any) -> Outcome:
+    try:
+        prepared = await _unbroken(
+            workflow.execute_activity(
+                PREPARE_TRIGGERED_EXECUTION,
+                PrepareInput(execution=execution, payload=payload),
+                result_type=PreparedExecution,
+                start_to_close_timeout=_ATTEMPT,
+                retry_policy=_RETRIES,
+            )
+        )
+        result = await workflow.execute_child_workflow(
+            ORCHESTRATOR_WORKFLOW,
+            OrchestratorInput(
+                execution=execution,
+                workflow_version=prepared.workflow_version,
+                definition=prepared.definition,
+                payload=payload,
+            ),
+            id=f"{workflow.info().workflow_id}-run",
+            result_type=OrchestratorResult,
+            execution_timeout=timedelta(seconds=prepared.definition.settings.timeout),
+            parent_close_policy=ParentClosePolicy.TERMINATE,
+            static_summary=summary(execution.trigger_name),
+        )
+    except (FailureError, asyncio.CancelledError) as error:
+        return outcome_of(error)
+    return Completed(outputs=result.outputs)
+
+
+async def _record(execution: Execution, *, outcome: Outcome) -> None:
+    """Record the end, whatever happens to this workflow meanwhile: what is decided stays decided."""
+    try:
+        await _unbroken(
+            workflow.execute_activity(
+                COMPLETE_TRIGGERED_EXECUTION,
+                CompleteInput(execution=execution, outcome=outcome),
+                start_to_close_timeout=_ATTEMPT,
+                retry_policy=_RETRIES,
+            )
+        )
+    except asyncio.CancelledError:
+        workflow.logger.info("cancelled after the end was decided")
+
+
+async def _unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Await an activity that a cancellation must not stop half-way, then raise the cancellation.
+
+    An activity that Temporal cancelled could still be publishing: its fact would come after the end.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await workflow.wait([task])
+        if (error := task.exception()) is not None:
+            workflow.logger.info("failed while it was cancelled: %s", error)
+        raise

@@ -1,0 +1,163 @@
+"""Which event triggers an event starts."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from orchestrator_worker.domain.json_path import find, json_equal
+from orchestrator_worker.domain.matching import EventTriggers, matches
+from trigger_contracts.config import EventConfig, ManualConfig, TriggerState
+from trigger_contracts.events import CloudEvent
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+ALL = ("*",)
+
+
+def trigger(number: int = 1, **given: Any) -> TriggerState:
+    config = {"event_type": "order.created"} | {
+        key: given.pop(key) for key in ("event_type", "source", "filters") if key in given
+    }
+    return TriggerState(
+        **{
+            "id": UUID(int=number),
+            "workspace": "acme",
+            "workflow_id": UUID(int=9),
+            "name": "t",
+            "enabled": True,
+            "config": EventConfig(**config),
+            "version": 1,
+            "created_at": T0,
+            "updated_at": T0,
+            **given,
+        }
+    )
+
+
+def event(**given: Any) -> CloudEvent:
+    document = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "/shop",
+        "type": "order.created",
+        "data": {"total": 1, "paid": True, "none": None, "lines": [{"sku": "a"}], "a.b": 1},
+        **given,
+    }
+    return CloudEvent(
+        id="1",
+        source=document["source"],
+        type=document["type"],
+        workspace=document.get("workspace"),
+        document=document,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "event_type", "expected"),
+    [
+        ("order.created", "order.created", True),
+        ("order.created", "order.created.v2", False),
+        ("order.*", "order.created", True),
+        ("order.*", "order.created.v2", True),
+        ("order.*", "order", False),
+        ("order.*", "orders.created", False),
+        ("order.created", "Order.created", False),
+    ],
+)
+def test_types(wanted: str, event_type: str, expected: bool) -> None:
+    state = trigger(event_type=wanted)
+    assert matches(state, event(type=event_type), open_to=ALL) is expected
+    triggers = EventTriggers()
+    triggers.evolve(state)
+    assert triggers.matching(event(type=event_type), open_to=ALL) == ([state] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({}, True),
+        ({"data.total": 1}, True),
+        ({"data.total": 1.0}, True),
+        ({"data.total": True}, False),
+        ({"data.paid": True}, True),
+        ({"data.paid": 1}, False),
+        ({"data.paid": "true"}, False),
+        ({"data.none": None}, True),
+        ({"data.missing": None}, False),
+        ({"data.total.x": None}, False),
+        ({"data.lines.0.sku": "a"}, True),
+        ({"data.lines.1.sku": "a"}, False),
+        ({"data.lines.-1.sku": "a"}, False),
+        ({"data.lines.\u0660.sku": "a"}, False),
+        ({"data.lines": [{"sku": "a"}]}, True),
+        ({"data.lines": []}, False),
+        ({"source": "/shop", "data.total": 2}, False),
+        ({"": 1}, False),
+    ],
+)
+def test_filters(filters: dict[str, Any], expected: bool) -> None:
+    assert matches(trigger(filters=filters), event(), open_to=ALL) is expected
+
+
+def test_source() -> None:
+    assert matches(trigger(source="/shop"), event(), open_to=ALL)
+    assert not matches(trigger(source="/shop/"), event(), open_to=ALL)
+
+
+@pytest.mark.parametrize(
+    ("workspace", "open_to", "expected"),
+    [
+        ("acme", (), True),
+        ("other", ALL, False),
+        ("", ALL, False),
+        (None, ALL, True),
+        (None, ("acme",), True),
+        (None, ("other",), False),
+        (None, (), False),
+    ],
+)
+def test_workspaces(workspace: str | None, open_to: tuple[str, ...], expected: bool) -> None:
+    given = event() if workspace is None else event(workspace=workspace)
+    assert matches(trigger(), given, open_to=open_to) is expected
+
+
+def test_the_highest_version_wins_in_any_order() -> None:
+    triggers = EventTriggers()
+    triggers.evolve(trigger(version=2, event_type="order.paid"))
+    triggers.evolve(trigger(version=1))
+    assert triggers.matching(event(), open_to=ALL) == []
+    assert len(triggers.matching(event(type="order.paid"), open_to=ALL)) == 1
+    triggers.evolve(trigger(version=4, deleted_at=T0))
+    triggers.evolve(trigger(version=3))
+    assert triggers.matching(event(), open_to=ALL) == []
+    assert len(triggers) == 0
+
+
+def test_only_enabled_event_triggers_are_kept() -> None:
+    triggers = EventTriggers()
+    triggers.evolve(trigger(1, enabled=False))
+    triggers.evolve(trigger(2, config=ManualConfig()))
+    assert len(triggers) == 0
+    triggers.evolve(trigger(1, version=2))
+    assert len(triggers) == 1
+    triggers.evolve(trigger(1, version=3, enabled=False))
+    assert len(triggers) == 0
+
+
+def test_json_equality() -> None:
+    assert json_equal({"a": [1, {"b": None}]}, {"a": [1.0, {"b": None}]})
+    assert not json_equal({"a": 1}, {"a": 1, "b": 2})
+    assert not json_equal([1], [True])
+    assert not json_equal([1], (1,))
+    assert not json_equal("1", 1)
+    assert not json_equal(None, False)
+    assert not json_equal([1, 2], [2, 1])
+
+
+def test_paths_meet_lists_only_with_plain_digits() -> None:
+    value = {"1": "key", "list": ["zero", "one"]}
+    assert find(value, path=("1",)) == "key"
+    assert find(value, path=("list", "01")) == "one"
+    for segment in ("1_0", " 1", "+1", "9" * 5000):
+        assert find(value, path=("list", segment)) is find(value, path=("nothing",))

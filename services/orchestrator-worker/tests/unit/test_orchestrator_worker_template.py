@@ -1,0 +1,186 @@
+"""Templates: what a path finds, what a string becomes, what is refused."""
+
+import contextlib
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
+from orchestrator_worker.domain.template import TemplateError, ValueTooLargeError, parse_path, render
+
+SCOPE = {
+    "trigger": {
+        "payload": {
+            "n": 7,
+            "f": 1.0,
+            "yes": True,
+            "nothing": None,
+            "text": "hello",
+            "list": [{"sku": "a"}, {"sku": "b"}],
+            "x-header": "h",
+            "ключ": "value",
+            "braces": "{{trigger.payload.n}}",
+        },
+        "name": "T",
+    },
+    "nodes": {"node-1": {"output": [1, 2]}},
+    "execution": {"id": "e"},
+    "workflow": {"id": "w"},
+}
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda children: st.lists(children, max_size=5) | st.dictionaries(st.text(), children, max_size=5),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{trigger.payload.n}}", 7),
+        ("{{ trigger.payload.n }}", 7),
+        ("{{\ttrigger.payload.n\n}}", 7),
+        ("{{trigger.payload.f}}", 1.0),
+        ("{{trigger.payload.yes}}", True),
+        ("{{trigger.payload.nothing}}", None),
+        ("{{trigger.payload.list}}", [{"sku": "a"}, {"sku": "b"}]),
+        ("{{trigger.payload.list[1].sku}}", "b"),
+        ("{{trigger.payload.list.1.sku}}", "b"),
+        ("{{trigger.payload.list[9].sku}}", None),
+        ("{{trigger.payload.n.deeper}}", None),
+        ("{{trigger.payload.x-header}}", "h"),
+        ("{{trigger.payload.ключ}}", "value"),
+        ("{{nodes.node-1.output[0]}}", 1),
+        ("{{nodes.unknown.output}}", None),
+        ("{{execution.id}}/{{workflow.id}}", "e/w"),
+        ("n={{trigger.payload.n}}", "n=7"),
+        ("{{trigger.payload.n}} ", "7 "),
+        ("{{trigger.payload.n}}{{trigger.payload.n}}", "77"),
+        ("[{{trigger.payload.nothing}}{{trigger.payload.missing}}]", "[]"),
+        ("{{trigger.payload.yes}}!", "true!"),
+        ("{{trigger.payload.f}}!", "1.0!"),
+        ("{{trigger.payload.text}}!", "hello!"),
+        ("-> {{trigger.payload.list}}", '-> [{"sku":"a"},{"sku":"b"}]'),
+        ("{{trigger.payload.braces}}", "{{trigger.payload.n}}"),
+        ("<{{trigger.payload.braces}}>", "<{{trigger.payload.n}}>"),
+        ("plain", "plain"),
+        ("", ""),
+        ("}} { {", "}} { {"),
+        ("{not}", "{not}"),
+        ({"{{trigger.name}}": "{{trigger.name}}"}, {"{{trigger.name}}": "T"}),
+        ([1, None, False, ["{{trigger.name}}"]], [1, None, False, ["T"]]),
+        (None, None),
+        (3.5, 3.5),
+    ],
+)
+def test_rendering(template: Any, expected: Any) -> None:
+    found = render(template, scope=SCOPE)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{{", "without"),
+        ("a {{trigger.name", "without"),
+        ("{{trigger.name}} {{", "without"),
+        ("{{trigger.name} }", "without"),
+        ("{{}}", "empty path"),
+        ("{{   }}", "empty path"),
+        ("{{payload.n}}", "begins with one of"),
+        ("{{trigger..name}}", "is not a path"),
+        ("{{trigger.}}", "is not a path"),
+        ("{{.trigger}}", "is not a path"),
+        ("{{trigger.payload.list[x]}}", "is not a path"),
+        ("{{trigger.payload.list[-1]}}", "is not a path"),
+        ("{{trigger.payload.list[]}}", "is not a path"),
+        ("{{[0]}}", "is not a path"),
+        ("{{trigger name}}", "is not a path"),
+        ("{{ {{trigger.name}} }}", "is not a path"),
+        ({"deep": ["{{"]}, "without"),
+    ],
+)
+def test_syntax_errors(template: Any, reason: str) -> None:
+    with pytest.raises(TemplateError, match=reason) as caught:
+        render(template, scope=SCOPE)
+    assert len(str(caught.value)) < 300
+
+
+def test_errors_quote_little() -> None:
+    with pytest.raises(TemplateError) as caught:
+        render("{{" + "x" * 100_000, scope=SCOPE)
+    assert len(str(caught.value)) < 300
+
+
+@given(JSON_VALUES)
+def test_a_template_without_expressions_is_itself(value: Any) -> None:
+    if b"{{" not in msgspec.json.encode(value):
+        assert render(value, scope=SCOPE) == value
+
+
+@given(JSON_VALUES)
+def test_a_whole_expression_keeps_the_value(value: Any) -> None:
+    scope = {"trigger": {"payload": value}}
+    assert render("{{trigger.payload}}", scope=scope) is value
+    text = render(" {{trigger.payload}}", scope=scope)
+    if value is None:
+        assert text == " "
+    elif isinstance(value, str):
+        assert text == f" {value}"
+    else:
+        assert msgspec.json.decode(text) == value
+
+
+@given(st.text(alphabet="{}ab. []019-_\n", max_size=40))
+def test_every_string_renders_or_is_refused(text: str) -> None:
+    with contextlib.suppress(TemplateError):
+        render(text, scope=SCOPE)
+
+
+@given(st.lists(st.text(alphabet="abc-é_0", min_size=1), min_size=1, max_size=5))
+def test_paths_come_apart_as_they_were_put_together(segments: list[str]) -> None:
+    assert parse_path(".".join(segments)) == tuple(segments)
+
+
+def test_brackets_are_segments() -> None:
+    assert parse_path("a[0][12].b.3") == ("a", "0", "12", "b", "3")
+
+
+def test_many_references_to_a_large_value_are_refused_before_they_are_built() -> None:
+    scope = {"trigger": {"payload": "x" * 1_000_000}}
+    for template in (["{{trigger.payload}}"] * 100_000, "{{trigger.payload}}" * 100_000):
+        with pytest.raises(ValueTooLargeError):
+            render(template, scope=scope)
+
+
+def test_the_size_of_the_result_counts() -> None:
+    assert render("{{trigger.payload}}", scope={"trigger": {"payload": "x" * (MAX_VALUE_BYTES - 2)}})
+    with pytest.raises(ValueTooLargeError):
+        render("{{trigger.payload}}", scope={"trigger": {"payload": "x" * (MAX_VALUE_BYTES - 1)}})
+    with pytest.raises(ValueTooLargeError):
+        render("y" * MAX_VALUE_BYTES, scope={})
+
+
+def test_depth_is_bounded_without_recursion() -> None:
+    deep: Any = "{{trigger.payload}}"
+    for _ in range(MAX_DEPTH):
+        deep = [deep]
+    assert render(deep, scope={"trigger": {"payload": 1}})
+    with pytest.raises(ValueTooLargeError, match="nests deeper"):
+        render(deep, scope={"trigger": {"payload": []}})
+    with pytest.raises(ValueTooLargeError, match="nests deeper"):
+        render([deep], scope={"trigger": {"payload": 1}})
+    very: Any = 1
+    for _ in range(100_000):
+        very = [very]
+    with pytest.raises(ValueTooLargeError, match="nests deeper"):
+        render(very, scope={})
