@@ -9,9 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
+import asyncpg
 import pytest
-from embedded_stack.launch import Identity, shimmed
+
+from embedded_stack.launch import shimmed
 from embedded_stack.servers import Durability, NatsServer, PostgresServer, TemporalServer, TemporalStorage
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.metrics import Metrics
@@ -53,12 +56,25 @@ class ServerProcess:
 
     async def start(self) -> None:
         await self.program.prepare()
+        process = self._launch()
+        ready = asyncio.create_task(self.program.wait_ready())
+        deadline = time.monotonic() + 30
+        while not ready.done():
+            await asyncio.wait([ready], timeout=0.05)
+            if process.poll() is not None or time.monotonic() > deadline:
+                ready.cancel()
+                raise RuntimeError(f"{self.program.name} did not start:\n{self._log.read_text()[-2000:]}")
+        await ready
+
+    @property
+    def _log(self) -> Path:
+        return Path(f"{self.program.directory}.log")
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
         command = shimmed(
-            self.program.command(),
-            identity=self.program.identity if hasattr(self.program, "identity") else Identity.SAME,
-            death_signal=self.program.death_signal,
+            self.program.command(), identity=self.program.identity, death_signal=self.program.death_signal
         )
-        with Path(f"{self.program.directory}.log").open("ab") as output:
+        with self._log.open("ab") as output:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -67,15 +83,7 @@ class ServerProcess:
                 cwd=self.program.directory,
                 env=dict(self.program.environment),
             )
-        ready = asyncio.create_task(self.program.wait_ready())
-        deadline = time.monotonic() + 30
-        while not ready.done():
-            await asyncio.wait([ready], timeout=0.05)
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                ready.cancel()
-                log = Path(f"{self.program.directory}.log").read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"{self.program.name} did not start:\n{log[-2000:]}")
-        await ready
+        return self._process
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """End the process and wait for its end."""
@@ -115,6 +123,37 @@ def postgres_server(tmp_path: Path) -> Iterator[ServerProcess]:
     server = ServerProcess(PostgresServer(directory=tmp_path / "postgres", durability=Durability.OFF))
     yield server
     server.kill(signal.SIGINT)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One PostgreSQL server for all tests that do not harm it."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = ServerProcess(PostgresServer(directory=folder / "postgres", durability=Durability.OFF))
+    asyncio.run(server.start())
+    yield server
+    server.kill(signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnDatabase:
+    """A database of this test's own on the shared server."""
+
+    program: PostgresServer
+    url: str
+
+
+@pytest.fixture
+async def postgres(shared_postgres: ServerProcess) -> AsyncIterator[OwnDatabase]:
+    """An empty database of this test's own."""
+    program = shared_postgres.program
+    assert isinstance(program, PostgresServer)
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(program.url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    yield OwnDatabase(program=program, url=program.url_of(name))
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
 
 
 @pytest.fixture

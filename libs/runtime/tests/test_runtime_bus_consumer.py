@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from nats.js.errors import NotFoundError
+
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, RetryLaterError, Subscription
 from trigger_runtime.bus.received import Received
@@ -59,9 +60,10 @@ async def settled(bus: Bus) -> bool:
 
 
 def outcomes(metrics: Metrics, outcome: str) -> float:
-    return metrics.registry.get_sample_value(
-        "bus_messages_total", {"durable": "worker", "outcome": outcome}
-    ) or 0.0
+    return (
+        metrics.registry.get_sample_value("bus_messages_total", {"durable": "worker", "outcome": outcome})
+        or 0.0
+    )
 
 
 async def dead_letters(bus: Bus) -> int:
@@ -158,9 +160,7 @@ async def test_a_defect_is_dead_lettered_after_every_attempt_and_the_rest_goes_o
     assert outcomes(metrics, "dead") == 1
 
 
-async def test_what_is_hopeless_is_dead_lettered_at_once(
-    bus: Bus, consume: Consume, eventually: Any
-) -> None:
+async def test_what_is_hopeless_is_dead_lettered_at_once(bus: Bus, consume: Consume, eventually: Any) -> None:
     seen: list[int] = []
 
     async def handle(item: Received) -> None:

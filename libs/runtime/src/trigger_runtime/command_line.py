@@ -5,7 +5,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import uvloop
 
@@ -14,6 +14,8 @@ from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import ServiceSettings, SettingsError, load
 
 S = TypeVar("S", bound=ServiceSettings)
+
+_REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, but asked
 
 
 def run(
@@ -50,6 +52,9 @@ def run(
         for problem in error.problems:
             sys.stderr.write(f"{name}: {problem}\n")
         return 2
+    except (OSError, RuntimeError) as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        return 1
 
 
 def _serve(name: str, *, settings: S, build: Callable[[S], Service]) -> int:
@@ -62,16 +67,16 @@ def _serve(name: str, *, settings: S, build: Callable[[S], Service]) -> int:
         uvloop.run(main())
     except KeyboardInterrupt:
         return 130
-    except (OSError, RuntimeError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        return 1
     return 0
 
 
 def _healthcheck(settings: ServiceSettings) -> int:
-    url = f"http://{settings.http_host}:{settings.http_port}/readyz"
+    host = _REACHED_AT.get(settings.http_host, settings.http_host)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}/readyz"
+    # No proxy, whatever the environment says: what is asked is this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=3) as answer:
+        with opener.open(url, timeout=3) as answer:
             return 0 if answer.status == 200 else 1
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         sys.stderr.write(f"not ready: {error}\n")

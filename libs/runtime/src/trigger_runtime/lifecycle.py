@@ -1,12 +1,13 @@
 """A service's life: start in order, say when it is ready, stop in reverse on SIGTERM."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import structlog
+
+from trigger_runtime.cancelling import cancel
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,9 +61,10 @@ class BackgroundTask:
     async def stop(self) -> None:
         """Cancel the coroutine and wait for its end."""
         if self.task is not None:
-            self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self.task
+            # Its last write may take a moment after the cancellation, so it is not pressed at once.
+            await cancel([self.task], again_seconds=5.0)
+            if not self.task.cancelled() and (error := self.task.exception()) is not None:
+                log.error("background task failed", task=self.name, exc_info=error)
 
 
 class Service:
@@ -95,7 +97,8 @@ class Service:
         try:
             async with asyncio.timeout(self._shutdown_seconds):
                 while self._started:
-                    await self._stop_one(self._started.pop())
+                    await self._stop_one(self._started[-1])
+                    self._started.pop()
         except TimeoutError:
             log.error("graceful stop ran out of time", left=[part.name for part in self._started])
 
@@ -108,8 +111,8 @@ class Service:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT, or until a background task ends, which is a crash.
 
-        Raises what the background task raised, so that the process ends with a non-zero status and
-        is started again by whoever supervises it.
+        Raises ``RuntimeError`` for the latter, from what the task raised, so that the process ends with a
+        non-zero status and is started again by whoever supervises it.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,8 +127,11 @@ class Service:
     async def _until_stopped(self) -> None:
         asked = asyncio.create_task(self._stop.wait())
         tasks = [part.task for part in self._components if isinstance(part, BackgroundTask) and part.task]
-        done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        asked.cancel()
+        try:
+            done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
         for task in done - {asked}:
-            log.critical("background task ended", task=task.get_name(), exc_info=task.exception())
-            raise RuntimeError(f"background task {task.get_name()} ended") from task.exception()
+            error = None if task.cancelled() else task.exception()
+            log.critical("background task ended", task=task.get_name(), exc_info=error)
+            raise RuntimeError(f"background task {task.get_name()} ended") from error

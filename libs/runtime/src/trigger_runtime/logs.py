@@ -8,6 +8,10 @@ import msgspec
 import structlog
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
+# Never the frames' local variables: secrets are among them.
+_exceptions = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
+)
 
 
 def configure(*, service: str, level: str) -> None:
@@ -21,7 +25,7 @@ def configure(*, service: str, level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        structlog.processors.ExceptionRenderer(),
+        _exceptions,
         _with(service=service),
     ]
     structlog.configure(
@@ -56,4 +60,15 @@ def _with(**values: str) -> Any:
 
 
 def _render(_logger: Any, _method: str, event: Any) -> str:
-    return _encoder.encode(event).decode()
+    try:
+        return _encoder.encode(event).decode()
+    except Exception:  # noqa: BLE001 - a repr that raises, a lone surrogate, a cycle: the line is worth more
+        return _encoder.encode({str(key): _plain(value) for key, value in event.items()}).decode()
+
+
+def _plain(value: Any) -> str:
+    try:
+        text = value if isinstance(value, str) else repr(value)
+    except Exception as error:  # noqa: BLE001 - as above
+        text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    return text.encode("utf-8", "backslashreplace").decode()

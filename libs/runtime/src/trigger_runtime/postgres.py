@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import asyncpg
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
+from trigger_runtime.cancelling import cancel
 from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
@@ -24,15 +26,21 @@ AWAY: Final[tuple[type[Exception], ...]] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # An idle connection that the server has just ended: its farewell has arrived, the end has not.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DiskFullError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
 )
-"""What asyncpg raises when the server is away, starting, stopping, overloaded or out of space."""
+"""What asyncpg raises when the server is away, starting, stopping, overloaded, out of space or a standby.
+
+``OSError``, ``TimeoutError`` and ``InterfaceError`` are raised for other reasons too:
+``Database.connection`` tells them apart.
+"""
+
+
+_REFUSED: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresError)
 
 
 class DatabaseUnavailableError(Exception):
@@ -70,8 +78,7 @@ class Database:
     async def stop(self) -> None:
         """Wait for what is under way and close."""
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+            await cancel([self._watching])
         if self._pool is not None:
             await self._pool.close()
 
@@ -81,14 +88,36 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection; ``DatabaseUnavailableError`` when the server cannot be used."""
+        """Lend a connection; ``DatabaseUnavailableError`` when the server cannot be used.
+
+        What the borrower raises of its own passes through, also an ``OSError`` or ``TimeoutError`` of
+        something else, and so does asyncpg's refusal of a wrong argument.
+        """
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
         try:
-            async with self._pool.acquire(timeout=5) as connection:
-                yield connection
-        except AWAY as error:
+            connection = await self._pool.acquire(timeout=5)
+        except _REFUSED as error:
+            # Also a refused password or a database that is not there: an operator mends it, and until
+            # then it is nobody's defect.
             raise DatabaseUnavailableError(type(error).__name__) from error
+        try:
+            yield connection
+        except AWAY as error:
+            if not _is_servers(error, connection=connection):
+                raise
+            raise DatabaseUnavailableError(type(error).__name__) from error
+        finally:
+            await self._give_back(connection)
+
+    async def _give_back(self, connection: Connection) -> None:
+        if self._pool is None:
+            return
+        try:
+            await self._pool.release(connection)
+        except _REFUSED as error:
+            # The work is done or has its own error; asyncpg has closed the connection.
+            log.warning("connection lost on its return", reason=type(error).__name__)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
@@ -108,8 +137,13 @@ class Database:
                 command_timeout=self._seconds,
                 server_settings={"application_name": f"{self._application} (dedicated)"},
             )
-        except AWAY as error:
+        except _REFUSED as error:
             raise DatabaseUnavailableError(type(error).__name__) from error
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            log.warning("database away", reason=trouble)
+        self._trouble = trouble
 
     async def _watch(self) -> None:
         while True:
@@ -118,17 +152,34 @@ class Database:
                     await connection.execute("SELECT 1")
                 self._trouble = None
             except DatabaseUnavailableError as error:
-                if self._trouble is None:
-                    log.warning("database away", reason=str(error))
-                self._trouble = f"unreachable ({error})"
-            except asyncpg.PostgresError as error:
-                # A wrong password or a missing database: only an operator can mend it, so keep saying it.
-                log.error("database refuses the connection", reason=type(error).__name__)
-                self._trouble = f"refused ({type(error).__name__})"
+                self._say(f"unavailable ({error})")
+            except Exception as error:
+                # Nobody waits for this task: if it ended, the last look would stay the truth for ever.
+                log.exception("database check failed")
+                self._say(f"not usable ({type(error).__name__})")
             await asyncio.sleep(1.0 if self._trouble is None else 0.25)
 
 
-class MigrationError(Exception):
+def _is_servers(error: Exception, *, connection: Connection) -> bool:
+    """Tell an error of the server or the connection from one that its borrower raised."""
+    if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError) or _is_lost(connection):
+        return True
+    # asyncpg's own deadline for a statement; a borrower's deadline for something else looks the same
+    # but for where it was raised.
+    return isinstance(error, TimeoutError) and any(
+        frame.f_globals.get("__name__", "").startswith("asyncpg.")
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back, which it does by itself when the connection ends
+
+
+class MigrationError(RuntimeError):
     """The migrations did not run; the text is dbmate's."""
 
 

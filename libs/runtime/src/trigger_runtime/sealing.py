@@ -1,7 +1,7 @@
 """Secrets at rest and on the bus: AES-256-GCM under a key ring."""
 
 import base64
-import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
 
 
 class SealError(Exception):
@@ -41,11 +42,12 @@ class KeyRing:
         keys: dict[str, bytes] = {}
         for item in text.split(","):
             key_id, colon, encoded = item.strip().partition(":")
-            if not colon or not key_id or key_id in keys:
+            # An id is short, so that a key on the wrong side of the colon is not taken for one and quoted.
+            if not colon or not _KEY_ID.fullmatch(key_id) or key_id in keys:
                 raise ValueError("expected id:base64[,id:base64…] with different ids")
             try:
                 keys[key_id] = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
+            except ValueError:
                 raise ValueError(f"key {key_id!r} is not base64") from None
         return cls(keys)
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -79,7 +80,7 @@ def _read(kind: type[S], *, environment: Mapping[str, str], problems: list[str])
     try:
         return kind(**values)
     except (ValueError, TypeError) as error:
-        problems.append(str(error))
+        problems.extend(str(error).splitlines())
         return None
 
 
@@ -88,7 +89,10 @@ def _text(name: str, *, hint: Any, environment: Mapping[str, str]) -> str | None
     if _holds(hint, kind=Secret) and (path := environment.get(f"{name}_FILE")):
         if text is not None:
             raise ValueError(f"give either {name} or {name}_FILE, not both")
-        text = Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+        try:
+            text = Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+        except UnicodeDecodeError:
+            raise ValueError(f"{name}_FILE is not UTF-8 text") from None
     return text
 
 
@@ -112,6 +116,20 @@ def _decode(kind: type, value: Any) -> Any:
     raise TypeError(f"no setting can be a {kind.__name__}")
 
 
+class LogLevel(StrEnum):
+    """How much a service says; upper case is understood too."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "LogLevel | None":
+        return next((level for level in cls if isinstance(value, str) and level == value.lower()), None)
+
+
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every service has: where it listens, how much it says, and the bus.
 
@@ -121,7 +139,7 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     http_host: str = "127.0.0.1"
     http_port: int
-    log_level: str = "info"
+    log_level: LogLevel = LogLevel.INFO
     shutdown_seconds: float = 25.0
     """How long a graceful stop may take before what still runs is cut off."""
     nats_url: Secret = msgspec.field(default_factory=lambda: Secret("nats://127.0.0.1:4222"))

@@ -13,6 +13,7 @@ from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
+from trigger_runtime.cancelling import cancel
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -85,8 +86,7 @@ class Bus:
     async def stop(self) -> None:
         """Flush what was published and close."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel([self._task])
         self._usable.clear()
         if self._client is None:
             return

@@ -17,6 +17,7 @@ from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
 from trigger_runtime.bus.pull import PullLostError, messages
 from trigger_runtime.bus.received import Received, received
+from trigger_runtime.cancelling import cancel
 from trigger_runtime.metrics import Metrics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -83,17 +84,12 @@ class Consumer:
         """Pull nothing more and wait for the handlers; cancelled handlers leave their message to others."""
         try:
             if self._pulling is not None:
-                self._pulling.cancel()
-                await asyncio.wait([self._pulling])
+                await cancel([self._pulling])
             if self._tasks:
                 await asyncio.wait(set(self._tasks))
         finally:
             self._consuming = False
-            leftover = {*self._tasks, *([self._keeping] if self._keeping is not None else [])}
-            for task in leftover:
-                task.cancel()
-            if leftover:
-                await asyncio.wait(leftover)
+            await cancel([*self._tasks, *([self._keeping] if self._keeping is not None else [])])
 
     def check(self) -> str | None:
         """Return why nothing is being consumed, or ``None``."""

@@ -15,6 +15,7 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, describe
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.pull import PullLostError, messages
 from trigger_runtime.bus.received import Received, received
+from trigger_runtime.cancelling import cancel
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -60,8 +61,7 @@ class Follower:
     async def stop(self) -> None:
         """Stop following; a batch under way is left half-way only where its own transaction allows it."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel([self._task])
 
     async def caught_up(self) -> None:
         """Wait until everything that was there at the beginning has been applied."""
@@ -112,8 +112,7 @@ class Follower:
                 if ended is not None:
                     raise ended
         finally:
-            pulling.cancel()
-            await asyncio.wait([pulling])
+            await cancel([pulling])
 
     async def _consumer(self, after: int | None) -> api.ConsumerConfig:
         config = api.ConsumerConfig(

@@ -128,10 +128,25 @@ def _answer_errors(
         except web.HTTPException as error:
             answer = _of_framework(error)
         except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-            answer = error_map(error) or _unexpected(error)
+            answer = _of_caller(error, request=request) or _mapped(error, error_map=error_map)
         return answer.response(request_id=request_id(request))
 
     return answer_errors
+
+
+def _of_caller(error: Exception, *, request: web.Request) -> ProblemError | None:
+    """Return the answer, which nobody will read, to a caller who left before the body was complete."""
+    left = request.transport is None or request.transport.is_closing()
+    if left and isinstance(error, ConnectionError):
+        return ProblemError(400, code="body_incomplete", detail="The body ended early.")
+    return None
+
+
+def _mapped(error: Exception, *, error_map: ErrorMap) -> ProblemError:
+    try:
+        return error_map(error) or _unexpected(error)
+    except Exception as broken:  # noqa: BLE001 - past this the framework answers, and logs nowhere
+        return _unexpected(broken)
 
 
 def _unexpected(error: Exception) -> ProblemError:

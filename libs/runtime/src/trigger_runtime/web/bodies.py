@@ -14,7 +14,8 @@ T = TypeVar("T")
 MAX_NESTING: Final = 100
 """JSON that nests deeper is refused: every later reader of it recurses."""
 
-_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `(?P<key>key in )?\$(?P<path>.*)`)?$", re.DOTALL)
+_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key` in `)?\$(?P<path>[^`]*)`)?$", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
@@ -84,13 +85,16 @@ def _problem(text: str, *, pointer: str) -> FieldProblem:
     match = _PATH.match(text)
     path = (match.group("path") or "") if match else ""
     steps = [step.group("name") or step.group("index") for step in _STEP.finditer(path)]
-    # msgspec does not say which key of an object it was, only "[...]": the pointer ends before it.
-    if "..." in steps:
-        steps = steps[: steps.index("...")]
-    missing = re.search(r"missing required field `([^`]+)`", text)
-    if missing:
-        steps.append(missing.group(1))
     detail = match.group("detail") if match else text
+    missing = _MISSING.fullmatch(detail)
+    if missing:
+        steps.append(missing.group("name"))
+    # msgspec does not say which key of an object it was, only "[...]": the pointer ends before it, and
+    # the rest of the way is told in words.
+    if "..." in steps:
+        known = steps.index("...")
+        detail += f" (at {'/'.join(['*', *steps[known + 1 :]])} below)"
+        steps = steps[:known]
     return FieldProblem(pointer=pointer + "".join(f"/{escape(step)}" for step in steps), detail=f"{detail}.")
 
 

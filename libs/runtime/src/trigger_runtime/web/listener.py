@@ -1,6 +1,10 @@
 """The component that listens."""
 
+from typing import Final
+
 from aiohttp import web
+
+_HIGHEST_PORT: Final = 65535
 
 
 class HttpListener:
@@ -17,6 +21,9 @@ class HttpListener:
 
     async def start(self) -> None:
         """Bind and listen; ``OSError`` where the address cannot be had."""
+        if not 0 <= self._port <= _HIGHEST_PORT:
+            # uvloop would take it modulo 65536.
+            raise OSError(f"there is no port {self._port}")
         self._runner = web.AppRunner(
             self._app,
             access_log=None,
@@ -24,8 +31,12 @@ class HttpListener:
             auto_decompress=False,
             shutdown_timeout=self._drain_seconds,
         )
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, self._host, self._port, backlog=1024).start()
+        except BaseException:
+            await self._runner.cleanup()
+            raise
 
     async def stop(self) -> None:
         """Close the socket, let the requests under way finish, close the connections."""

@@ -25,11 +25,16 @@ def path_id(request: web.Request, *, what: str, name: str = "id") -> UUID:
 
 
 def refuse_unknown(request: web.Request, *, known: Iterable[str]) -> None:
-    """Raise ``ProblemError`` 400 for a query parameter that does not exist: a filter must not be ignored."""
+    """Raise ``ProblemError`` 400 for a query parameter that does not exist, or stands there twice.
+
+    A filter must not be ignored.
+    """
     names = frozenset(known)
     for name in request.query:
         if name not in names:
             raise _bad(name, "There is no such parameter")
+        if len(request.query.getall(name)) > 1:
+            raise _bad(name, "It is given more than once")
 
 
 def uuid_of(request: web.Request, name: str) -> UUID | None:
@@ -59,11 +64,12 @@ def time_of(request: web.Request, name: str) -> datetime | None:
     try:
         # A "+" that was not escaped arrives as a space.
         moment = msgspec.convert(text.replace(" ", "+"), datetime)
-    except msgspec.ValidationError:
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        # In UTC a time at either end of the calendar can be outside of it.
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, ValueError, OverflowError):
         raise _bad(name, "Expected an RFC 3339 time with a zone, like 2026-01-31T09:00:00Z") from None
-    if moment.tzinfo is None:
-        raise _bad(name, "Expected an RFC 3339 time with a zone, like 2026-01-31T09:00:00Z")
-    return moment.astimezone(UTC)
 
 
 def limit_of(request: web.Request, *, default: int = 50, highest: int = 200) -> int:

@@ -1,5 +1,6 @@
 """Bearer tokens of management calls: JWTs with one pinned algorithm."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,10 @@ from trigger_runtime.settings import Secret
 from trigger_runtime.web.problem import ProblemError
 
 _MIN_SECRET_BYTES: Final = 32
+_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 _LEEWAY_SECONDS: Final = 30
+_MAX_NAME: Final = 255
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
 class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,10 +27,14 @@ class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
     jwt_audience: str = "flowmaestro-triggers"
 
     def __post_init__(self) -> None:
-        if self.jwt_algorithm not in {"HS256", "HS384", "HS512"}:
-            raise ValueError("JWT_ALGORITHM must be HS256, HS384 or HS512")
-        if len(self.jwt_secret.reveal().encode()) < _MIN_SECRET_BYTES:
-            raise ValueError(f"JWT_SECRET must have at least {_MIN_SECRET_BYTES} bytes (RFC 7518, 3.2)")
+        problems = []
+        if self.jwt_algorithm not in _SECRET_BYTES:
+            problems.append(f"JWT_ALGORITHM must be one of {', '.join(_SECRET_BYTES)}")
+        least = _SECRET_BYTES.get(self.jwt_algorithm, _MIN_SECRET_BYTES)
+        if len(self.jwt_secret.reveal().encode()) < least:
+            problems.append(f"JWT_SECRET must have at least {least} bytes (RFC 7518, 3.2)")
+        if problems:
+            raise ValueError("\n".join(problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,9 @@ class TokenVerifier:
 
     def _verified(self, token: str) -> Principal:
         wanted = self._settings
+        # PyJWT's base64 drops what is none, so that one token could be written in many ways.
+        if not _COMPACT.fullmatch(token):
+            raise _refused("The token is not valid.", challenge=_INVALID)
         try:
             claims = jwt.decode(
                 token,
@@ -71,15 +82,17 @@ class TokenVerifier:
             )
         except jwt.ExpiredSignatureError:
             raise _refused("The token has expired.", challenge=_INVALID) from None
-        except (jwt.PyJWTError, ValueError, RecursionError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            # The four builtins: PyJWT lets through what its parsing of strange claims raises.
             raise _refused("The token is not valid.", challenge=_INVALID) from None
-        subject, org, scope = claims.get("sub"), claims.get("org"), claims.get("scope")
-        if not isinstance(subject, str) or not subject or (org is not None and not _is_name(org)):
+        subject, org, scope = claims["sub"], claims.get("org"), claims.get("scope")
+        # A claim of a wrong type is refused, not overlooked: without its scope a token may do everything.
+        if not _is_name(subject) or not (org is None or _is_name(org)) or not isinstance(scope, str | None):
             raise _refused("The token is not valid.", challenge=_INVALID)
         return Principal(
             workspace=org or subject,
             subject=subject,
-            scopes=frozenset(scope.split()) if isinstance(scope, str) else None,
+            scopes=frozenset(scope.split()) if scope is not None else None,
         )
 
 
@@ -87,7 +100,7 @@ _INVALID: Final = 'Bearer error="invalid_token"'
 
 
 def _is_name(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _refused(detail: str, *, challenge: str) -> ProblemError:

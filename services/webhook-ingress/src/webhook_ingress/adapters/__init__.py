@@ -1,0 +1,1 @@
+"""The bus, as this service reads and writes it."""

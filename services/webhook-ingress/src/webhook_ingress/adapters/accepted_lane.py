@@ -1,0 +1,164 @@
+"""Group commit of accepted deliveries: while one publish is in flight, the next message gathers."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from trigger_contracts import streams
+from trigger_contracts.deliveries import AcceptedDelivery
+from trigger_runtime import backoff
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.lifecycle import BackgroundTask
+from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, accepted_message, encoded
+from webhook_ingress.adapters.ingress_metrics import IngressMetrics
+from webhook_ingress.usecases import DeliveryTooLargeError, UnavailableError
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LANE: Final = "accepted"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """``stored`` is done when the bus has it, or when its caller has stopped waiting."""
+
+    data: bytes
+    stored: asyncio.Future[None]
+
+
+class AcceptedLane(BackgroundTask):
+    """A component. One publish is in flight at a time; there is no timer: a lone delivery goes at once.
+
+    A delivery whose caller was answered 503 is left out of everything that is sent from then on. What
+    remains in doubt is the message in flight at that moment; the execution id makes it harmless for a
+    sender that repeats it with the same idempotency key.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        limits: BatchLimits,
+        queue_bytes: int,
+        publish_seconds: float,
+        new_id: Callable[[], UUID],
+        metrics: IngressMetrics,
+    ) -> None:
+        super().__init__("accepted deliveries", self._publish_forever)
+        self._bus = bus
+        self._limits = limits
+        self._queue_bytes = queue_bytes
+        self._publish_seconds = publish_seconds
+        self._new_id = new_id
+        self._metrics = metrics
+        self._queue: deque[_Waiting] = deque()
+        self._held_bytes = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    async def store(self, delivery: AcceptedDelivery) -> None:
+        """Return once the bus has confirmed the delivery.
+
+        Raises ``UnavailableError`` after ``publish_seconds``, or at once where the queue is full, and
+        ``DeliveryTooLargeError`` for one that no message can hold.
+        """
+        data = encoded(delivery)
+        if len(data) > self._bus.max_payload - HEADROOM:
+            raise DeliveryTooLargeError
+        if self._stopping:
+            raise UnavailableError("The service is stopping. Try again.")
+        if self._held_bytes + len(data) > self._queue_bytes:
+            raise UnavailableError("Too many requests wait to be stored. Try again shortly.")
+        waiting = _Waiting(data=data, stored=asyncio.get_running_loop().create_future())
+        self._held_bytes += len(data)
+        self._queue.append(waiting)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(self._publish_seconds):
+                await waiting.stored
+        except TimeoutError:
+            raise UnavailableError("The request could not be stored in time. Try again.") from None
+        finally:
+            self._held_bytes -= len(data)
+            waiting.data = b""
+
+    async def stop(self) -> None:
+        """Take nothing new and send what waits."""
+        self._stopping = True
+        self._wake.set()
+        if self.task is not None:
+            try:
+                await asyncio.wait([self.task])
+            finally:
+                self.task.cancel()
+
+    async def _publish_forever(self) -> None:
+        while batch := await self._next_batch():
+            await self._publish(batch)
+
+    async def _next_batch(self) -> list[_Waiting]:
+        """Return what waits, as soon as anything does; nothing once the lane is stopped and empty."""
+        while not (batch := self._take()) and not self._stopping:
+            self._wake.clear()
+            await self._wake.wait()
+        return batch
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < self._limits.deliveries:
+            waiting = self._queue[0]
+            if not waiting.stored.done():
+                size += len(waiting.data) + 1
+                if batch and size > min(self._limits.bytes, self._bus.max_payload - HEADROOM):
+                    break
+                batch.append(waiting)
+            self._queue.popleft()
+        return batch
+
+    async def _publish(self, batch: list[_Waiting]) -> None:
+        """Send the batch until it is stored or nobody waits for it any more.
+
+        A repetition bears the same message id, so that JetStream drops it where the first one was
+        stored and only its confirmation was lost; it leaves out whoever has been answered meanwhile.
+        """
+        message_id = str(self._new_id())
+        attempt = 0
+        while live := [waiting for waiting in batch if not waiting.stored.done()]:
+            try:
+                await self._bus.publish(
+                    streams.DELIVERIES_ACCEPTED,
+                    accepted_message(waiting.data for waiting in live),
+                    message_id=message_id,
+                    timeout=self._publish_seconds / 2,
+                )
+            except MessageTooLargeError:
+                # The server's limit went down, or the stream has one of its own: each for itself.
+                if len(live) == 1:
+                    _settle(live, error=DeliveryTooLargeError())
+                else:
+                    for waiting in live:
+                        await self._publish([waiting])
+            except BusUnavailableError as error:
+                attempt += 1
+                self._metrics.publish_failures.labels(lane=_LANE).inc()
+                log.warning("accepted deliveries not stored", reason=str(error), deliveries=len(live))
+                await asyncio.sleep(backoff.delay(attempt, first=0.05, cap=0.2))
+            else:
+                self._metrics.batch_deliveries.labels(lane=_LANE).observe(len(live))
+                _settle(live, error=None)
+
+
+def _settle(batch: list[_Waiting], *, error: Exception | None) -> None:
+    for waiting in batch:
+        if waiting.stored.done():
+            continue
+        if error is None:
+            waiting.stored.set_result(None)
+        else:
+            waiting.stored.set_exception(error)

@@ -1,0 +1,38 @@
+"""What this service counts beside the plumbing's metrics."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class IngressMetrics:
+    """Made once, in the composition root."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._outcomes = Counter(
+            "webhook_deliveries_total",
+            "Webhook requests by outcome: accepted, unavailable, or the reason of the refusal.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.batch_deliveries = Histogram(
+            "webhook_batch_deliveries",
+            "Deliveries in one stored message.",
+            ["lane"],
+            registry=registry,
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
+        )
+        self.publish_failures = Counter(
+            "webhook_publish_failures_total",
+            "Publishes that the bus did not confirm.",
+            ["lane"],
+            registry=registry,
+        )
+        self.dropped_rejections = Counter(
+            "webhook_rejections_dropped_total",
+            "Refusals that were counted but not recorded, because too many waited for the bus.",
+            registry=registry,
+        )
+        self.triggers = Gauge("webhook_triggers", "Webhook triggers in the directory.", registry=registry)
+
+    def tally(self, outcome: str) -> None:
+        """Count one request. Outcomes are a closed list."""
+        self._outcomes.labels(outcome=outcome).inc()

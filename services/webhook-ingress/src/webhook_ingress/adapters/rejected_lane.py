@@ -1,0 +1,129 @@
+"""Recording refusals: in batches, behind the caller's back, and bounded under a flood."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from trigger_contracts import streams
+from trigger_contracts.deliveries import RejectedDelivery
+from trigger_runtime import backoff
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.lifecycle import BackgroundTask
+from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, encoded, rejected_message
+from webhook_ingress.adapters.ingress_metrics import IngressMetrics
+
+log = structlog.stdlib.get_logger(__name__)
+
+_LANE: Final = "rejected"
+_PUBLISH_SECONDS: Final = 5.0
+_FLUSH_SECONDS: Final = 5.0
+
+
+class RejectedLane(BackgroundTask):
+    """A component. What does not fit into the queue is counted, and the next message tells how many."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        limits: BatchLimits,
+        queue_bytes: int,
+        new_id: Callable[[], UUID],
+        metrics: IngressMetrics,
+    ) -> None:
+        super().__init__("rejected deliveries", self._publish_forever)
+        self._bus = bus
+        self._limits = limits
+        self._queue_bytes = queue_bytes
+        self._new_id = new_id
+        self._metrics = metrics
+        self._queue: deque[bytes] = deque()
+        self._held_bytes = 0
+        self._in_flight = 0
+        self._dropped = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def record(self, delivery: RejectedDelivery) -> None:
+        """Take a refusal, or count it where there is no room."""
+        data = encoded(delivery)
+        too_large = len(data) > self._bus.max_payload - HEADROOM
+        if too_large or self._held_bytes + len(data) > self._queue_bytes:
+            self._drop(1)
+            return
+        self._held_bytes += len(data)
+        self._queue.append(data)
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Send what waits, for a few seconds; what is left after them is lost, and the log says so."""
+        self._stopping = True
+        self._wake.set()
+        if self.task is None:
+            return
+        try:
+            await asyncio.wait([self.task], timeout=_FLUSH_SECONDS)
+        finally:
+            self.task.cancel()
+        lost = len(self._queue) + self._in_flight + self._dropped
+        if lost:
+            log.error("refusals were not recorded", count=lost)
+
+    async def _publish_forever(self) -> None:
+        while batch := await self._next_batch():
+            self._in_flight = len(batch)
+            await self._publish(batch)
+            self._in_flight = 0
+            self._held_bytes -= sum(len(data) for data in batch)
+
+    async def _next_batch(self) -> list[bytes]:
+        while not (batch := self._take()) and not self._stopping:
+            self._wake.clear()
+            await self._wake.wait()
+        return batch
+
+    def _take(self) -> list[bytes]:
+        batch: list[bytes] = []
+        size = 0
+        while self._queue and len(batch) < self._limits.deliveries:
+            size += len(self._queue[0]) + 1
+            if batch and size > min(self._limits.bytes, self._bus.max_payload - HEADROOM):
+                break
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _publish(self, batch: list[bytes]) -> None:
+        message_id = str(self._new_id())
+        told = self._dropped
+        data = rejected_message(batch, dropped=told)
+        attempt = 0
+        while True:
+            try:
+                await self._bus.publish(
+                    streams.DELIVERIES_REJECTED, data, message_id=message_id, timeout=_PUBLISH_SECONDS
+                )
+            except MessageTooLargeError:
+                # The server's limit went down, or the stream has one of its own: each for itself.
+                if len(batch) == 1:
+                    self._drop(1)
+                else:
+                    for single in batch:
+                        await self._publish([single])
+                return
+            except BusUnavailableError as error:
+                attempt += 1
+                self._metrics.publish_failures.labels(lane=_LANE).inc()
+                log.warning("refusals not stored yet", reason=str(error), deliveries=len(batch))
+                await asyncio.sleep(backoff.delay(attempt, cap=2.0))
+            else:
+                self._dropped -= told
+                self._metrics.batch_deliveries.labels(lane=_LANE).observe(len(batch))
+                return
+
+    def _drop(self, count: int) -> None:
+        self._dropped += count
+        self._metrics.dropped_rejections.inc(count)

@@ -1,0 +1,1 @@
+"""Pure decisions: who is let in, what is recorded, what is hidden."""

@@ -1,0 +1,89 @@
+"""The record of a request: what the bus, the history and, where it was accepted, the workflow see of it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, RejectionReason
+from webhook_ingress.domain import redaction
+from webhook_ingress.domain.admission import Accepted
+from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.trigger import WebhookTrigger
+
+_MAX_METHOD = 32
+_MAX_USER_AGENT = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request as it went: ``processing_ms`` counts until the record was made."""
+
+    delivery_id: UUID
+    request: WebhookRequest
+    body: Body
+    received_at: datetime
+    processing_ms: float
+    answer: Answer
+
+
+def accepted_delivery(
+    attempt: Attempt, *, trigger: WebhookTrigger, verdict: Accepted, execution_id: UUID
+) -> AcceptedDelivery:
+    """Return the record of a request that starts ``execution_id`` once it is stored."""
+    body = attempt.body if isinstance(attempt.body, bytes) else b""
+    return AcceptedDelivery(
+        **_facts(attempt, body=body),
+        body=body,
+        trigger_id=trigger.id,
+        workspace=trigger.workspace,
+        workflow_id=trigger.workflow_id,
+        trigger_name=trigger.name,
+        trigger_version=trigger.version,
+        secret_id=verdict.secret_id,
+        execution_id=execution_id,
+        idempotency_key=verdict.idempotency_key,
+    )
+
+
+def rejected_delivery(
+    attempt: Attempt, *, trigger: WebhookTrigger | None, reason: RejectionReason, longest_body: int
+) -> RejectedDelivery:
+    """Return the record of a refused request.
+
+    Its body is recorded whole or, over ``longest_body`` bytes, not at all: part of a body could be
+    taken for the body. The hash covers what was read either way.
+    """
+    body = attempt.body if isinstance(attempt.body, bytes) else b""
+    return RejectedDelivery(
+        **_facts(attempt, body=body),
+        body=body if len(body) <= longest_body else b"",
+        trigger_id=attempt.request.trigger_id,
+        workspace=trigger.workspace if trigger else None,
+        workflow_id=trigger.workflow_id if trigger else None,
+        trigger_name=trigger.name if trigger else None,
+        trigger_version=trigger.version if trigger else None,
+        reason=reason,
+    )
+
+
+def _facts(attempt: Attempt, *, body: bytes) -> dict[str, Any]:
+    request = attempt.request
+    agents = request.values("user-agent")
+    return {
+        "id": attempt.delivery_id,
+        "request_id": request.request_id,
+        "received_at": attempt.received_at,
+        "method": redaction.safe(request.method, longest=_MAX_METHOD),
+        "path": redaction.safe(request.path, longest=redaction.MAX_VALUE),
+        "query": redaction.query(request.query),
+        "headers": redaction.headers(request.headers),
+        "body_sha256": hashlib.sha256(body).hexdigest(),
+        "client_address": request.client_address,
+        "user_agent": redaction.safe(agents[0], longest=_MAX_USER_AGENT) if agents else None,
+        "response_status": attempt.answer.status,
+        "response_body": attempt.answer.body.decode(),
+        "processing_ms": attempt.processing_ms,
+    }

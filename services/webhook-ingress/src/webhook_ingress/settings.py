@@ -1,0 +1,41 @@
+"""The service's settings, from the environment."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from trigger_runtime.sealing import KeyRing
+from trigger_runtime.settings import Secret, ServiceSettings
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+
+
+class Settings(ServiceSettings, frozen=True, kw_only=True):
+    """Sizes are in bytes, times in seconds."""
+
+    http_port: int = 8082
+    secret_keys: Secret
+    """Key ring of the webhook secrets, ``id:base64(32 bytes)[,…]``; all keys open."""
+    max_body_bytes: Annotated[int, Meta(ge=1, le=32 * _MIB)] = _MIB
+    trusted_proxy_hops: Annotated[int, Meta(ge=0, le=16)] = 0
+    """How many proxies in front of the service append to ``X-Forwarded-For``; 0 believes none of it."""
+    body_seconds: Annotated[float, Meta(gt=0, le=300)] = 10.0
+    """How long a caller may take to send the body."""
+    publish_seconds: Annotated[float, Meta(gt=0, le=30)] = 1.5
+    """How long a caller waits for the bus before the answer is 503."""
+    queue_bytes: Annotated[int, Meta(ge=_MIB)] = 64 * _MIB
+    """Accepted deliveries, encoded, that may wait for the bus at a time; over it the answer is 503."""
+    batch_bytes: Annotated[int, Meta(ge=_KIB)] = _MIB
+    """Where a batch ends; a single larger delivery travels alone."""
+    batch_deliveries: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    rejected_queue_bytes: Annotated[int, Meta(ge=_MIB)] = 8 * _MIB
+    """Refusals, encoded, that may wait for the bus; over it they are counted, not recorded."""
+    rejected_body_bytes: Annotated[int, Meta(ge=0, le=_MIB)] = 64 * _KIB
+    """A refused request's body is recorded whole up to this size, and over it not at all."""
+
+    def __post_init__(self) -> None:
+        try:
+            KeyRing.parse(self.secret_keys.reveal())
+        except ValueError as error:
+            raise ValueError(f"SECRET_KEYS: {error}") from None

@@ -1,0 +1,100 @@
+"""The order of the checks: exists, enabled, authentic, method, origin, then the body and the key."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from trigger_contracts.config import AuthType, HttpMethod
+from trigger_contracts.deliveries import RejectionReason as Reason
+from webhook_ingress.domain.admission import Accepted, Rejected, decide_admission, rejected
+from webhook_ingress.domain.request import BodyTrouble
+
+Make = Callable[..., Any]
+
+KEY = ("X-API-Key", "s3cret")
+BAD_ORIGIN = ("Origin", "https://evil.example")
+BAD_KEY = ("Idempotency-Key", "x" * 256)
+
+
+@pytest.mark.parametrize("auth_type", list(AuthType))
+def test_the_first_failing_check_decides(
+    make_trigger: Make, make_request: Make, make_secret: Make, now: datetime, auth_type: AuthType
+) -> None:
+    """Everything is wrong at once, and is put right one by one."""
+    config = {
+        "auth_type": auth_type,
+        "allowed_origins": ("https://good.example",),
+        "require_signature": False,
+    }
+    secret = make_secret()
+    proof = {
+        AuthType.NONE: [],
+        AuthType.API_KEY: [KEY],
+        AuthType.BEARER: [("Authorization", "Bearer s3cret")],
+        AuthType.HMAC: [],
+    }[auth_type]
+    wrong = [("X-Signature", "sha256=")] if auth_type is AuthType.HMAC else []
+    trigger = make_trigger(secrets=(secret,), **config)
+    off = make_trigger(secrets=(secret,), enabled=False, **config)
+
+    def verdict(trigger: Any, *headers: tuple[str, str], method: str = "PUT", body: Any = b"") -> Any:
+        request = make_request(*headers, method=method)
+        return decide_admission(trigger, request=request, body=body, now=now)
+
+    slow = BodyTrouble.TOO_LARGE
+    bad = (BAD_ORIGIN, BAD_KEY)
+    assert verdict(None, *wrong, *bad, body=slow) == rejected(Reason.UNKNOWN_TRIGGER)
+    assert verdict(off, *wrong, *bad, body=slow) == rejected(Reason.TRIGGER_DISABLED)
+    if auth_type is not AuthType.NONE:
+        refused = verdict(trigger, *wrong, *bad, body=b"" if auth_type is AuthType.HMAC else slow)
+        assert refused.status == 401
+    readable = b"" if auth_type is AuthType.HMAC else slow
+    assert verdict(trigger, *proof, *bad, body=readable) == rejected(Reason.METHOD_NOT_ALLOWED)
+    assert verdict(trigger, *proof, *bad, method="POST", body=readable) == rejected(Reason.ORIGIN_NOT_ALLOWED)
+    assert verdict(trigger, *proof, BAD_KEY, method="POST", body=slow) == rejected(Reason.BODY_TOO_LARGE)
+    assert verdict(trigger, *proof, BAD_KEY, method="POST") == rejected(Reason.MALFORMED_REQUEST)
+    accepted = verdict(trigger, *proof, ("Idempotency-Key", "k 1"), method="POST")
+    assert isinstance(accepted, Accepted)
+    assert accepted.idempotency_key == "k 1"
+    assert (accepted.secret_id == secret.id) is (auth_type in {AuthType.API_KEY, AuthType.BEARER})
+
+
+@pytest.mark.parametrize(
+    ("trouble", "expected"),
+    [
+        (BodyTrouble.TOO_LARGE, Rejected(reason=Reason.BODY_TOO_LARGE, status=413)),
+        (BodyTrouble.INCOMPLETE, Rejected(reason=Reason.BODY_INCOMPLETE, status=400)),
+        (BodyTrouble.TOO_SLOW, Rejected(reason=Reason.BODY_INCOMPLETE, status=408)),
+    ],
+)
+def test_a_body_that_is_not_there(
+    make_trigger: Make, make_request: Make, now: datetime, trouble: BodyTrouble, expected: Rejected
+) -> None:
+    for auth_type in (AuthType.NONE, AuthType.HMAC):
+        trigger = make_trigger(auth_type=auth_type)
+        assert decide_admission(trigger, request=make_request(), body=trouble, now=now) == expected
+
+
+@pytest.mark.parametrize("wanted", list(HttpMethod))
+def test_only_the_triggers_own_method_starts_it(
+    make_trigger: Make, make_request: Make, now: datetime, wanted: HttpMethod
+) -> None:
+    trigger = make_trigger(method=wanted)
+    for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "post", "TRACE"]:
+        verdict = decide_admission(trigger, request=make_request(method=method), body=b"", now=now)
+        assert isinstance(verdict, Accepted) is (method == wanted)
+
+
+@pytest.mark.parametrize("keys", [[""], ["\x1f"], ["caf\xe9"], ["\udcff"], ["a", "a"], ["x" * 256]])
+def test_idempotency_keys_that_are_none(
+    make_trigger: Make, make_request: Make, now: datetime, keys: list[str]
+) -> None:
+    request = make_request(*(("Idempotency-Key", key) for key in keys))
+    verdict = decide_admission(make_trigger(), request=request, body=b"", now=now)
+    assert verdict == rejected(Reason.MALFORMED_REQUEST)
+
+
+def test_every_reason_has_a_status() -> None:
+    assert all(400 <= rejected(reason).status < 500 for reason in Reason)

@@ -1,0 +1,154 @@
+"""What is recorded, what is hidden, who is named, which origins are admitted."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trigger_contracts.codec import encode
+from trigger_contracts.deliveries import DELIVERIES, DeliveriesRejected, RejectionReason
+from webhook_ingress.domain import origins, redaction
+from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.client_address import client_address
+from webhook_ingress.domain.delivery import Attempt, rejected_delivery
+from webhook_ingress.domain.request import BodyTrouble
+
+Make = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization",
+        "PROXY-AUTHORIZATION",
+        "Cookie",
+        "Set-Cookie",
+        "X-API-Key",
+        "X-Gitlab-Token",
+        "X-Telegram-Bot-Api-Secret-Token",
+        "X-My-ApiKey",
+        "X-Password-Hint",
+        "Client-Secret",
+    ],
+)
+def test_secret_headers_are_redacted(name: str) -> None:
+    assert redaction.headers([(name, "v")]) == ((name.lower(), "[redacted]"),)
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Signature", "X-Hub-Signature-256", "X-Webhook-Signature", "Content-Type", "X-GitHub-Event"]
+)
+def test_other_headers_are_kept(name: str) -> None:
+    assert redaction.headers([(name, "v")]) == ((name.lower(), "v"),)
+
+
+def test_query_parameters() -> None:
+    hidden = ["token", "KEY", "secret", "password", "signature", "access_token", "code", "api_key", "apikey"]
+    hidden += ["client_secret", "X-Amz-Signature", "sig", "passwd", "refresh_token"]
+    shown = ["a", "keyboard", "encoding", "page", "design", "monkey", "country_code", ""]
+    found = redaction.query([(name, "v") for name in (*hidden, *shown)])
+    assert {name for name, value in found if value == "[redacted]"} == set(hidden)
+    assert [name for name, _ in found] == [*hidden, *shown]
+
+
+def test_records_are_bounded() -> None:
+    found = redaction.headers([("N" * 1000, "v" * 10_000)] * 1000)
+    assert len(found) == redaction.MAX_FIELDS
+    assert {(len(name), len(value)) for name, value in found} == {(256, 8192)}
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_safe_text_is_utf8_without_nul(text: str) -> None:
+    made = redaction.safe(text, longest=1000)
+    made.encode()
+    assert "\0" not in made
+    if "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text):
+        assert made == text[:1000]
+
+
+def test_surrogate_escapes_become_replacements() -> None:
+    assert (
+        redaction.safe(b"caf\xe9 \xff".decode("utf-8", "surrogateescape"), longest=99) == "caf\ufffd \ufffd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "expected"),
+    [
+        (0, ["1.1.1.1"], "9.9.9.9"),
+        (1, [], "9.9.9.9"),
+        (1, ["1.1.1.1"], "1.1.1.1"),
+        (1, ["6.6.6.6, 1.1.1.1"], "1.1.1.1"),
+        (1, ["6.6.6.6", "1.1.1.1"], "1.1.1.1"),
+        (2, ["6.6.6.6, 1.1.1.1,2.2.2.2"], "1.1.1.1"),
+        (2, ["1.1.1.1"], "9.9.9.9"),
+        (1, ["1.1.1.1,"], "9.9.9.9"),
+        (1, ["1.1.1.1, unknown"], "9.9.9.9"),
+        (1, ["fe80::1%<b>"], "9.9.9.9"),
+        (1, ["2001:DB8::0001"], "2001:db8::1"),
+        (1, ["\udcff"], "9.9.9.9"),
+        (1, ["010.1.1.1"], "9.9.9.9"),
+    ],
+)
+def test_client_address(hops: int, forwarded: list[str], expected: str) -> None:
+    assert client_address(forwarded_for=forwarded, peer="9.9.9.9", trusted_hops=hops) == expected
+
+
+@pytest.mark.parametrize(
+    ("present", "allowed", "expected"),
+    [
+        ([], ["https://a.example"], True),
+        (["https://a.example"], [], True),
+        (["null"], ["*"], True),
+        (["https://a.example"], ["https://a.example"], True),
+        (["https://a.example"], ["HTTPS://A.example:443/"], True),
+        (["http://a.example:8080"], ["http://a.example:8080"], True),
+        (["http://a.example"], ["https://a.example"], False),
+        (["https://a.example.evil"], ["https://a.example"], False),
+        (["https://b.a.example"], ["https://a.example"], False),
+        (["https://a.example:8443"], ["https://a.example"], False),
+        (["null"], ["https://a.example"], False),
+        ([""], ["https://a.example"], False),
+        (["https://a.example", "https://evil.example"], ["https://a.example"], False),
+        (["https://a.example\udcff"], ["https://a.example"], False),
+    ],
+)
+def test_origins(present: list[str], allowed: list[str], expected: bool) -> None:
+    assert origins.are_allowed(present, allowed=allowed) is expected
+
+
+def test_only_one_plain_origin_is_echoed() -> None:
+    assert origins.readable_by(["https://a.example"], allowed=[]) == "https://a.example"
+    for present in ([], ["a", "b"], ["\udcff"], [""], ["a\r\nX: y"]):
+        assert origins.readable_by(present, allowed=[]) is None
+    assert origins.readable_by(["https://a.example"], allowed=["https://b.example"]) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [(b"x" * 10, b"x" * 10), (b"x" * 11, b""), (BodyTrouble.TOO_SLOW, b"")],
+)
+def test_a_refused_body_is_recorded_whole_or_not_at_all(
+    make_request: Make, now: datetime, body: Any, kept: bytes
+) -> None:
+    trigger_id = uuid4()
+    attempt = Attempt(
+        delivery_id=UUID(int=1),
+        request=make_request(("User-Agent", "a"), ("Cookie", "s"), trigger_id=trigger_id, method="X" * 99),
+        body=body,
+        received_at=now,
+        processing_ms=1.5,
+        answer=Answer(status=404, body=b"{}"),
+    )
+    record = rejected_delivery(attempt, trigger=None, reason=RejectionReason.UNKNOWN_TRIGGER, longest_body=10)
+    read = body if isinstance(body, bytes) else b""
+    assert (record.body, record.body_sha256) == (kept, hashlib.sha256(read).hexdigest())
+    assert (record.trigger_id, record.workspace, record.trigger_name) == (trigger_id, None, None)
+    assert (len(record.method), record.user_agent) == (32, "a")
+    message = DeliveriesRejected(deliveries=(record,), dropped=2)
+    assert DELIVERIES.decode(encode(message)) == message
