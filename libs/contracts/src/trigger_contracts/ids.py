@@ -30,5 +30,10 @@ def event_execution_id(trigger_id: UUID, *, source: str, event_id: str) -> UUID:
 
 
 def fire_execution_id(trigger_id: UUID, *, nominal_time: datetime) -> UUID:
-    """Return the execution id of a schedule's fire at its nominal (not its actual) time."""
+    """Return the execution id of a schedule's fire at its nominal (not its actual) time.
+
+    Raises ``ValueError`` for a time without a zone, which would be read in the zone of the machine.
+    """
+    if nominal_time.tzinfo is None:
+        raise ValueError("a nominal time needs a zone")
     return uuid5(_FIRE, f"{trigger_id}\n{nominal_time.astimezone(UTC).isoformat()}")

@@ -98,6 +98,7 @@ RECORD_FIRINGS: Final = "execution-recorder-firings"
 RECORD_EXECUTIONS: Final = "execution-recorder-executions"
 SYNC_SCHEDULES: Final = "scheduler-sync-triggers"
 
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _EVENT_TYPE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,15}", re.ASCII)
 
 
@@ -118,7 +119,7 @@ def schedule(trigger_id: UUID) -> str:
 
 def execution(fact: str) -> str:
     """Return the subject of a lifecycle fact, for example ``executions.started``."""
-    return f"executions.{fact}"
+    return f"executions.{_token(fact)}"
 
 
 def is_event_type(text: str) -> bool:
@@ -139,4 +140,10 @@ def event(event_type: str) -> str:
 
 def dead_letter(*, stream: str, durable: str) -> str:
     """Return the subject of what a durable consumer gave up on."""
-    return f"dead.{stream}.{durable}"
+    return f"dead.{_token(stream)}.{_token(durable)}"
+
+
+def _token(text: str) -> str:
+    if not _TOKEN.fullmatch(text):
+        raise ValueError(f"not a token of a subject: {text[:80]!r}")
+    return text

@@ -74,7 +74,7 @@ async def _ids(recorder: Any, path: str) -> list[str]:
 async def test_pages_hold_everything_once_newest_first(recorder: Any, history: Any, path: str) -> None:
     for limit in (1, 3, 7, 8, 50):
         found: list[Any] = []
-        cursor = ""
+        cursor: str | None = ""
         while cursor is not None:
             answer = (await recorder.get(f"{path}?limit={limit}{cursor and f'&cursor={cursor}'}")).json()
             assert len(answer["items"]) <= limit

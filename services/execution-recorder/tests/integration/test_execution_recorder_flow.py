@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 
 def _facts(given: Any, execution: executions.Execution, **payload: Any) -> list[tuple[str, Any]]:
-    common = {"execution": execution, "temporal_workflow_id": "w", "temporal_run_id": "r"}
+    common: dict[str, Any] = {"execution": execution, "temporal_workflow_id": "w", "temporal_run_id": "r"}
     started = executions.ExecutionStarted(
         **common, at=given.now + timedelta(seconds=1), workflow_version=3, payload=payload or {"a": 1}
     )

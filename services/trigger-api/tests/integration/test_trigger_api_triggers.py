@@ -23,7 +23,7 @@ WEBHOOK = {
     "allowedOrigins": ["https://github.com"],
     "responseFormat": "json",
 }
-CONFIGS = {
+CONFIGS: dict[str, dict[str, Any]] = {
     "schedule": {"cronExpression": "0 9 * * *", "timezone": "America/New_York"},
     "webhook": WEBHOOK,
     "event": {"eventType": "order.created", "source": "/shop", "filters": {"data.country": "NL"}},

@@ -1,0 +1,401 @@
+"""Frozen payloads: what was once written stays readable, and is written the same.
+
+``golden/<Name>.<version>[.<variant>].json`` files are added, never edited.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from trigger_contracts import config, deliveries, executions, firings, schedules, workflow_io
+from trigger_contracts.codec import Codec, Message, encode, tag_of
+from trigger_contracts.config import (
+    AuthType,
+    Change,
+    EventConfig,
+    HttpMethod,
+    ManualConfig,
+    OverlapPolicy,
+    ResponseFormat,
+    ScheduleConfig,
+    SealedSecret,
+    TriggerChanged,
+    TriggerState,
+    TriggerType,
+    WebhookConfig,
+    WorkflowChanged,
+    WorkflowState,
+)
+from trigger_contracts.definition import (
+    DefinitionSettings,
+    Edge,
+    InputNode,
+    OutputConfig,
+    OutputNode,
+    TransformConfig,
+    TransformNode,
+    WorkflowDefinition,
+)
+from trigger_contracts.deliveries import (
+    AcceptedDelivery,
+    DeliveriesAccepted,
+    DeliveriesRejected,
+    RejectedDelivery,
+    RejectionReason,
+)
+from trigger_contracts.executions import Cause, CauseKind, Execution, ExecutionError
+
+GOLDEN: Final = Path(__file__).with_name("golden")
+
+TRIGGER = UUID("0199c2d4-8a10-7c3e-9b1f-5d2e8a7c4f01")
+WORKFLOW = UUID("0199c2d4-7f00-7d11-8a2b-3c4d5e6f7a02")
+EXECUTION = UUID("0199c2d5-1b3c-7e4d-8f5a-6b7c8d9e0f03")
+SECRET = UUID("0199c2d4-8a11-7b22-9c33-4d55e6f7a804")
+DELIVERY = UUID("0199c2d5-1b3b-7a2c-8d4e-5f6071829305")
+CREATED = datetime(2026, 11, 2, 8, 30, 0, 125000, UTC)
+CHANGED = datetime(2026, 11, 23, 9, 15, 42, 500000, UTC)
+NEXT = datetime(2026, 11, 24, 14, 0, tzinfo=UTC)
+
+
+def trigger(name: str, trigger_config: config.AnyTriggerConfig, **more: Any) -> TriggerState:
+    return TriggerState(
+        id=TRIGGER,
+        workspace="acme",
+        workflow_id=WORKFLOW,
+        name=name,
+        enabled=more.pop("enabled", True),
+        config=trigger_config,
+        version=3,
+        created_at=CREATED,
+        updated_at=CHANGED,
+        **more,
+    )
+
+
+def change(event: str) -> Change:
+    return Change(event=event, version=3, at=CHANGED, actor="user-42", request_id="req-7f3a")
+
+
+DEFINITION = WorkflowDefinition(
+    nodes={
+        "in": InputNode(name="Input", position={"x": 0, "y": 120.5}),
+        "pick": TransformNode(
+            name="Pick",
+            config=TransformConfig(
+                output={
+                    "branch": "{{trigger.payload.body.ref}}",
+                    "by": "{{trigger.payload.body.pusher.name}}",
+                }
+            ),
+            style={"color": "#0a7"},
+        ),
+        "out": OutputNode(name="Output", config=OutputConfig(value="{{nodes.pick.output}}")),
+    },
+    edges=(
+        Edge(id="e1", source="in", target="pick"),
+        Edge(id="e2", source="pick", target="out", source_handle="right"),
+    ),
+    entry_point="in",
+    settings=DefinitionSettings(timeout=300, max_concurrent_nodes=10),
+)
+CAUSE = Cause(kind=CauseKind.DELIVERY, id=str(DELIVERY))
+WHO = Execution(
+    id=EXECUTION,
+    workspace="acme",
+    trigger_id=TRIGGER,
+    trigger_type=TriggerType.WEBHOOK,
+    trigger_name="GitHub push",
+    workflow_id=WORKFLOW,
+    cause=CAUSE,
+    accepted_at=CHANGED,
+)
+PAYLOAD = {"body": {"ref": "refs/heads/main", "forced": False, "commits": [{"message": "Fix café ☕"}]}}
+FAILURE = ExecutionError(code="template_error", message="nothing at trigger.payload.body.ref", node="pick")
+FACT: dict[str, Any] = {
+    "execution": WHO,
+    "at": CHANGED,
+    "temporal_workflow_id": f"execution-{EXECUTION}",
+    "temporal_run_id": "b2f0c1de-4a8b-4c3d-9e5f-0a1b2c3d4e5f",
+}
+SCHEDULED: dict[str, Any] = {
+    "trigger_id": TRIGGER,
+    "trigger_version": 3,
+    "schedule_id": f"trigger-{TRIGGER}",
+    "at": CHANGED,
+}
+REQUEST: dict[str, Any] = {
+    "id": DELIVERY,
+    "request_id": "req-7f3a",
+    "received_at": CHANGED,
+    "method": "POST",
+    "path": f"/api/webhooks/{TRIGGER}",
+    "query": (("tag", "a"), ("tag", "b")),
+    "headers": (("X-GitHub-Event", "push"), ("X-Hub-Signature-256", "[redacted]")),
+    "client_address": "203.0.113.9",
+    "user_agent": "GitHub-Hookshot/044aadd",
+}
+INPUT: dict[str, Any] = {
+    "workspace": "acme",
+    "trigger_id": TRIGGER,
+    "trigger_type": TriggerType.WEBHOOK,
+    "trigger_name": "GitHub push",
+    "workflow_id": WORKFLOW,
+}
+
+MESSAGES: dict[str, Message] = {
+    "TriggerChanged.1.schedule": TriggerChanged(
+        change=change("ScheduleChanged"),
+        trigger=trigger(
+            "Daily report",
+            ScheduleConfig(
+                cron_expression="0 9 * * 1-5",
+                timezone="America/New_York",
+                overlap_policy=OverlapPolicy.BUFFER_ONE,
+                catchup_window_seconds=60,
+                input={"report": "daily", "limit": 10},
+            ),
+        ),
+    ),
+    "TriggerChanged.1.webhook": TriggerChanged(
+        change=change("SecretRotated"),
+        trigger=trigger(
+            "GitHub push",
+            WebhookConfig(
+                method=HttpMethod.POST,
+                auth_type=AuthType.HMAC,
+                require_signature=True,
+                allowed_origins=("https://github.com",),
+                response_format=ResponseFormat.JSON,
+            ),
+            secrets=(
+                SealedSecret(id=SECRET, key_id="k2", nonce=bytes(range(12)), ciphertext=bytes(range(40))),
+                SealedSecret(
+                    id=DELIVERY,
+                    key_id="k1",
+                    nonce=bytes(range(12, 24)),
+                    ciphertext=bytes(range(40, 80)),
+                    valid_until=NEXT,
+                ),
+            ),
+        ),
+    ),
+    "TriggerChanged.1.event": TriggerChanged(
+        change=change("TriggerPaused"),
+        trigger=trigger(
+            "Big order",
+            EventConfig(event_type="order.*", source="/shop", filters={"data.country": "NL", "data.n": 3}),
+            enabled=False,
+        ),
+    ),
+    "TriggerChanged.1.manual": TriggerChanged(
+        change=change("TriggerDeleted"),
+        trigger=trigger(
+            "By hand",
+            ManualConfig(
+                input_schema={"type": "object", "required": ["n"]},
+                require_inputs=True,
+                inputs={"n": 1},
+                description="Runs the report now",
+            ),
+            deleted_at=CHANGED,
+        ),
+    ),
+    "WorkflowChanged.1": WorkflowChanged(
+        change=change("DefinitionChanged"),
+        workflow=WorkflowState(
+            id=WORKFLOW,
+            workspace="acme",
+            name="Deploy report",
+            definition=DEFINITION,
+            version=3,
+            created_at=CREATED,
+            updated_at=CHANGED,
+        ),
+    ),
+    "DeliveriesAccepted.1": DeliveriesAccepted(
+        deliveries=(
+            AcceptedDelivery(
+                **REQUEST,
+                trigger_id=TRIGGER,
+                workspace="acme",
+                workflow_id=WORKFLOW,
+                trigger_name="GitHub push",
+                trigger_version=3,
+                body=b'{"ref":"refs/heads/main"}\xff',
+                body_sha256="6d0c04a3fb6cc7a4ff3d5a2f6c8d2a1b4f8b0f4e6d1f7a9c0b2d3e4f5a6b7c8d",
+                response_status=202,
+                response_body='{"success":true}',
+                processing_ms=1.9,
+                secret_id=SECRET,
+                execution_id=EXECUTION,
+                idempotency_key="72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            ),
+        )
+    ),
+    "DeliveriesRejected.1": DeliveriesRejected(
+        deliveries=(
+            RejectedDelivery(
+                **REQUEST,
+                trigger_id=TRIGGER,
+                workspace="acme",
+                workflow_id=WORKFLOW,
+                body_sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                response_status=401,
+                response_body='{"status":401}',
+                processing_ms=0.4,
+                reason=RejectionReason.SIGNATURE_INVALID,
+            ),
+            RejectedDelivery(
+                **REQUEST,
+                trigger_id=None,
+                workspace=None,
+                workflow_id=None,
+                body_sha256="e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                response_status=404,
+                response_body='{"status":404}',
+                processing_ms=0.1,
+                reason=RejectionReason.UNKNOWN_TRIGGER,
+            ),
+        ),
+        dropped=17,
+    ),
+    "ManualFiring.1": firings.ManualFiring(
+        execution_id=EXECUTION,
+        workspace="acme",
+        trigger_id=TRIGGER,
+        trigger_type=TriggerType.MANUAL,
+        trigger_name="By hand",
+        trigger_version=3,
+        workflow_id=WORKFLOW,
+        inputs={"n": 5},
+        requested_at=CHANGED,
+        actor="user-42",
+        request_id="req-7f3a",
+    ),
+    "ExecutionStarted.1": executions.ExecutionStarted(**FACT, workflow_version=3, payload=PAYLOAD),
+    "ExecutionCompleted.1": executions.ExecutionCompleted(**FACT, outputs={"branch": "refs/heads/main"}),
+    "ExecutionFailed.1": executions.ExecutionFailed(**FACT, error=FAILURE),
+    "ExecutionCancelled.1": executions.ExecutionCancelled(**FACT),
+    "ExecutionTimedOut.1": executions.ExecutionTimedOut(
+        **FACT, error=ExecutionError(code="timeout", message="over its 300 s")
+    ),
+    "ExecutionTerminated.1": executions.ExecutionTerminated(**FACT),
+    "ScheduleSynced.1": schedules.ScheduleSynced(**SCHEDULED, next_fire_times=(NEXT,)),
+    "ScheduleSyncFailed.1": schedules.ScheduleSyncFailed(**SCHEDULED, reason="unknown time zone"),
+    "ScheduleRemoved.1": schedules.ScheduleRemoved(**SCHEDULED),
+}
+CODECS: tuple[Codec[Any], ...] = (
+    config.TRIGGERS,
+    config.WORKFLOWS,
+    deliveries.DELIVERIES,
+    firings.MANUAL,
+    executions.FACTS,
+    schedules.FACTS,
+)
+# What crosses Temporal has no tag: the name of the workflow or activity says what it is.
+PARTS: dict[str, msgspec.Struct] = {
+    "TriggeredInput.1.run": workflow_io.TriggeredInput(
+        **INPUT,
+        run=workflow_io.TriggeredRun(
+            execution_id=EXECUTION, cause=CAUSE, accepted_at=CHANGED, payload=PAYLOAD
+        ),
+    ),
+    "TriggeredInput.1.scheduled": workflow_io.TriggeredInput(
+        **{**INPUT, "trigger_type": TriggerType.SCHEDULE, "trigger_name": "Daily report"},
+        scheduled=workflow_io.ScheduledRun(input={"report": "daily"}),
+    ),
+    "PrepareInput.1": workflow_io.PrepareInput(execution=WHO, payload=PAYLOAD),
+    "PreparedExecution.1": workflow_io.PreparedExecution(workflow_version=3, definition=DEFINITION),
+    "OrchestratorInput.1": workflow_io.OrchestratorInput(
+        execution=WHO, workflow_version=3, definition=DEFINITION, payload=PAYLOAD
+    ),
+    "OrchestratorResult.1": workflow_io.OrchestratorResult(outputs={"branch": "refs/heads/main"}),
+    "CompleteInput.1.completed": workflow_io.CompleteInput(
+        execution=WHO, outcome=workflow_io.Completed(outputs=[1, None])
+    ),
+    "CompleteInput.1.failed": workflow_io.CompleteInput(
+        execution=WHO, outcome=workflow_io.Failed(error=FAILURE)
+    ),
+    "CompleteInput.1.cancelled": workflow_io.CompleteInput(execution=WHO, outcome=workflow_io.Cancelled()),
+    "CompleteInput.1.timed_out": workflow_io.CompleteInput(
+        execution=WHO, outcome=workflow_io.TimedOut(error=FAILURE)
+    ),
+}
+
+
+def every(kind: type) -> set[type]:
+    """Return the subclasses of a class, and theirs."""
+    return {one for direct in kind.__subclasses__() for one in {direct, *every(direct)}}
+
+
+def codec_of(message: Message) -> Codec[Any]:
+    (codec,) = [one for one in CODECS if tag_of(type(message)) in one._tags]
+    return codec
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_a_message_reads_and_writes_as_it_did(name: str) -> None:
+    data = (GOLDEN / f"{name}.json").read_bytes()
+    assert codec_of(MESSAGES[name]).decode(data) == MESSAGES[name]
+    assert msgspec.json.decode(encode(MESSAGES[name])) == msgspec.json.decode(data)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_what_crosses_temporal_reads_and_writes_as_it_did(name: str) -> None:
+    data = (GOLDEN / f"{name}.json").read_bytes()
+    assert msgspec.json.decode(data, type=type(PARTS[name])) == PARTS[name]
+    assert msgspec.json.decode(msgspec.json.encode(PARTS[name])) == msgspec.json.decode(data)
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_unknown_fields_are_ignored_at_every_depth(name: str) -> None:
+    def with_more(value: Any) -> Any:
+        match value:
+            case dict() if "message" in value or "id" in value or "version" in value:
+                return {key: with_more(item) for key, item in value.items()} | {"fromTheFuture": [1]}
+            case dict():
+                return {key: with_more(item) for key, item in value.items()}
+            case list():
+                return [with_more(item) for item in value]
+        return value
+
+    document = msgspec.json.decode((GOLDEN / f"{name}.json").read_bytes())
+    more = msgspec.json.encode(with_more(document))
+    assert b"fromTheFuture" in more
+    assert codec_of(MESSAGES[name]).decode(more) == MESSAGES[name]
+
+
+def test_every_message_has_a_golden_payload_and_every_payload_a_message() -> None:
+    tags = {tag_of(kind) for kind in every(Message) if "/" in tag_of(kind)}
+    assert {tag_of(type(message)) for message in MESSAGES.values()} == tags
+    assert {".".join(name.split(".")[:2]).replace(".", "/") for name in MESSAGES} == tags
+    assert {path.stem for path in GOLDEN.iterdir()} == {*MESSAGES, *PARTS}
+
+
+def test_only_what_nobody_sends_has_no_version() -> None:
+    without = {kind.__name__ for kind in every(Message) if "/" not in tag_of(kind)}
+    assert without == {"ExecutionFact", "ScheduleFact"}
+
+
+def test_every_trigger_type_has_a_golden_payload() -> None:
+    variants = {name.rpartition(".")[2] for name in MESSAGES if name.startswith("TriggerChanged")}
+    assert variants == {str(one) for one in TriggerType}
+    for message in MESSAGES.values():
+        if isinstance(message, TriggerChanged):
+            kind = config.trigger_type_of(message.trigger.config)
+            assert msgspec.to_builtins(message.trigger.config)["triggerType"] == kind
+
+
+def test_everything_that_crosses_temporal_has_a_golden_payload() -> None:
+    top = {"TriggeredInput", "PrepareInput", "PreparedExecution", "OrchestratorInput"}
+    assert {name.split(".")[0] for name in PARTS} == {*top, "OrchestratorResult", "CompleteInput"}
+
+
+def test_every_codec_knows_every_message_once() -> None:
+    known = [tag for codec in CODECS for tag in codec._tags]
+    assert sorted(known) == sorted({tag_of(kind) for kind in every(Message) if "/" in tag_of(kind)})
+    assert set(deliveries.ACCEPTED._tags) < set(deliveries.DELIVERIES._tags)
