@@ -1,7 +1,13 @@
-"""The real servers, for every test in the repository: each boots once, and each test gets its own corner."""
+"""The real servers, for every test in the repository: each boots once, and each test gets its own corner.
+
+``nats_url``, ``new_database`` and ``temporal_address`` come from the embedded servers, or with
+``TEST_STACK=containers`` from images. ``nats_server`` and ``postgres_server`` are for tests that stop and
+kill their server, and always embedded.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -60,10 +66,38 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
         yield server
 
 
+CONTAINERS = os.environ.get("TEST_STACK", "embedded") == "containers"
+
+
+@pytest.fixture(scope="session")
+def images() -> Any:
+    """The servers as images; the test skips where they cannot be had."""
+    # Here and not above: the client of the container engine is slow to import, and mostly not needed.
+    import container_servers  # noqa: PLC0415
+
+    if reason := container_servers.missing_engine():
+        pytest.skip(reason)
+    return container_servers
+
+
 @pytest.fixture
-def nats_url(nats_server: NatsServer) -> str:
+def nats_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where the test's NATS is."""
-    return nats_server.url
+    if CONTAINERS:
+        with request.getfixturevalue("images").nats(tmp_path) as url:
+            yield url
+    else:
+        yield request.getfixturevalue("nats_server").url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the session's PostgreSQL is, as its administrator."""
+    if CONTAINERS:
+        with request.getfixturevalue("images").postgres() as url:
+            yield url
+    else:
+        yield request.getfixturevalue("postgres_server").url
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -74,26 +108,30 @@ async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
         yield server
 
 
-@pytest.fixture
-def temporal_address(temporal_server: TemporalServer) -> str:
+@pytest.fixture(scope="session")
+def temporal_address(request: pytest.FixtureRequest) -> Iterator[str]:
     """Where the session's Temporal is."""
-    return temporal_server.address
+    if CONTAINERS:
+        with request.getfixturevalue("images").temporal() as address:
+            yield address
+    else:
+        yield request.getfixturevalue("temporal_server").address
 
 
 @pytest.fixture
-async def new_database(postgres_server: PostgresServer) -> AsyncIterator[NewDatabase]:
+async def new_database(postgres_url: str) -> AsyncIterator[NewDatabase]:
     """Makes databases from migrated templates, and drops them after the test."""
     made: list[str] = []
-    admin = await asyncpg.connect(postgres_server.url)
+    admin = await asyncpg.connect(postgres_url)
 
     async def new(template: str, migrate: Callable[[str], object]) -> str:
         name = f"template_{template.replace('-', '_')}"
         if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
             await admin.execute(f'CREATE DATABASE "{name}"')
-            await asyncio.to_thread(migrate, _url_of(postgres_server.url, database=name))
+            await asyncio.to_thread(migrate, _url_of(postgres_url, database=name))
         made.append(f"test_{uuid4().hex}")
         await admin.execute(f'CREATE DATABASE "{made[-1]}" TEMPLATE "{name}"')
-        return _url_of(postgres_server.url, database=made[-1])
+        return _url_of(postgres_url, database=made[-1])
 
     try:
         yield new

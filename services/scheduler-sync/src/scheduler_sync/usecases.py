@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 import structlog
@@ -18,6 +18,9 @@ from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, Schedul
 from trigger_cron import CronError
 
 log = structlog.stdlib.get_logger(__name__)
+
+_ANNOUNCED: Final = 5
+"""Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ class Reconciler:
             await self._announce_times(trigger, actual=after)
 
     async def _announce_times(self, trigger: TriggerState, *, actual: ActualSchedule) -> None:
-        times = () if actual.paused else actual.next_fire_times
+        times = () if actual.paused else actual.next_fire_times[:_ANNOUNCED]
         if trigger.deleted_at is not None or self._announced.get(trigger.id) == times:
             return
         await self._announcements.announce(

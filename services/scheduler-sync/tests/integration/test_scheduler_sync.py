@@ -130,7 +130,7 @@ async def test_a_schedule_appears_as_configured_changes_and_disappears(bench: Be
     assert not created.schedule.state.paused
     fact = await eventually(lambda: bench.fact(state.id))
     assert isinstance(fact, schedules.ScheduleSynced)
-    assert list(fact.next_fire_times) == list(created.info.next_action_times)
+    assert list(fact.next_fire_times) == list(created.info.next_action_times)[:5]
 
     paused = again(state, enabled=False)
     await bench.publish(paused)
