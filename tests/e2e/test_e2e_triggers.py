@@ -79,6 +79,43 @@ async def test_a_github_push_becomes_a_completed_execution_with_its_log_row(
     assert trigger["webhookSecret"] not in str((row, execution, shown))
 
 
+async def test_an_execution_can_be_followed_through_the_logs(client: Any, eventually: Any) -> None:
+    workflow_id = await client.workflow("{{trigger.payload.body}}")
+    trigger = await client.trigger("webhook", {"authType": "bearer"}, workflow_id=workflow_id)
+    secret = trigger["webhookSecret"]
+    request_id = f"followed-{uuid4()}"
+    headers = {"Authorization": f"Bearer {secret}", "X-Request-Id": request_id}
+    path = f"/api/webhooks/{trigger['id']}?token=in-the-query"
+    async with client.session.post(path, json={"n": 1}, headers=headers) as answer:
+        assert answer.headers["X-Request-Id"] == request_id
+        execution_id = (await answer.json())["executionId"]
+    await client.ended(execution_id)
+
+    def lines(service: str) -> list[Any]:
+        text = (client.stack["var"] / "log" / f"{service}.log").read_text()
+        return [msgspec.json.decode(line) for line in text.splitlines()]
+
+    async def written() -> bool:
+        return all(
+            any(line.get("execution_id") == execution_id for line in lines(service))
+            for service in ("webhook-ingress", "orchestrator-worker")
+        )
+
+    await eventually(written)
+    for service in client.stack["services"]:
+        for line in lines(service):
+            assert {"at", "level", "event", "service"} <= line.keys()
+    followed = [line for line in lines("orchestrator-worker") if line.get("request_id") == request_id]
+    assert {line["execution_id"] for line in followed} == {execution_id}
+    (row,) = (await client.call("GET", f"/api/triggers/{trigger['id']}/webhook-logs?status=202", status=200))[
+        "items"
+    ]
+    assert row["requestQuery"] == {"token": "[redacted]"}
+    everything = "".join(path.read_text() for path in (client.stack["var"] / "log").iterdir())
+    for word in (secret, "in-the-query", client.stack["token"], client.stack["jwt_secret"]):
+        assert word not in everything + str(row)
+
+
 async def test_refused_webhooks_say_why_start_nothing_and_are_on_record(client: Any, eventually: Any) -> None:
     workflow_id = await client.workflow("{{trigger.payload}}")
     trigger = await client.trigger(

@@ -128,7 +128,9 @@ class Dispatcher:
         async with self._room:
             start = make()
             with structlog.contextvars.bound_contextvars(
-                execution_id=str(start.execution.id), trigger_id=str(start.execution.trigger_id)
+                execution_id=str(start.execution.id),
+                trigger_id=str(start.execution.trigger_id),
+                **({"request_id": start.request_id} if start.request_id else {}),
             ):
                 try:
                     size = encoded_size(start.input)

@@ -21,10 +21,14 @@ from trigger_contracts.workflow_io import TriggeredInput, TriggeredRun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """An execution that is to be started, and the input of its workflow."""
+    """An execution that is to be started, and the input of its workflow.
+
+    ``request_id`` is the HTTP request's behind it, for the log; ``None`` where there was none.
+    """
 
     execution: Execution
     input: TriggeredInput
+    request_id: str | None = None
 
 
 def delivery_start(delivery: AcceptedDelivery) -> Start:
@@ -43,7 +47,7 @@ def delivery_start(delivery: AcceptedDelivery) -> Start:
         workflow_id=delivery.workflow_id,
         run=run,
     )
-    return Start(execution=execution_of(given, run=run), input=given)
+    return Start(execution=execution_of(given, run=run), input=given, request_id=delivery.request_id)
 
 
 def event_start(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Start:
@@ -81,7 +85,7 @@ def manual_start(firing: ManualFiring) -> Start:
         workflow_id=firing.workflow_id,
         run=run,
     )
-    return Start(execution=execution_of(given, run=run), input=given)
+    return Start(execution=execution_of(given, run=run), input=given, request_id=firing.request_id)
 
 
 def fired_run(start: TriggeredInput, *, nominal_time: datetime, fired_at: datetime) -> TriggeredRun:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from trigger_api.domain.merge_patch import merge
@@ -206,6 +207,7 @@ class TriggerRoutes:
         trigger_id = queries.path_id(request, what="trigger")
         body = convert(await optional_body_of(request), ExecuteTrigger)
         execution_id = await self._triggers.execute(caller, trigger_id=trigger_id, inputs=body.inputs)
+        structlog.contextvars.bind_contextvars(execution_id=str(execution_id))
         return json_response(
             {"success": True, "executionId": execution_id},
             status=202,
