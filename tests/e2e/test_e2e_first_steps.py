@@ -126,6 +126,9 @@ class Newcomer:
 
 @pytest.fixture
 async def newcomer(tmp_path: Path) -> AsyncIterator[Newcomer]:
+    # Else `make run` would install the packages anew, from a tree that is gone after the test.
+    question = await asyncio.create_subprocess_exec("make", "--question", ".venv/.installed", cwd=ROOT)
+    assert await question.wait() == 0, "the virtual environment is out of date: make check"
     found = Newcomer(tmp_path)
     yield found
     found.close()
