@@ -114,7 +114,7 @@ def test_messages_are_immutable_and_have_names() -> None:
     with pytest.raises(AttributeError):
         REMOVED.trigger_version = 2  # type: ignore[misc]
     with pytest.raises(TypeError):
-        schedules.ScheduleRemoved(UUID(int=1), 1, "x", REMOVED.at)  # type: ignore[misc]
+        schedules.ScheduleRemoved(UUID(int=1), 1, "x", REMOVED.at)  # type: ignore[call-arg]
     assert tag_of(schedules.ScheduleRemoved) == "ScheduleRemoved/1"
 
 
@@ -188,6 +188,7 @@ def kinds() -> dict[str, tuple[Codec[Any], type[Message]]]:
         members = union.types if isinstance(union, inspect.UnionType) else (union,)
         for member in members:
             assert isinstance(member, inspect.StructType)
+            assert issubclass(member.cls, Message)
             found[member.cls.__name__] = (codec, member.cls)
     return found
 

@@ -329,7 +329,8 @@ PARTS: dict[str, msgspec.Struct] = {
 
 def every(kind: type) -> set[type]:
     """Return the subclasses of a class, and theirs."""
-    return {one for direct in kind.__subclasses__() for one in {direct, *every(direct)}}
+    below: list[type] = kind.__subclasses__()
+    return {one for direct in below for one in {direct, *every(direct)}}
 
 
 def codec_of(message: Message) -> Codec[Any]:

@@ -199,12 +199,19 @@ async def test_what_was_given_up_on_while_the_server_was_frozen_never_arrives(
     assert await count(bus) == 1
 
 
-async def test_a_half_open_connection_is_noticed(bus: Bus, nats: Any, eventually: Any) -> None:
+async def test_a_half_open_connection_is_noticed(
+    nats: Any, new_shape: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_runtime.bus.connection._PING_SECONDS", 1)
+    bus = Bus(url=nats.url, client_name="test", streams=[new_shape(name="HALF", subjects=("half.*",))])
+    await bus.start()
+    await asyncio.wait_for(bus.ready(), 10)
     nats.freeze()
-    await eventually(lambda: bus.check() == "connection lost", within=10)
+    await eventually(lambda: bus.check() == "connection lost", within=4)
     nats.thaw()
     await eventually(lambda: bus.check() is None)
-    await bus.publish("things.a", b"after")
+    await bus.publish("half.a", b"after")
+    await bus.stop()
 
 
 async def test_ready_waits_again_while_the_connection_is_lost(bus: Bus, nats: Any, eventually: Any) -> None:

@@ -264,11 +264,12 @@ async def test_no_more_than_concurrency_at_once_also_after_an_interruption(
     running, most = 0, 0
     release = asyncio.Event()
 
-    async def handle(_item: Received) -> None:
+    async def handle(item: Received) -> None:
         nonlocal running, most
         running += 1
         most = max(most, running)
         await release.wait()
+        await asyncio.sleep(0.01 * (item.sequence % 3))  # so that room comes one by one
         running -= 1
 
     for _ in range(20):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ async def test_readiness_names_what_is_missing() -> None:
     readiness = Readiness()
     state: dict[str, str | None] = {"bus": "not connected yet", "database": None}
     for name in state:
-        readiness.require(name, lambda name=name: state.get(name))
+        readiness.require(name, partial(state.get, name))
     assert readiness.missing() == {"bus": "not connected yet"}
     state["bus"] = None
     assert readiness.missing() == {}

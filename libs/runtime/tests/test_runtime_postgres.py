@@ -96,7 +96,10 @@ async def test_a_statement_over_its_time_is_the_databases_trouble(database: Data
             await connection.execute("SELECT pg_sleep(10)")
 
 
-async def test_all_connections_lent_is_the_databases_trouble(database: Database) -> None:
+async def test_all_connections_lent_is_the_databases_trouble(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_runtime.postgres._ACQUIRE_SECONDS", 0.2)
     async with database.connection(), database.connection():
         with pytest.raises(DatabaseUnavailableError, match="TimeoutError"):
             async with database.connection():

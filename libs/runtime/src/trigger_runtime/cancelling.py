@@ -10,7 +10,7 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 1
 
     A task that goes on is cancelled again after ``again_seconds``: ``asyncio.wait_for`` of Python 3.11,
     on which the clients of our servers are built, loses a cancellation that meets its result
-    (CPython issue 86296, mended in 3.12).
+    (bpo-42130, mended in 3.12).
     """
     pending = set(tasks)
     while pending:

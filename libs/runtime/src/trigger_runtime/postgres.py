@@ -40,6 +40,7 @@ AWAY: Final[tuple[type[Exception], ...]] = (
 """
 
 
+_ACQUIRE_SECONDS = 5.0
 _REFUSED: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresError)
 
 
@@ -96,7 +97,7 @@ class Database:
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
         try:
-            connection = await self._pool.acquire(timeout=5)
+            connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
         except _REFUSED as error:
             # Also a refused password or a database that is not there: an operator mends it, and until
             # then it is nobody's defect.

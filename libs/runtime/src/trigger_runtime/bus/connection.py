@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import structlog
 from nats import errors as nats_errors
 from nats.aio.client import DEFAULT_MAX_PAYLOAD_SIZE, Client
-from nats.js import JetStreamContext, api
+from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
+from trigger_runtime.bus.stream_shape import StreamShape, ensure
 from trigger_runtime.cancelling import cancel
 
 log = structlog.stdlib.get_logger(__name__)
@@ -21,6 +22,9 @@ log = structlog.stdlib.get_logger(__name__)
 _NO_MESSAGE_FOUND: Final = 10037
 _MESSAGE_OVER_STREAM_LIMIT: Final = 10054
 
+# The second unanswered ping is a dead peer: a half-open connection is noticed within 8 s.
+_PING_SECONDS = 4
+
 
 class BusUnavailableError(Exception):
     """The bus did not confirm: it is away, slow or full. Trying again later can help."""
@@ -28,31 +32,6 @@ class BusUnavailableError(Exception):
 
 class MessageTooLargeError(Exception):
     """The message is over the server's ``max_payload``; trying again cannot help."""
-
-
-class StreamShape(Protocol):
-    """How a stream is created where it does not exist (``trigger_contracts.streams`` has them all)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def subjects(self) -> Sequence[str]: ...
-    @property
-    def when_full(self) -> str:
-        """``new`` refuses new messages at a limit, ``old`` drops the oldest."""
-
-    @property
-    def max_age_seconds(self) -> int:
-        """0 keeps for ever."""
-
-    @property
-    def max_bytes(self) -> int:
-        """-1 is no limit, here and below."""
-
-    @property
-    def max_per_subject(self) -> int: ...
-    @property
-    def duplicate_window_seconds(self) -> int: ...
 
 
 class Bus:
@@ -214,8 +193,7 @@ class Bus:
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 connect_timeout=2,
-                # Two unanswered pings are a dead peer: a half-open connection is noticed within 8 s.
-                ping_interval=4,
+                ping_interval=_PING_SECONDS,
                 max_outstanding_pings=1,
                 pending_size=0,
                 error_cb=_on_error,
@@ -225,7 +203,7 @@ class Bus:
             )
         js = self._client.jetstream()
         for stream in self._streams:
-            await _ensure(js, stream=stream, replicas=self._replicas)
+            await ensure(js, stream=stream, replicas=self._replicas)
         self._js = js
         if self._client.is_connected:
             self._usable.set()
@@ -266,32 +244,6 @@ def _confirmed(answer: bytes, *, size: int, subject: str) -> int:
     if refusal.get("err_code") == _MESSAGE_OVER_STREAM_LIMIT:
         raise MessageTooLargeError(f"{size} bytes for {subject}")
     raise BusUnavailableError(f"refused: {refusal.get('description', refusal)}")
-
-
-async def _ensure(js: JetStreamContext, *, stream: StreamShape, replicas: int) -> None:
-    """Create a stream that is missing. One that exists is its operator's and stays as it is."""
-    try:
-        await js.stream_info(stream.name)
-    except js_errors.NotFoundError:
-        config = api.StreamConfig(
-            name=stream.name,
-            subjects=list(stream.subjects),
-            retention=api.RetentionPolicy.LIMITS,
-            storage=api.StorageType.FILE,
-            discard=api.DiscardPolicy(stream.when_full),
-            max_age=stream.max_age_seconds,
-            max_bytes=stream.max_bytes,
-            max_msgs_per_subject=stream.max_per_subject,
-            duplicate_window=stream.duplicate_window_seconds,
-            num_replicas=replicas,
-            # Direct reads may be answered by a follower that lags; ours must see what was confirmed.
-            allow_direct=False,
-        )
-        try:
-            await js.add_stream(config)
-        except js_errors.BadRequestError:
-            # Another service created it between the look and the leap; anything else is raised again.
-            await js.stream_info(stream.name)
 
 
 def describe(error: BaseException) -> str:
