@@ -232,10 +232,12 @@ class Given:
 
     def batch(self, *items: deliveries.AcceptedDelivery | deliveries.RejectedDelivery) -> tuple[str, Message]:
         """Return the subject and the message of a batch."""
-        first = items[0]
-        if isinstance(first, deliveries.AcceptedDelivery):
-            return streams.DELIVERIES_ACCEPTED, deliveries.DeliveriesAccepted(deliveries=items)
-        return streams.DELIVERIES_REJECTED, deliveries.DeliveriesRejected(deliveries=items)
+        accepted = tuple(item for item in items if isinstance(item, deliveries.AcceptedDelivery))
+        rejected = tuple(item for item in items if isinstance(item, deliveries.RejectedDelivery))
+        assert not (accepted and rejected), "a batch holds one kind"
+        if accepted:
+            return streams.DELIVERIES_ACCEPTED, deliveries.DeliveriesAccepted(deliveries=accepted)
+        return streams.DELIVERIES_REJECTED, deliveries.DeliveriesRejected(deliveries=rejected)
 
 
 def _request() -> dict[str, Any]:

@@ -144,7 +144,8 @@ class Ingress:
 
     async def readiness(self) -> dict[str, str]:
         async with self.session.get(f"{self.url}/readyz") as answer:
-            return (await answer.json())["missing"]
+            missing: dict[str, str] = (await answer.json())["missing"]
+            return missing
 
     async def ready(self) -> None:
         async def is_ready() -> bool:
