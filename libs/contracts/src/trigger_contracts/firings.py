@@ -17,6 +17,8 @@ class ManualFiring(Message, tag="ManualFiring/1", frozen=True, kw_only=True):
     trigger_name: str
     trigger_version: int
     workflow_id: UUID
+    workflow_version: int | None = None
+    """The workflow's version when the run was asked for: an older definition is not to run."""
     inputs: dict[str, Any]
     requested_at: Time
     actor: str

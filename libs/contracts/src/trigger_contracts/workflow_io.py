@@ -39,6 +39,8 @@ class TriggeredRun(Part, frozen=True, kw_only=True):
     cause: Cause
     accepted_at: Time
     payload: Any
+    workflow_version: int | None = None
+    """The oldest version of the workflow that may run; ``None`` is any."""
 
 
 class ScheduledRun(Part, frozen=True, kw_only=True):
@@ -64,6 +66,8 @@ class PrepareInput(Part, frozen=True, kw_only=True):
 
     execution: Execution
     payload: Any
+    workflow_version: int | None = None
+    """The oldest version that may run. The bus may be behind the API that accepted the run."""
 
 
 class PreparedExecution(Part, frozen=True, kw_only=True):
