@@ -24,7 +24,7 @@ from trigger_contracts.config import SealedSecret
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.lifecycle import Readiness, Service
+from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
 from trigger_runtime.sealing import KeyRing
@@ -34,6 +34,8 @@ from trigger_runtime.web.listener import HttpListener
 from trigger_runtime.web.tokens import TokenVerifier
 
 NAME = "trigger-api"
+MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""A definition of the largest size, the rest of the state, and the headers."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -52,8 +54,10 @@ def build(settings: Settings) -> Service:
     chance = Chance(now=_now, new_id=_new_id, new_secret=_new_secret)
     store = PostgresEventStore(database)
     read_model = PostgresReadModel(database)
+    relay = OutboxRelay(database, bus=bus, holder=chance.new_id(), registry=metrics.registry)
     triggers = Triggers(
         store,
+        read_model=read_model,
         firings=NatsFirings(bus, timeout_seconds=settings.publish_seconds),
         seal=_seal(KeyRing.parse(settings.secret_keys.reveal())),
         chance=chance,
@@ -78,15 +82,20 @@ def build(settings: Settings) -> Service:
         max_body_bytes=settings.max_body_bytes,
     )
     readiness.require("bus", bus.check)
+    readiness.require("max_payload", lambda: _payload_problem(bus))
     readiness.require("database", database.check)
-    counts = PositionedProjection(database, name="executions", write=count_executions)
-    schedules = PositionedProjection(database, name="schedules", write=note_schedules)
+    counts = PositionedProjection(
+        database, bus=bus, stream=streams.EXECUTIONS.name, name="executions", write=count_executions
+    )
+    schedules = PositionedProjection(
+        database, bus=bus, stream=streams.SCHEDULES.name, name="schedules", write=note_schedules
+    )
     return Service(
         NAME,
         components=[
             bus,
             database,
-            OutboxRelay(database, bus=bus),
+            BackgroundTask("outbox relay", relay.run),
             Follower(
                 bus,
                 name="executions",
@@ -108,6 +117,13 @@ def build(settings: Settings) -> Service:
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
     )
+
+
+def _payload_problem(bus: Bus) -> str | None:
+    """Return why the bus cannot carry the largest state that the API accepts."""
+    if bus.check() is not None or bus.max_payload >= MAX_MESSAGE_BYTES:
+        return None
+    return f"the bus takes {bus.max_payload} bytes a message; {MAX_MESSAGE_BYTES} are needed"
 
 
 def migrate() -> str:

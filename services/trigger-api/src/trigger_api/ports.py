@@ -43,6 +43,10 @@ class FiringNotStoredError(Exception):
     """The bus did not take the request to run; nothing was started."""
 
 
+class FiringTooLargeError(Exception):
+    """The request to run is larger than the bus takes; trying again cannot help."""
+
+
 class Unit(Protocol):
     """One transaction on the event log. What it reads it may decide on; a lost race raises at the end."""
 
@@ -89,7 +93,7 @@ class Firings(Protocol):
     """Where requests to run go."""
 
     async def request(self, firing: ManualFiring) -> None:
-        """Return once the bus has stored it; raise ``FiringNotStoredError``."""
+        """Return once the bus has stored it; raise ``FiringNotStoredError`` or ``FiringTooLargeError``."""
 
 
 @dataclass(frozen=True, slots=True)

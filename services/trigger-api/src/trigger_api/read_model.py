@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.trigger import TriggerEvent
+from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 
@@ -14,8 +14,18 @@ V_co = TypeVar("V_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What the bus says of a trigger. ``schedule_error`` is why Temporal does not have it as configured."""
+
+    trigger_count: int = 0
+    last_triggered_at: datetime | None = None
+    next_fire_times: tuple[datetime, ...] = ()
+    schedule_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerView:
-    """A trigger as the API shows it. ``next_scheduled_at`` is the next fire that Temporal announced."""
+    """A trigger as the API shows it."""
 
     id: UUID
     workflow_id: UUID
@@ -23,12 +33,42 @@ class TriggerView:
     enabled: bool
     config: AnyTriggerConfig
     version: int
-    temporal_schedule_id: str | None
-    next_scheduled_at: datetime | None
-    last_triggered_at: datetime | None
-    trigger_count: int
     created_at: datetime
     updated_at: datetime
+    activity: Activity
+
+    def next_scheduled_at(self, now: datetime) -> datetime | None:
+        """Return the next fire that Temporal announced."""
+        times = self.activity.next_fire_times if self.enabled else ()
+        return next((moment for moment in times if moment > now), None)
+
+
+def view_of(trigger: Trigger, *, activity: Activity) -> TriggerView:
+    """Return the view of a trigger that a command has just led to."""
+    return TriggerView(
+        id=trigger.id,
+        workflow_id=trigger.workflow_id,
+        name=trigger.name,
+        enabled=trigger.enabled,
+        config=trigger.config,
+        version=trigger.version,
+        created_at=trigger.created_at,
+        updated_at=trigger.updated_at,
+        activity=activity,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnableTrigger:
+    """What a run by hand needs to know."""
+
+    id: UUID
+    name: str
+    enabled: bool
+    config: AnyTriggerConfig
+    version: int
+    workflow_id: UUID
+    workflow_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +103,17 @@ class Page(Generic[V_co]):
 class ReadModel(Protocol):
     """Reads one workspace at a time; what belongs to another one does not exist."""
 
-    async def trigger(self, trigger_id: UUID, *, workspace: str, now: datetime) -> TriggerView | None:
+    async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
         """Return a trigger."""
 
+    async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
+        """Return a trigger and the version of its workflow."""
+
+    async def activity(self, trigger_id: UUID) -> Activity:
+        """Return what the bus says of a trigger."""
+
     async def triggers(
-        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int, now: datetime
+        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
     ) -> Page[TriggerView]:
         """Return triggers, newest first."""
 
@@ -81,5 +127,7 @@ class ReadModel(Protocol):
 class History(Protocol):
     """Reads the log itself."""
 
-    async def trigger_history(self, trigger_id: UUID) -> list[Recorded[TriggerEvent]]:
-        """Return a trigger's events, oldest first."""
+    async def trigger_history(
+        self, trigger_id: UUID, *, before: int | None, limit: int
+    ) -> list[Recorded[TriggerEvent]]:
+        """Return some of a trigger's events, newest first, before a version."""

@@ -121,7 +121,7 @@ async def test_an_id_that_names_nothing(api: Any) -> None:
 
 async def test_a_method_that_is_not_taken(api: Any) -> None:
     answer = await api.call("PUT", "/api/triggers", {}, status=405)
-    assert answer.headers["Allow"] == "GET, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
 async def test_tokens_that_are_none(api: Any, make_token: Any) -> None:

@@ -3,13 +3,18 @@
 import asyncio
 import contextlib
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import structlog
+from nats import errors as nats_errors
+from nats.js import errors as js_errors
+from prometheus_client import CollectorRegistry, Gauge
 
 from trigger_api.adapters.postgres_event_store import OUTBOX_CHANNEL
+from trigger_contracts import streams
 from trigger_runtime import backoff
-from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
 from trigger_runtime.postgres import AWAY, Database, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -17,43 +22,63 @@ log = structlog.stdlib.get_logger(__name__)
 DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _BATCH: Final = 100
+
+
+class LeaseLostError(Exception):
+    """Another relay leads by now."""
+
+
 _INTERRUPTIONS: Final[tuple[type[Exception], ...]] = (
+    LeaseLostError,
     BusUnavailableError,
     DatabaseUnavailableError,
     asyncpg.PostgresError,
+    nats_errors.Error,
+    js_errors.Error,
     *AWAY,
 )
-_LEAD: Final = "SELECT pg_try_advisory_lock(hashtext('trigger_api.outbox_relay'))"
-_STAND_BY_SECONDS: Final = 1.0
-_IDLE_SECONDS: Final = 5.0
-"""A notification can be lost with its connection; this bounds what that costs."""
+_LEASE_SECONDS: Final = 4.0
+"""How long a leader that is gone, or frozen, keeps the others from taking over."""
+_RENEW_SECONDS: Final = 1.0
+_TAKE: Final = f"""
+INSERT INTO trigger_api.relay_lease AS lease (name, holder, until)
+VALUES ('outbox', $1, now() + interval '{_LEASE_SECONDS} seconds')
+ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
+WHERE lease.holder = EXCLUDED.holder OR lease.until < now()
+RETURNING true
+"""  # noqa: S608 - a constant of ours
+_RELEASE: Final = "DELETE FROM trigger_api.relay_lease WHERE name = 'outbox' AND holder = $1"
+_WAITING: Final = "SELECT position, subject, message FROM trigger_api.outbox WHERE refused IS NULL"
+_LOOK: Final = """
+SELECT count(*) FILTER (WHERE refused IS NULL) AS waiting, count(refused) AS refused,
+       coalesce(extract(epoch FROM now() - min(occurred_at) FILTER (WHERE refused IS NULL)), 0) AS oldest
+FROM trigger_api.outbox JOIN trigger_api.trigger_events USING (position)
+"""
 
 
 class OutboxRelay:
-    """A component. The replica whose session holds the advisory lock publishes; the others stand by.
+    """The replica that holds the lease publishes; the others stand by.
 
     A message leaves the outbox only after the bus has confirmed it, so that a crash in between
     publishes it again: the server drops the repetition by its message id, and a reader by its version.
+
+    The lease alone would not do: a leader that is frozen and wakes up believes that it still leads. So
+    each publish names the stream's last sequence as this relay knows it. Nobody else writes to
+    ``CONFIG``; where a successor has published meanwhile, the bus refuses the publish.
     """
 
-    name = "outbox relay"
-
-    def __init__(self, database: Database, *, bus: Bus) -> None:
+    def __init__(self, database: Database, *, bus: Bus, holder: UUID, registry: CollectorRegistry) -> None:
         self._database = database
         self._bus = bus
-        self._task: asyncio.Task[None] | None = None
+        self._holder = holder
+        self._renewed = 0.0
+        self._last_sequence = 0
+        self._waiting = Gauge("outbox_waiting", "Changes that are not announced yet.", registry=registry)
+        self._refused = Gauge("outbox_refused", "Changes that the bus will never take.", registry=registry)
+        self._oldest = Gauge("outbox_oldest_seconds", "Age of the oldest one that waits.", registry=registry)
 
-    async def start(self) -> None:
-        """Begin as soon as database and bus are there."""
-        self._task = asyncio.create_task(self._relay_forever(), name=self.name)
-
-    async def stop(self) -> None:
-        """Stop; what is left in the outbox is the next relay's."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _relay_forever(self) -> None:
+    async def run(self) -> None:
+        """Relay for as long as the process lives."""
         attempt = 0
         while True:
             await self._bus.ready()
@@ -64,18 +89,37 @@ class OutboxRelay:
                     attempt = 0
                     await self._relay(connection)
                 finally:
-                    with contextlib.suppress(*AWAY):
-                        await connection.close(timeout=2)
+                    await self._leave(connection)
             except _INTERRUPTIONS as error:
-                attempt += 1
-                log.warning("outbox relay interrupted", reason=str(error) or type(error).__name__)
-                await asyncio.sleep(backoff.delay(attempt, cap=3.0))
+                log.warning("outbox relay interrupted", reason=describe(error))
+            except Exception:
+                # Everybody's changes wait behind this: whatever it is, it is tried again, and said.
+                log.exception("outbox relay failed")
+            attempt += 1
+            await asyncio.sleep(backoff.delay(attempt, cap=3.0))
 
     async def _lead(self, connection: DatabaseConnection) -> None:
-        # Trying again and again, not waiting in the server: a wait would run into the statement's deadline.
-        while not await connection.fetchval(_LEAD):  # noqa: ASYNC110 - the lock is PostgreSQL's
-            await asyncio.sleep(_STAND_BY_SECONDS)
-        log.info("outbox relay leads")
+        while not await self._hold(connection):  # noqa: ASYNC110 - the lease is PostgreSQL's
+            await asyncio.sleep(_RENEW_SECONDS)
+        info = await self._bus.js.stream_info(streams.CONFIG.name)
+        self._last_sequence = info.state.last_seq
+        log.info("outbox relay leads", holder=str(self._holder))
+
+    async def _hold(self, connection: DatabaseConnection) -> bool:
+        self._renewed = asyncio.get_running_loop().time()
+        return bool(await connection.fetchval(_TAKE, self._holder))
+
+    async def _keep(self, connection: DatabaseConnection) -> None:
+        if asyncio.get_running_loop().time() - self._renewed < _RENEW_SECONDS:
+            return
+        if not await self._hold(connection):
+            raise LeaseLostError("another relay leads")
+
+    async def _leave(self, connection: DatabaseConnection) -> None:
+        """Let another one lead at once; where that cannot be said any more, the lease runs out."""
+        with contextlib.suppress(asyncpg.PostgresError, *AWAY):
+            await connection.execute(_RELEASE, self._holder, timeout=1)
+            await connection.close(timeout=2)
 
     async def _relay(self, connection: DatabaseConnection) -> None:
         appended = asyncio.Event()
@@ -85,21 +129,49 @@ class OutboxRelay:
             appended.clear()
             while await self._publish_some(connection):
                 pass
+            await self._measure(connection)
+            # A notification can be lost with its connection; renewing the lease notices that.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(appended.wait(), timeout=_IDLE_SECONDS)
+                async with asyncio.timeout(_RENEW_SECONDS):
+                    await appended.wait()
 
     async def _publish_some(self, connection: DatabaseConnection) -> int:
-        rows = await connection.fetch(
-            "SELECT position, subject, message FROM trigger_api.outbox ORDER BY position LIMIT $1", _BATCH
-        )
-        published = None
+        await self._keep(connection)
+        rows = await connection.fetch(f"{_WAITING} ORDER BY position LIMIT $1", _BATCH)
+        done: list[int] = []
         try:
             for row in rows:
-                await self._bus.publish(
-                    row["subject"], row["message"], message_id=f"config:{row['position']}"
-                )
-                published = row["position"]
+                await self._keep(connection)
+                if await self._publish(connection, row=row):
+                    done.append(row["position"])
         finally:
-            if published is not None:
-                await connection.execute("DELETE FROM trigger_api.outbox WHERE position <= $1", published)
+            if done:
+                await connection.execute("DELETE FROM trigger_api.outbox WHERE position = ANY($1)", done)
         return len(rows)
+
+    async def _publish(self, connection: DatabaseConnection, *, row: asyncpg.Record) -> bool:
+        try:
+            sequence = await self._bus.publish(
+                row["subject"],
+                row["message"],
+                message_id=f"config:{row['position']}",
+                headers={"Nats-Expected-Last-Sequence": str(self._last_sequence)},
+            )
+        except (MessageTooLargeError, ValueError) as error:
+            log.error("change can never be announced", position=row["position"], reason=describe(error))
+            await connection.execute(
+                "UPDATE trigger_api.outbox SET refused = $2 WHERE position = $1",
+                row["position"],
+                describe(error),
+            )
+            return False
+        # A repetition is confirmed with the sequence of the first one, which is an older one.
+        self._last_sequence = max(self._last_sequence, sequence)
+        return True
+
+    async def _measure(self, connection: DatabaseConnection) -> None:
+        found = await connection.fetchrow(_LOOK)
+        if found is not None:
+            self._waiting.set(found["waiting"])
+            self._refused.set(found["refused"])
+            self._oldest.set(float(found["oldest"]))

@@ -43,10 +43,18 @@ class PostgresEventStore:
         async with self._database.transaction() as connection:
             yield PostgresUnit(connection)
 
-    async def trigger_history(self, trigger_id: UUID) -> list[Recorded[TriggerEvent]]:
-        """Return a trigger's events, oldest first."""
+    async def trigger_history(
+        self, trigger_id: UUID, *, before: int | None, limit: int
+    ) -> list[Recorded[TriggerEvent]]:
+        """Return some of a trigger's events, newest first."""
         async with self._database.connection() as connection:
-            return await _trigger_history(connection, trigger_id=trigger_id)
+            rows = await connection.fetch(
+                f"{_HISTORY} AND ($2::integer IS NULL OR version < $2) ORDER BY version DESC LIMIT $3",
+                trigger_id,
+                before,
+                limit,
+            )
+        return [_recorded(row, event=_trigger_events.decode(row["data"])) for row in rows]
 
 
 class PostgresUnit:
@@ -54,6 +62,7 @@ class PostgresUnit:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._holds_the_log = False
 
     async def workflow(self, workflow_id: UUID) -> Workflow | None:
         """Fold a workflow, holding its row so that no trigger is added to it meanwhile."""
@@ -155,7 +164,11 @@ class PostgresUnit:
         subject: str,
         message: Message,
     ) -> None:
-        await self._connection.execute(_LOCK_THE_LOG)
+        if not self._holds_the_log:
+            await self._connection.execute(_LOCK_THE_LOG)
+            # Sent at the commit, once for all that this transaction appends.
+            await self._connection.execute("SELECT pg_notify($1, '')", OUTBOX_CHANNEL)
+            self._holds_the_log = True
         try:
             await self._connection.execute(
                 _APPEND,
@@ -173,7 +186,6 @@ class PostgresUnit:
             )
         except asyncpg.UniqueViolationError as error:
             raise ConcurrentChangeError from error
-        await self._connection.execute("SELECT pg_notify($1, '')", OUTBOX_CHANNEL)
 
 
 _APPEND: Final = """
@@ -226,12 +238,13 @@ def _trigger_row(trigger: Trigger) -> tuple[object, ...]:
     )
 
 
+_HISTORY: Final = """
+SELECT version, data, actor, request_id, occurred_at FROM trigger_api.trigger_events WHERE stream_id = $1
+"""
+
+
 async def _history(connection: Connection, *, stream_id: UUID) -> list[asyncpg.Record]:
-    return await connection.fetch(
-        "SELECT version, data, actor, request_id, occurred_at FROM trigger_api.trigger_events"
-        " WHERE stream_id = $1 ORDER BY version",
-        stream_id,
-    )
+    return await connection.fetch(f"{_HISTORY} ORDER BY version", stream_id)
 
 
 async def _trigger_history(connection: Connection, *, trigger_id: UUID) -> list[Recorded[TriggerEvent]]:

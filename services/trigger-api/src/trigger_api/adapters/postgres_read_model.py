@@ -1,13 +1,19 @@
 """What the API shows: the projections, joined with what the bus says of a trigger."""
 
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from trigger_api.read_model import Page, TriggerFilter, TriggerView, WorkflowView
+from trigger_api.read_model import (
+    Activity,
+    Page,
+    RunnableTrigger,
+    TriggerFilter,
+    TriggerView,
+    WorkflowView,
+)
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.postgres import Database
@@ -16,11 +22,22 @@ _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
 _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
 
 _TRIGGER: Final = """
-SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.temporal_schedule_id,
-       t.created_at, t.updated_at, coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
-       coalesce(a.next_fire_times, '{}') AS next_fire_times
+SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.created_at, t.updated_at,
+       coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
+       coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_error
 FROM trigger_api.workflow_triggers AS t LEFT JOIN trigger_api.trigger_activity AS a ON a.trigger_id = t.id
 WHERE t.workspace = $1 AND t.deleted_at IS NULL
+"""
+
+_ACTIVITY: Final = """
+SELECT trigger_count, last_triggered_at, next_fire_times, schedule_error
+FROM trigger_api.trigger_activity WHERE trigger_id = $1
+"""
+
+_RUNNABLE: Final = """
+SELECT t.id, t.name, t.enabled, t.config, t.version, t.workflow_id, w.version AS workflow_version
+FROM trigger_api.workflow_triggers AS t JOIN trigger_api.workflows AS w ON w.id = t.workflow_id
+WHERE t.workspace = $1 AND t.id = $2 AND t.deleted_at IS NULL
 """
 
 _WORKFLOW: Final = """
@@ -35,14 +52,26 @@ class PostgresReadModel:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def trigger(self, trigger_id: UUID, *, workspace: str, now: datetime) -> TriggerView | None:
+    async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
         """Return a trigger, ``None`` where the workspace has no such one."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(f"{_TRIGGER} AND t.id = $2", workspace, trigger_id)
-        return _trigger_view(row, now=now) if row else None
+        return _trigger_view(row) if row else None
+
+    async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
+        """Return a trigger and the version of its workflow, ``None`` where there is no such one."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_RUNNABLE, workspace, trigger_id)
+        return RunnableTrigger(**{**dict(row), "config": _config.decode(row["config"])}) if row else None
+
+    async def activity(self, trigger_id: UUID) -> Activity:
+        """Return what the bus says of a trigger; nothing yet, where it says nothing."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_ACTIVITY, trigger_id)
+        return _activity(row) if row else Activity()
 
     async def triggers(
-        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int, now: datetime
+        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
     ) -> Page[TriggerView]:
         """Return triggers, newest first: ids are UUIDv7, and so in the order of creation."""
         async with self._database.connection() as connection:
@@ -58,7 +87,7 @@ class PostgresReadModel:
                 before,
                 limit + 1,
             )
-        views = [_trigger_view(row, now=now) for row in rows[:limit]]
+        views = [_trigger_view(row) for row in rows[:limit]]
         return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
 
     async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
@@ -80,8 +109,7 @@ class PostgresReadModel:
         return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
 
 
-def _trigger_view(row: asyncpg.Record, *, now: datetime) -> TriggerView:
-    next_fire = next((moment for moment in row["next_fire_times"] if moment > now), None)
+def _trigger_view(row: asyncpg.Record) -> TriggerView:
     return TriggerView(
         id=row["id"],
         workflow_id=row["workflow_id"],
@@ -89,12 +117,18 @@ def _trigger_view(row: asyncpg.Record, *, now: datetime) -> TriggerView:
         enabled=row["enabled"],
         config=_config.decode(row["config"]),
         version=row["version"],
-        temporal_schedule_id=row["temporal_schedule_id"],
-        next_scheduled_at=next_fire if row["enabled"] else None,
-        last_triggered_at=row["last_triggered_at"],
-        trigger_count=row["trigger_count"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        activity=_activity(row),
+    )
+
+
+def _activity(row: asyncpg.Record) -> Activity:
+    return Activity(
+        trigger_count=row["trigger_count"],
+        last_triggered_at=row["last_triggered_at"],
+        next_fire_times=tuple(row["next_fire_times"]),
+        schedule_error=row["schedule_error"],
     )
 
 

@@ -10,15 +10,22 @@ import structlog
 
 from trigger_contracts import executions, schedules
 from trigger_contracts.codec import ContractError
+from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.received import Received
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-_TAKE_POSITION: Final = """
-INSERT INTO trigger_api.stream_positions (follower, position) VALUES ($1, 0)
-ON CONFLICT (follower) DO UPDATE SET follower = EXCLUDED.follower RETURNING position
+_BEGIN: Final = """
+INSERT INTO trigger_api.stream_positions AS kept (follower, stream_created, position) VALUES ($1, $2, 0)
+ON CONFLICT (follower) DO UPDATE SET
+    position = CASE WHEN kept.stream_created = EXCLUDED.stream_created THEN kept.position ELSE 0 END,
+    stream_created = EXCLUDED.stream_created
+RETURNING position
+"""
+_HOLD: Final = """
+SELECT position FROM trigger_api.stream_positions WHERE follower = $1 AND stream_created = $2 FOR UPDATE
 """
 
 _COUNT: Final = """
@@ -33,8 +40,9 @@ _SCHEDULE: Final = """
 INSERT INTO trigger_api.trigger_activity AS a (trigger_id, next_fire_times, schedule_version, schedule_error)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (trigger_id) DO UPDATE SET
-    next_fire_times = EXCLUDED.next_fire_times, schedule_version = EXCLUDED.schedule_version,
-    schedule_error = EXCLUDED.schedule_error
+    next_fire_times = CASE WHEN EXCLUDED.schedule_error IS NULL THEN EXCLUDED.next_fire_times
+                           ELSE a.next_fire_times END,
+    schedule_version = EXCLUDED.schedule_version, schedule_error = EXCLUDED.schedule_error
 WHERE a.schedule_version <= EXCLUDED.schedule_version
 """
 
@@ -45,21 +53,25 @@ class PositionedProjection:
     """Applies a stream's messages once: the position is committed with their effect.
 
     Several replicas may follow the same stream: the row of the position serialises them, and each
-    skips what another one has done.
+    skips what another one has done. A stream that was made anew (the bus was wiped or restored) is told
+    by the time of its creation, and read from its start.
     """
 
-    def __init__(self, database: Database, *, name: str, write: Write) -> None:
+    def __init__(self, database: Database, *, bus: Bus, stream: str, name: str, write: Write) -> None:
         self._database = database
+        self._bus = bus
+        self._stream = stream
         self._name = name
         self._write = write
+        self._created = ""
 
     async def position(self) -> int | None:
-        """Return the last stream sequence that was applied; 0 before the first."""
+        """Return the last sequence of the stream, as it is now, that was applied; 0 before the first."""
+        info = await self._bus.js.stream_info(self._stream)
+        self._created = str(info.created)
         try:
             async with self._database.connection() as connection:
-                found = await connection.fetchval(
-                    "SELECT position FROM trigger_api.stream_positions WHERE follower = $1", self._name
-                )
+                found = await connection.fetchval(_BEGIN, self._name, self._created)
         except DatabaseUnavailableError as error:
             raise RetryLaterError(str(error)) from error
         return int(found or 0)
@@ -68,7 +80,9 @@ class PositionedProjection:
         """Apply what is new in a batch. Raises ``RetryLaterError``."""
         try:
             async with self._database.transaction() as connection:
-                done = await connection.fetchval(_TAKE_POSITION, self._name)
+                done = await connection.fetchval(_HOLD, self._name, self._created)
+                if done is None:
+                    raise RetryLaterError("another replica follows a newer stream")
                 new = [message for message in batch if message.sequence > done]
                 if new:
                     await self._write(connection, new)

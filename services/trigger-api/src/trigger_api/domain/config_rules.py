@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import jsonschema_rs
 
-from trigger_api.domain.flaw import Flaw
+from trigger_api.domain.flaw import Flaw, too_large
 from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
@@ -19,11 +19,15 @@ from trigger_contracts.config import (
 from trigger_cron import CronError, parse
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
+MAX_BYTES: Final = 256 * 1024
+"""Every service that follows the triggers holds the configurations in memory."""
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
     """Return everything that is wrong with a configuration, with pointers into the request's body."""
+    if flaws := too_large(config, limit=MAX_BYTES, pointer="/config"):
+        return flaws
     match config:
         case ScheduleConfig():
             return _schedule(config)

@@ -1,14 +1,19 @@
 """What a workflow definition must be beyond its shape: a graph that can run."""
 
 from collections import defaultdict
+from typing import Final
 
-from trigger_api.domain.flaw import Flaw
+from trigger_api.domain.flaw import Flaw, too_large
 from trigger_contracts.definition import OutputNode, WorkflowDefinition
+
+MAX_BYTES: Final = 1024 * 1024
+"""Every execution carries its definition through Temporal, which takes 2 MiB for payload and definition."""
 
 
 def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
     """Return everything that keeps a definition from running, with pointers into the request's body."""
-    flaws = [
+    flaws = too_large(definition, limit=MAX_BYTES, pointer="/definition")
+    flaws += [
         Flaw(f"/definition/edges/{index}/{end}", f"There is no node {node!r}.")
         for index, edge in enumerate(definition.edges)
         for end, node in (("source", edge.source), ("target", edge.target))

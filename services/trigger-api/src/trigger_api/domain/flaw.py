@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
@@ -9,6 +11,17 @@ class Flaw:
 
     pointer: str
     detail: str
+
+
+def too_large(value: object, *, limit: int, pointer: str) -> list[Flaw]:
+    """Return a flaw where a value is larger than ``limit`` bytes as this service writes it.
+
+    That can be several times what was sent: ``1e15`` is written as ``1000000000000000.0``.
+    """
+    size = len(msgspec.json.encode(value))
+    return (
+        [Flaw(pointer, f"This is {size} bytes as it is stored; {limit} are allowed.")] if size > limit else []
+    )
 
 
 class InvalidError(Exception):

@@ -120,6 +120,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     config: AnyTriggerConfig
 
 
+def paused(trigger: Trigger) -> Wanted:
+    """Return the trigger as it is, but starting nothing."""
+    return Wanted(name=trigger.name, enabled=False, config=trigger.config)
+
+
+def resumed(trigger: Trigger) -> Wanted:
+    """Return the trigger as it is, and starting workflows."""
+    return Wanted(name=trigger.name, enabled=True, config=trigger.config)
+
+
 class TriggerTypeFixedError(Exception):
     """A trigger's type cannot be changed: its address and its history hang on it."""
 
@@ -208,11 +218,8 @@ def decide_revision(
     return events
 
 
-def decide_rotation(
-    trigger: Trigger, *, secret_id: UUID, overlap: timedelta, now: datetime
-) -> list[TriggerEvent]:
+def decide_rotation(*, secret_id: UUID, overlap: timedelta, now: datetime) -> list[TriggerEvent]:
     """Return the rotation; the secret in force stays valid for ``overlap``."""
-    del trigger
     return [SecretRotated(secret_id=secret_id, previous_valid_until=now + overlap)]
 
 

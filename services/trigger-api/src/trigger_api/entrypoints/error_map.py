@@ -5,6 +5,7 @@ from trigger_api.domain.trigger import TriggerTypeFixedError
 from trigger_api.ports import (
     ConcurrentChangeError,
     FiringNotStoredError,
+    FiringTooLargeError,
     NotFoundError,
     SecretNotUsedError,
     StaleVersionError,
@@ -17,6 +18,20 @@ from trigger_runtime.web.problem import FieldProblem, ProblemError, not_found, u
 
 def answer(error: Exception) -> ProblemError | None:
     """Return the answer to an error, ``None`` for one that nobody expected."""
+    return _outage(error) or _refusal(error)
+
+
+def _outage(error: Exception) -> ProblemError | None:
+    match error:
+        case FiringNotStoredError():
+            return unavailable("The bus did not take the request, and nothing was started. Try again.")
+        case DatabaseUnavailableError():
+            return unavailable("The database cannot be reached. Try again.")
+        case _:
+            return None
+
+
+def _refusal(error: Exception) -> ProblemError | None:
     match error:
         case InvalidError():
             return invalid([FieldProblem(pointer=flaw.pointer, detail=flaw.detail) for flaw in error.flaws])
@@ -36,9 +51,7 @@ def answer(error: Exception) -> ProblemError | None:
             )
         case TriggerTypeFixedError():
             return ProblemError(409, code="trigger_type_fixed", detail="A trigger's type cannot be changed.")
-        case FiringNotStoredError():
-            return unavailable("The bus did not take the request, and nothing was started. Try again.")
-        case DatabaseUnavailableError():
-            return unavailable("The database cannot be reached. Try again.")
+        case FiringTooLargeError():
+            return ProblemError(413, code="body_too_large", detail="The inputs are more than the bus takes.")
         case _:
             return None

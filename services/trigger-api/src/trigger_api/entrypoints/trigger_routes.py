@@ -1,5 +1,6 @@
 """``/api/triggers``: translate and never decide."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -9,7 +10,7 @@ import structlog
 from aiohttp import web
 
 from trigger_api.domain.merge_patch import merge
-from trigger_api.domain.trigger import Trigger, Wanted
+from trigger_api.domain.trigger import Trigger, Wanted, paused, resumed
 from trigger_api.entrypoints.requests import (
     CreateTrigger,
     ExecuteTrigger,
@@ -24,10 +25,11 @@ from trigger_api.entrypoints.requests import (
 )
 from trigger_api.entrypoints.views import config_document, event_document, trigger_document
 from trigger_api.ports import Chance, NotFoundError
-from trigger_api.read_model import History, ReadModel, TriggerFilter
+from trigger_api.read_model import Activity, History, ReadModel, TriggerFilter, TriggerView, view_of
 from trigger_api.usecases.appending import Caller
-from trigger_api.usecases.trigger_commands import Triggers
+from trigger_api.usecases.trigger_commands import Changed, Triggers
 from trigger_contracts.config import TriggerType
+from trigger_runtime.postgres import DatabaseUnavailableError
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response
 from trigger_runtime.web.bodies import convert
@@ -44,6 +46,12 @@ class After(msgspec.Struct, frozen=True):
     """A page cursor: the id of the last item."""
 
     id: UUID
+
+
+class BeforeVersion(msgspec.Struct, frozen=True):
+    """A page cursor in a history: the version of the last item."""
+
+    version: int
 
 
 class TriggerRoutes:
@@ -71,8 +79,8 @@ class TriggerRoutes:
         one = "/api/triggers/{id}"
         return [
             web.post("/api/triggers", self.create),
-            web.get("/api/triggers", self.list, allow_head=False),
-            web.get(one, self.show, allow_head=False),
+            web.get("/api/triggers", self.list),
+            web.get(one, self.show),
             web.put(one, self.replace),
             web.patch(one, self.patch),
             web.delete(one, self.delete),
@@ -80,7 +88,7 @@ class TriggerRoutes:
             web.post(f"{one}/resume", self.resume),
             web.post(f"{one}/rotate-secret", self.rotate_secret),
             web.post(f"{one}/execute", self.execute),
-            web.get(f"{one}/events", self.events, allow_head=False),
+            web.get(f"{one}/events", self.events),
         ]
 
     async def create(self, request: web.Request) -> web.Response:
@@ -91,13 +99,11 @@ class TriggerRoutes:
         changed = await self._triggers.create(
             caller, workflow_id=body.workflow_id, wanted=wanted, secret=body.secret
         )
-        trigger_id = changed.trigger.id
-        return await self._shown(
-            trigger_id,
-            caller=caller,
+        return self._answer(
+            view_of(changed.trigger, activity=Activity()),
             secret=changed.secret,
             status=201,
-            headers={"Location": f"/api/triggers/{trigger_id}"},
+            headers={"Location": f"/api/triggers/{changed.trigger.id}"},
         )
 
     async def list(self, request: web.Request) -> web.Response:
@@ -115,15 +121,14 @@ class TriggerRoutes:
             ),
             before=cursor.id if cursor else None,
             limit=queries.limit_of(request),
-            now=self._chance.now(),
         )
-        items = [trigger_document(view, public_url=self._public_url, secret=None) for view in page.items]
+        items = [self._document(view, secret=None) for view in page.items]
         return json_response({"items": items, "nextCursor": next_cursor(page.last)})
 
     async def show(self, request: web.Request) -> web.Response:
         """Return one trigger."""
         caller = self._caller(request, scope=READ)
-        return await self._shown(queries.path_id(request, what="trigger"), caller=caller)
+        return self._answer(await self._view(queries.path_id(request, what="trigger"), caller=caller))
 
     async def replace(self, request: web.Request) -> web.Response:
         """Make a trigger what the body says."""
@@ -139,7 +144,7 @@ class TriggerRoutes:
         changed = await self._triggers.revise(
             caller, trigger_id=trigger_id, wanted=wanted, if_version=if_match_of(request)
         )
-        return await self._shown(trigger_id, caller=caller, secret=changed.secret)
+        return await self._after(changed)
 
     async def patch(self, request: web.Request) -> web.Response:
         """Merge the body into a trigger (RFC 7396)."""
@@ -159,27 +164,23 @@ class TriggerRoutes:
         changed = await self._triggers.revise(
             caller, trigger_id=trigger_id, wanted=wanted, if_version=if_match_of(request)
         )
-        return await self._shown(trigger_id, caller=caller, secret=changed.secret)
+        return await self._after(changed)
 
     async def pause(self, request: web.Request) -> web.Response:
         """Stop a trigger from starting anything."""
-        return await self._switch(request, enabled={"enabled": False})
+        return await self._switch(request, wanted=paused)
 
     async def resume(self, request: web.Request) -> web.Response:
         """Let a trigger start workflows again."""
-        return await self._switch(request, enabled={"enabled": True})
+        return await self._switch(request, wanted=resumed)
 
-    async def _switch(self, request: web.Request, *, enabled: dict[str, bool]) -> web.Response:
+    async def _switch(self, request: web.Request, *, wanted: Callable[[Trigger], Wanted]) -> web.Response:
         caller = self._caller(request, scope=WRITE)
         trigger_id = queries.path_id(request, what="trigger")
-
-        def wanted(trigger: Trigger) -> Wanted:
-            return Wanted(name=trigger.name, config=trigger.config, **enabled)
-
-        await self._triggers.revise(
+        changed = await self._triggers.revise(
             caller, trigger_id=trigger_id, wanted=wanted, if_version=if_match_of(request)
         )
-        return await self._shown(trigger_id, caller=caller)
+        return await self._after(changed)
 
     async def rotate_secret(self, request: web.Request) -> web.Response:
         """Put a new secret in force and show it, once."""
@@ -192,7 +193,7 @@ class TriggerRoutes:
             overlap=timedelta(seconds=body.overlap_seconds),
             if_version=if_match_of(request),
         )
-        return await self._shown(trigger_id, caller=caller, secret=changed.secret)
+        return await self._after(changed)
 
     async def delete(self, request: web.Request) -> web.Response:
         """End a trigger."""
@@ -218,38 +219,53 @@ class TriggerRoutes:
         """Return who changed what and when, newest first."""
         caller = self._caller(request, scope=READ)
         trigger_id = queries.path_id(request, what="trigger")
+        queries.refuse_unknown(request, known=("limit", "cursor"))
         await self._view(trigger_id, caller=caller)
-        history = await self._history.trigger_history(trigger_id)
-        items = [event_document(recorded) for recorded in reversed(history)]
-        return json_response({"items": items, "nextCursor": None})
+        cursor, limit = queries.cursor_of(request, BeforeVersion), queries.limit_of(request)
+        history = await self._history.trigger_history(
+            trigger_id, before=cursor.version if cursor else None, limit=limit
+        )
+        more = len(history) == limit and history[-1].version > 1
+        following = queries.encode_cursor(BeforeVersion(history[-1].version)) if more else None
+        return json_response({"items": [event_document(item) for item in history], "nextCursor": following})
 
     def _caller(self, request: web.Request, *, scope: str) -> Caller:
         return caller_of(request, tokens=self._tokens, scope=scope)
 
-    async def _view(self, trigger_id: UUID, *, caller: Caller) -> Any:
-        view = await self._read_model.trigger(trigger_id, workspace=caller.workspace, now=self._chance.now())
+    async def _view(self, trigger_id: UUID, *, caller: Caller) -> TriggerView:
+        view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
         if view is None:
             raise NotFoundError("trigger")
         return view
 
-    async def _shown(
+    async def _after(self, changed: Changed) -> web.Response:
+        """Answer a command. A secret that was just made is shown now or never, so nothing may prevent it."""
+        try:
+            activity = await self._read_model.activity(changed.trigger.id)
+        except DatabaseUnavailableError:
+            if changed.secret is None:
+                raise
+            activity = Activity()
+        return self._answer(view_of(changed.trigger, activity=activity), secret=changed.secret)
+
+    def _answer(
         self,
-        trigger_id: UUID,
+        view: TriggerView,
         *,
-        caller: Caller,
         secret: str | None = None,
         status: int = 200,
         headers: dict[str, str] | None = None,
     ) -> web.Response:
-        view = await self._view(trigger_id, caller=caller)
-        document = trigger_document(view, public_url=self._public_url, secret=secret)
         # A secret is shown once, to one client: nothing in between may keep the answer.
         caching = {"Cache-Control": "no-store"} if secret else {}
         return json_response(
-            document,
+            self._document(view, secret=secret),
             status=status,
             headers={"ETag": f'"{view.version}"', **caching, **(headers or {})},
         )
+
+    def _document(self, view: TriggerView, *, secret: str | None) -> dict[str, Any]:
+        return trigger_document(view, public_url=self._public_url, now=self._chance.now(), secret=secret)
 
 
 def next_cursor(last: UUID | None) -> str | None:

@@ -1,5 +1,6 @@
 """From what is stored to what the API shows."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.trigger import TriggerEvent
 from trigger_api.read_model import TriggerView, WorkflowView
 from trigger_contracts.config import AnyTriggerConfig, TriggerType, trigger_type_of
+from trigger_contracts.schedules import schedule_id
 
 
 def config_document(config: AnyTriggerConfig) -> dict[str, Any]:
@@ -17,10 +19,13 @@ def config_document(config: AnyTriggerConfig) -> dict[str, Any]:
     return document
 
 
-def trigger_document(view: TriggerView, *, public_url: str, secret: str | None) -> dict[str, Any]:
+def trigger_document(
+    view: TriggerView, *, public_url: str, now: datetime, secret: str | None
+) -> dict[str, Any]:
     """Return a trigger. ``secret`` is given only in the answer to the request that made it."""
     kind = trigger_type_of(view.config)
     is_webhook = kind is TriggerType.WEBHOOK
+    is_schedule = kind is TriggerType.SCHEDULE
     return {
         "id": view.id,
         "workflowId": view.workflow_id,
@@ -31,10 +36,11 @@ def trigger_document(view: TriggerView, *, public_url: str, secret: str | None) 
         "version": view.version,
         "webhookUrl": f"{public_url.rstrip('/')}/api/webhooks/{view.id}" if is_webhook else None,
         "webhookSecret": secret,
-        "temporalScheduleId": view.temporal_schedule_id,
-        "nextScheduledAt": view.next_scheduled_at,
-        "lastTriggeredAt": view.last_triggered_at,
-        "triggerCount": view.trigger_count,
+        "temporalScheduleId": schedule_id(view.id) if is_schedule else None,
+        "nextScheduledAt": view.next_scheduled_at(now),
+        "scheduleError": view.activity.schedule_error,
+        "lastTriggeredAt": view.activity.last_triggered_at,
+        "triggerCount": view.activity.trigger_count,
         "createdAt": view.created_at,
         "updatedAt": view.updated_at,
     }

@@ -37,8 +37,8 @@ class WorkflowRoutes:
         one = "/api/workflows/{id}"
         return [
             web.post("/api/workflows", self.register),
-            web.get("/api/workflows", self.list, allow_head=False),
-            web.get(one, self.show, allow_head=False),
+            web.get("/api/workflows", self.list),
+            web.get(one, self.show),
             web.put(one, self.replace),
             web.patch(one, self.patch),
             web.delete(one, self.delete),

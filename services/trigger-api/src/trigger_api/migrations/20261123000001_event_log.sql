@@ -21,7 +21,16 @@ CREATE TABLE trigger_api.trigger_events (
 CREATE TABLE trigger_api.outbox (
     position bigint PRIMARY KEY REFERENCES trigger_api.trigger_events (position),
     subject  text   NOT NULL,
-    message  bytea  NOT NULL
+    message  bytea  NOT NULL,
+    -- Set where the bus will never take the message, so that it does not hold up the ones behind it.
+    refused  text
+);
+
+-- Who relays the outbox. Times are this server's, so that the replicas' clocks do not matter.
+CREATE TABLE trigger_api.relay_lease (
+    name   text        PRIMARY KEY,
+    holder uuid        NOT NULL,
+    until  timestamptz NOT NULL
 );
 
 CREATE TABLE trigger_api.trigger_secrets (
@@ -54,7 +63,8 @@ CREATE TABLE trigger_api.workflow_triggers (
     workflow_id          uuid        NOT NULL,
     name                 text        NOT NULL,
     trigger_type         text        NOT NULL,
-    config               jsonb       NOT NULL,
+    -- json, not jsonb: a kilobyte of numbers like 1e308 would be read back as fifty.
+    config               json        NOT NULL,
     enabled              boolean     NOT NULL,
     version              integer     NOT NULL,
     secret_id            uuid,
@@ -79,8 +89,10 @@ CREATE TABLE trigger_api.trigger_activity (
 );
 
 CREATE TABLE trigger_api.stream_positions (
-    follower text   PRIMARY KEY,
-    position bigint NOT NULL
+    follower       text   PRIMARY KEY,
+    -- A stream that was made anew counts from 1 again: its positions are other ones.
+    stream_created text   NOT NULL,
+    position       bigint NOT NULL
 );
 
 -- migrate:down
@@ -90,5 +102,6 @@ DROP TABLE trigger_api.trigger_activity;
 DROP TABLE trigger_api.workflow_triggers;
 DROP TABLE trigger_api.workflows;
 DROP TABLE trigger_api.trigger_secrets;
+DROP TABLE trigger_api.relay_lease;
 DROP TABLE trigger_api.outbox;
 DROP TABLE trigger_api.trigger_events;

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
+from uuid import UUID
 
 from trigger_api.domain import config_message
 from trigger_api.domain import trigger as triggers
@@ -10,6 +11,7 @@ from trigger_api.domain.flaw import Flaw, InvalidError
 from trigger_api.domain.recorded import Author, Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_api.ports import Chance, ConcurrentChangeError, Unit
+from trigger_contracts.config import SealedSecret
 
 T = TypeVar("T")
 
@@ -29,12 +31,12 @@ async def append_trigger_events(
 ) -> Trigger:
     """Append events to a trigger's stream, each with its projection and its message."""
     after = trigger
-    sealed = None
+    sealed: dict[UUID, SealedSecret] = {}
     for event in events:
         version = after.version + 1 if after else 1
         recorded = Recorded(event=event, version=version, at=chance.now(), author=author)
         after = triggers.evolve(after, recorded)
-        if sealed is None:
+        if any(secret.id not in sealed for secret in after.secrets):
             sealed = await unit.sealed_secrets(after.id)
         message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
         await unit.append_trigger(after, recorded=recorded, message=message)
@@ -44,6 +46,7 @@ async def append_trigger_events(
 
 
 def refuse(flaws: list[Flaw]) -> None:
+    """Raise ``InvalidError`` where there are flaws."""
     if flaws:
         raise InvalidError(flaws)
 

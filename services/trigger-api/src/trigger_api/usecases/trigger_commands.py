@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from trigger_api.domain import config_rules
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.flaw import Flaw, InvalidError
+from trigger_api.domain.flaw import Flaw, InvalidError, too_large
 from trigger_api.domain.recorded import Author
 from trigger_api.domain.trigger import DeletionReason, SecretRotated, Trigger, TriggerEvent, Wanted
 from trigger_api.ports import (
@@ -22,9 +22,13 @@ from trigger_api.ports import (
     TriggerDisabledError,
     Unit,
 )
+from trigger_api.read_model import ReadModel
 from trigger_api.usecases.appending import Caller, again_after_a_lost_race, append_trigger_events, refuse
-from trigger_contracts.config import AnyTriggerConfig, ManualConfig
+from trigger_contracts.config import AnyTriggerConfig, ManualConfig, trigger_type_of
 from trigger_contracts.firings import ManualFiring
+
+MAX_INPUT_BYTES: Final = 1024 * 1024
+"""Inputs go through the bus and Temporal, which takes 2 MiB for them and the definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,11 @@ class Changed:
 class Triggers:
     """The commands on triggers. ``if_version`` is the caller's condition; ``None`` is none."""
 
-    def __init__(self, store: EventStore, *, firings: Firings, seal: Seal, chance: Chance) -> None:
+    def __init__(
+        self, store: EventStore, *, read_model: ReadModel, firings: Firings, seal: Seal, chance: Chance
+    ) -> None:
         self._store = store
+        self._read_model = read_model
         self._firings = firings
         self._seal = seal
         self._chance = chance
@@ -111,7 +118,7 @@ class Triggers:
                 if not triggers.needs_secret(trigger.config):
                     raise SecretNotUsedError
                 events = triggers.decide_rotation(
-                    trigger, secret_id=self._chance.new_id(), overlap=overlap, now=self._chance.now()
+                    secret_id=self._chance.new_id(), overlap=overlap, now=self._chance.now()
                 )
                 return await self._commit(unit, trigger=trigger, events=events, caller=caller)
 
@@ -133,21 +140,24 @@ class Triggers:
     async def execute(self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None) -> UUID:
         """Ask for a run now; return its execution id once the bus has stored the request.
 
-        Raises ``InvalidError`` for inputs that do not fit, ``TriggerDisabledError``,
-        ``FiringNotStoredError``.
+        The request names the workflow's version as the caller could see it: the run waits until the
+        definition that it is meant for has come through. Raises ``InvalidError`` for inputs that do
+        not fit, ``TriggerDisabledError``, ``FiringNotStoredError``.
         """
-        async with self._store.unit() as unit:
-            trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id, if_version=None)
+        trigger = await self._read_model.runnable(trigger_id, workspace=caller.workspace)
+        if trigger is None:
+            raise NotFoundError("trigger")
         if not trigger.enabled:
             raise TriggerDisabledError
         firing = ManualFiring(
             execution_id=self._chance.new_id(),
-            workspace=trigger.workspace,
+            workspace=caller.workspace,
             trigger_id=trigger.id,
-            trigger_type=trigger.type,
+            trigger_type=trigger_type_of(trigger.config),
             trigger_name=trigger.name,
             trigger_version=trigger.version,
             workflow_id=trigger.workflow_id,
+            workflow_version=trigger.workflow_version,
             inputs=effective_inputs(trigger.config, given=inputs),
             requested_at=self._chance.now(),
             actor=caller.author.actor,
@@ -189,11 +199,12 @@ class Triggers:
 
 def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
     """Return what a run gets: the trigger's own inputs, overridden key by key. Raises ``InvalidError``."""
-    if not isinstance(config, ManualConfig):
-        return given or {}
-    if config.require_inputs and not given:
-        raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
-    inputs = {**config.inputs, **(given or {})}
-    if config.input_schema is not None:
-        refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+    inputs = given or {}
+    if isinstance(config, ManualConfig):
+        if config.require_inputs and not given:
+            raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
+        inputs = {**config.inputs, **inputs}
+        if config.input_schema is not None:
+            refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+    refuse(too_large(inputs, limit=MAX_INPUT_BYTES, pointer="/inputs"))
     return inputs

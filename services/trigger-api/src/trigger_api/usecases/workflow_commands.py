@@ -60,8 +60,9 @@ class Workflows:
                 workflow = await self._workflow(
                     unit, caller=caller, workflow_id=workflow_id, if_version=if_version
                 )
-                for trigger_id in await unit.live_triggers(workflow_id):
-                    trigger = await unit.trigger(trigger_id)
+                # All are read before the first is appended to: an append holds up everybody else's.
+                retired = [await unit.trigger(key) for key in await unit.live_triggers(workflow_id)]
+                for trigger in retired:
                     if trigger is not None:
                         ended = triggers.decide_deletion(trigger, reason=DeletionReason.WORKFLOW_DELETED)
                         await append_trigger_events(
