@@ -127,3 +127,87 @@ async def test_concurrent_appends_get_positions_in_commit_order(api: Any, workfl
     await asyncio.gather(*(api.call("POST", "/api/triggers", body, status=201) for _ in range(60)))
     seen = await asyncio.wait_for(following, 30)
     assert len(seen) == len(set(seen)) == 61
+
+
+async def test_a_change_that_the_bus_never_takes_does_not_hold_up_the_others(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    connection = await asyncpg.connect(api.database_url)
+    body = {"workflowId": workflow_id, "name": "t", "triggerType": "manual"}
+    async with connection.transaction():
+        # As if an older version had let it through: 9 MB, before everything that follows.
+        await connection.execute("LOCK TABLE trigger_api.outbox IN EXCLUSIVE MODE")
+        position = await connection.fetchval(
+            "INSERT INTO trigger_api.trigger_events"
+            " (stream_id, aggregate, version, workspace, type, data, actor, request_id, occurred_at)"
+            " VALUES (gen_random_uuid(), 'trigger', 1, 'w', 'X', '{}', 'a', 'r', now()) RETURNING position"
+        )
+        await connection.execute(
+            "INSERT INTO trigger_api.outbox VALUES ($1, 'config.trigger.x', $2, NULL)",
+            position,
+            bytes(9_000_000),
+        )
+    trigger_id = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+
+    async def announced() -> bool:
+        return await _published(api.nats_url, trigger_id) == [1]
+
+    await eventually(announced)
+    refused = await connection.fetch("SELECT position, refused FROM trigger_api.outbox")
+    assert [(row["position"], "bytes" in row["refused"]) for row in refused] == [(position, True)]
+
+    async def measured() -> bool:
+        async with api.session.get(f"{api.base_url}/metrics") as answer:
+            return "outbox_refused 1.0" in await answer.text()
+
+    await eventually(measured)
+    await connection.close()
+
+
+async def test_a_leader_that_wakes_up_late_cannot_publish_over_its_successor(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    """The lease is taken away while the leader believes in it; the fence at the bus is what holds."""
+    body = {"workflowId": workflow_id, "name": "t", "triggerType": "manual"}
+    first = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+
+    async def announced() -> bool:
+        return await _published(api.nats_url, first) == [1]
+
+    await eventually(announced)
+    client = await nats.connect(api.nats_url)
+    js = client.jetstream()
+    # A successor's publish, which this relay does not know of.
+    state = await js.get_last_msg("CONFIG", f"config.trigger.{first}")
+    await js.publish(f"config.trigger.{first}", state.data or b"")
+    before = (await js.stream_info("CONFIG")).state.last_seq
+    with pytest.raises(nats.js.errors.APIError, match="wrong last sequence"):
+        stale = {"Nats-Expected-Last-Sequence": str(before - 1)}
+        await js.publish(f"config.trigger.{first}", b"stale", headers=stale)
+    # The relay is refused in the same way, looks again, and goes on.
+    second = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+
+    async def went_on() -> bool:
+        return await _published(api.nats_url, second) == [1]
+
+    await eventually(went_on)
+    await client.close()
+
+
+async def test_a_frozen_leader_is_succeeded_when_its_lease_runs_out(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    connection = await asyncpg.connect(api.database_url)
+    await connection.execute(
+        "UPDATE trigger_api.relay_lease SET holder = gen_random_uuid(), until = now() + interval '2 seconds'"
+    )
+    body = {"workflowId": workflow_id, "name": "t", "triggerType": "manual"}
+    trigger_id = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+
+    async def announced() -> bool:
+        return await _published(api.nats_url, trigger_id) == [1]
+
+    await eventually(announced)
+    left = "SELECT until > now() FROM trigger_api.relay_lease"
+    assert await connection.fetchval(left), "the one that published holds the lease"
+    await connection.close()

@@ -1,6 +1,7 @@
 """Triggers over HTTP, on a real PostgreSQL and a real NATS."""
 
 import asyncio
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -304,3 +305,95 @@ async def test_what_is_somebody_elses_does_not_exist(
         assert (await api.call("GET", path, as_=eve, status=200)).json["items"] == []
     events = (await api.call("GET", f"/api/triggers/{trigger_id}/events", status=200)).json["items"]
     assert len(events) == 1, "nothing was changed"
+
+
+async def test_a_bus_that_was_made_anew_is_followed_from_its_start(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    trigger_id = UUID((await create(api, workflow_id, "schedule")).json["id"])
+    client = await nats.connect(api.nats_url)
+    js = client.jetstream()
+
+    async def say(moment: datetime, version: int) -> None:
+        fact = schedules.ScheduleSynced(
+            trigger_id=trigger_id,
+            trigger_version=version,
+            schedule_id=f"trigger-{trigger_id}",
+            at=moment,
+            next_fire_times=(moment,),
+        )
+        await js.publish(streams.schedule(trigger_id), codec.encode(fact))
+
+    async def shows(moment: str) -> bool:
+        found = (await api.call("GET", f"/api/triggers/{trigger_id}", status=200)).json
+        return bool(found["nextScheduledAt"] == moment)
+
+    for _ in range(20):
+        await say(datetime(2099, 1, 1, tzinfo=UTC), 1)
+    await eventually(lambda: shows("2099-01-01T00:00:00Z"))
+    info = await js.stream_info("SCHEDULES")
+    await js.delete_stream("SCHEDULES")
+    await js.add_stream(info.config)
+    await say(datetime(2099, 2, 2, tzinfo=UTC), 2)
+    await eventually(lambda: shows("2099-02-02T00:00:00Z"))
+    refused = schedules.ScheduleSyncFailed(
+        trigger_id=trigger_id,
+        trigger_version=3,
+        schedule_id=f"trigger-{trigger_id}",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        reason="Temporal says no",
+    )
+    await js.publish(streams.schedule(trigger_id), codec.encode(refused))
+
+    async def says_why() -> bool:
+        found = (await api.call("GET", f"/api/triggers/{trigger_id}", status=200)).json
+        assert found["nextScheduledAt"] == "2099-02-02T00:00:00Z", "Temporal goes on with what it has"
+        return bool(found["scheduleError"] == "Temporal says no")
+
+    await eventually(says_why)
+    await client.close()
+
+
+async def test_what_is_stored_is_bounded_however_it_was_built_up(
+    api: Any, workflow_id: str, definition: Any
+) -> None:
+    # Half a megabyte as sent is over a megabyte as stored, and a merge patch adds to what is there.
+    definition["nodes"]["out"]["config"]["value"] = "many"
+    sent = json.dumps({"name": "W", "definition": definition})
+    data = sent.replace('"many"', f"[{','.join(['1e15'] * 80_000)}]").encode()
+    assert len(data) < 500_000
+    answer = await api.call("POST", "/api/workflows", data=data, status=422)
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/definition"]
+    path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
+    await api.call("PATCH", path, {"config": {"filters": {"a": "x" * 200_000}}}, status=200)
+    answer = await api.call("PATCH", path, {"config": {"filters": {"b": "x" * 200_000}}}, status=422)
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/config"]
+    assert (await api.call("GET", path, status=200)).json["version"] == 2
+
+
+async def test_a_history_comes_in_pages(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'manual')).json['id']}"
+    for number in range(6):
+        await api.call("PATCH", path, {"name": f"n{number}"}, status=200)
+    versions: list[int] = []
+    cursor = ""
+    while True:
+        page = (await api.call("GET", f"{path}/events?limit=3{cursor}", status=200)).json
+        versions += [event["version"] for event in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert versions == [7, 6, 5, 4, 3, 2, 1]
+
+
+async def test_numbers_come_back_as_they_were_sent(api: Any, workflow_id: str) -> None:
+    body = {
+        "workflowId": workflow_id,
+        "name": "t",
+        "triggerType": "manual",
+        "config": {"inputs": {"n": 1e300}},
+    }
+    created = await api.call("POST", "/api/triggers", body, status=201)
+    read = await api.call("GET", f"/api/triggers/{created.json['id']}", status=200)
+    assert read.json["config"]["inputs"] == {"n": 1e300}
+    assert int(read.headers["Content-Length"]) < 1000
