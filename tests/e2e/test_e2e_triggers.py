@@ -222,19 +222,38 @@ async def test_a_manual_run_completes(client: Any, eventually: Any) -> None:
     await eventually(counted)
 
 
-async def test_a_run_of_a_workflow_that_is_gone_ends_as_failed(client: Any) -> None:
+async def test_a_run_of_a_workflow_that_is_gone_ends_as_failed(client: Any, eventually: Any) -> None:
     workflow_id = await client.workflow("{{trigger.payload}}")
     trigger = await client.trigger("manual", {}, workflow_id=workflow_id)
+    bus = await nats.connect(client.stack["nats_url"])
+
+    async def tombstone() -> bool:
+        message = await bus.jetstream().get_last_msg("CONFIG", f"config.workflow.{workflow_id}")
+        return msgspec.json.decode(message.data or b"")["workflow"]["deletedAt"] is not None
+
     client.signal("orchestrator-worker", signal.SIGSTOP)
     try:
         answer = await client.call("POST", f"/api/triggers/{trigger['id']}/execute", {}, status=202)
         await client.call("DELETE", f"/api/workflows/{workflow_id}", status=204)
+        await eventually(tombstone)
     finally:
         client.signal("orchestrator-worker", signal.SIGCONT)
     execution = await client.ended(answer["executionId"])
-    assert execution["status"] in {"completed", "failed"}, "deleted before or after it was prepared"
-    if execution["status"] == "failed":
-        assert execution["error"]["code"] == "workflow_not_found"
+    assert execution["status"] == "failed"
+    assert execution["error"]["code"] == "workflow_not_found"
+    await bus.close()
+
+
+async def test_a_definition_that_was_just_saved_is_the_one_that_runs(client: Any) -> None:
+    workflow_id = await client.workflow("{{trigger.payload.n}}")
+    trigger = await client.trigger("manual", {}, workflow_id=workflow_id)
+    for number in range(5):
+        nodes = {"out": {"type": "output", "config": {"value": number}}}
+        body = {"name": "e2e", "definition": {"nodes": nodes, "entryPoint": "out"}}
+        await client.call("PUT", f"/api/workflows/{workflow_id}", body, status=200)
+        answer = await client.call("POST", f"/api/triggers/{trigger['id']}/execute", {}, status=202)
+        execution = await client.ended(answer["executionId"])
+        assert (execution["outputs"], execution["workflowVersion"]) == (number, number + 2)
 
 
 async def test_a_worker_killed_before_the_start_does_not_lose_or_double_it(
