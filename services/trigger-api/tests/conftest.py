@@ -98,14 +98,21 @@ def settings(database_url: str, nats_url: str, unused_tcp_port: int) -> Settings
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[Api]:
+async def api(settings: Settings, eventually: Any) -> AsyncIterator[Api]:
     service = build(settings)
     await service.start()
     try:
         async with aiohttp.ClientSession() as session:
+            base_url = f"http://127.0.0.1:{settings.http_port}"
+
+            async def ready() -> bool:
+                async with session.get(f"{base_url}/readyz") as answer:
+                    return answer.status == 200
+
+            await eventually(ready)
             yield Api(
                 session=session,
-                base_url=f"http://127.0.0.1:{settings.http_port}",
+                base_url=base_url,
                 database_url=settings.database.database_url.reveal(),
                 nats_url=settings.nats_url.reveal(),
             )

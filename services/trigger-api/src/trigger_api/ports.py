@@ -40,7 +40,7 @@ class SecretNotUsedError(Exception):
 
 
 class FiringNotStoredError(Exception):
-    """The bus did not take the request to run; nothing was started."""
+    """The bus did not confirm the request to run; it may have taken it all the same."""
 
 
 class FiringTooLargeError(Exception):

@@ -46,6 +46,7 @@ WRONG_TRIGGERS: list[tuple[dict[str, Any], str]] = [
         "/config/allowedOrigins/1",
     ),
     ({"triggerType": "webhook", "config": {"authType": "hmac"}, "secret": "short"}, "/secret"),
+    ({"triggerType": "webhook", "config": {"authType": "hmac"}, "secret": "ends-in-a-newline\n"}, "/secret"),
     ({"triggerType": "event", "config": {"eventType": "a..b"}}, "/config/eventType"),
     ({"triggerType": "event", "config": {"eventType": "*"}}, "/config/eventType"),
     ({"triggerType": "event", "config": {"eventType": "a", "filters": {"a b": 1}}}, "/config/filters"),

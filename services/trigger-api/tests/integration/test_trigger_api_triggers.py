@@ -284,7 +284,7 @@ async def test_what_is_somebody_elses_does_not_exist(
     eve = make_token(sub="eve", org="evil")
     bodies: dict[tuple[str, str], Any] = {
         ("GET", f"/api/triggers/{trigger_id}"): None,
-        ("PUT", f"/api/triggers/{trigger_id}"): {"name": "x"},
+        ("PUT", f"/api/triggers/{trigger_id}"): {"name": "x", "config": {}},
         ("PATCH", f"/api/triggers/{trigger_id}"): {"name": "x"},
         ("DELETE", f"/api/triggers/{trigger_id}"): None,
         ("POST", f"/api/triggers/{trigger_id}/pause"): None,
@@ -397,3 +397,47 @@ async def test_numbers_come_back_as_they_were_sent(api: Any, workflow_id: str) -
     read = await api.call("GET", f"/api/triggers/{created.json['id']}", status=200)
     assert read.json["config"]["inputs"] == {"n": 1e300}
     assert int(read.headers["Content-Length"]) < 1000
+
+
+async def test_a_change_of_the_json_type_alone_is_a_change(
+    api: Any, workflow_id: str, definition: Any
+) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
+    for value in (1, True, 1.0, "1"):
+        patched = await api.call("PATCH", path, {"config": {"filters": {"data.x": value}}}, status=200)
+        stored = patched.json["config"]["filters"]["data.x"]
+        assert (stored, type(stored)) == (value, type(value))
+    assert patched.json["version"] == 5
+    definition["nodes"]["out"]["config"]["value"] = 1
+    body = {"name": "W", "definition": definition}
+    await api.call("PUT", f"/api/workflows/{workflow_id}", body, status=200)
+    definition["nodes"]["out"]["config"]["value"] = True
+    changed = await api.call("PUT", f"/api/workflows/{workflow_id}", body, status=200)
+    assert changed.json["definition"]["nodes"]["out"]["config"]["value"] is True
+
+
+async def test_a_run_by_hand_with_a_key_is_one_run(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'webhook')).json['id']}/execute"
+    key = {"Idempotency-Key": "order 17"}
+    first, again = [await api.call("POST", path, status=202, headers=key) for _ in range(2)]
+    other = await api.call("POST", path, status=202, headers={"Idempotency-Key": "order 18"})
+    assert first.json == again.json != other.json
+    for bad in ("", "x" * 256, "caf\u00e9"):
+        answer = await api.call("POST", path, status=400, headers={"Idempotency-Key": bad})
+        assert answer.json["code"] == "bad_idempotency_key"
+
+
+async def test_authentication_is_not_dropped_by_leaving_it_out(api: Any, workflow_id: str) -> None:
+    path = f"/api/triggers/{(await create(api, workflow_id, 'webhook')).json['id']}"
+    for method, body, pointer in (
+        ("PUT", {"name": "x"}, "/config"),
+        ("PUT", {"name": "x", "config": {}}, "/config/authType"),
+        ("PATCH", {"config": None}, "/config"),
+        ("PATCH", {"config": {"authType": None}}, "/config/authType"),
+    ):
+        answer = await api.call(method, path, body, status=422)
+        assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    await api.call("POST", f"{path}/pause", status=200)
+    replaced = await api.call("PUT", path, {"name": "x", "config": {"authType": "none"}}, status=200)
+    assert replaced.json["config"]["authType"] == "none"
+    assert replaced.json["enabled"] is False, "a paused trigger stays paused where nothing else is said"

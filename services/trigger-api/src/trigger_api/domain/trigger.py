@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from trigger_api.domain.recorded import Recorded
+from trigger_api.domain.sameness import same
 from trigger_contracts.config import AnyTriggerConfig, AuthType, TriggerType, WebhookConfig, trigger_type_of
 
 
@@ -208,7 +209,7 @@ def decide_revision(
     events: list[TriggerEvent] = []
     if wanted.name != trigger.name:
         events.append(TriggerRenamed(name=wanted.name))
-    if wanted.config != trigger.config:
+    if not same(wanted.config, trigger.config):
         if needs_secret(wanted.config) and not trigger.has_secret:
             # Before the configuration: at no version may a webhook need a secret that does not exist.
             events.append(SecretRotated(secret_id=secret_id, previous_valid_until=now))

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from trigger_api.domain.recorded import Recorded
+from trigger_api.domain.sameness import same
 from trigger_contracts.definition import WorkflowDefinition
 
 
@@ -96,7 +97,7 @@ def decide_revision(workflow: Workflow, *, name: str, definition: WorkflowDefini
     events: list[WorkflowEvent] = []
     if name != workflow.name:
         events.append(WorkflowRenamed(name=name))
-    if definition != workflow.definition:
+    if not same(definition, workflow.definition):
         events.append(WorkflowDefinitionChanged(definition=definition))
     return events
 

@@ -24,7 +24,9 @@ def answer(error: Exception) -> ProblemError | None:
 def _outage(error: Exception) -> ProblemError | None:
     match error:
         case FiringNotStoredError():
-            return unavailable("The bus did not take the request, and nothing was started. Try again.")
+            return unavailable(
+                "The bus did not confirm the request, which may still run. Repeat it with an Idempotency-Key."
+            )
         case DatabaseUnavailableError():
             return unavailable("The database cannot be reached. Try again.")
         case _:

@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from trigger_api.domain.recorded import Author
-from trigger_api.domain.trigger import Wanted
+from trigger_api.domain.trigger import Trigger, Wanted, needs_secret
 from trigger_api.usecases.appending import Caller
 from trigger_contracts.config import (
     AnyTriggerConfig,
@@ -32,6 +32,7 @@ _CONFIGS: Final[dict[TriggerType, type[AnyTriggerConfig]]] = {
     TriggerType.EVENT: EventConfig,
     TriggerType.MANUAL: ManualConfig,
 }
+_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
 
 
@@ -47,15 +48,18 @@ class CreateTrigger(_Body, frozen=True, kw_only=True):
     trigger_type: TriggerType
     enabled: bool = True
     config: dict[str, Any] = msgspec.field(default_factory=dict)
-    secret: Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+$")] | None = None
+    secret: Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+(?!\n)$")] | None = None
 
 
 class ReplaceTrigger(_Body, frozen=True, kw_only=True):
-    """``PUT`` and, merged into what is there, ``PATCH /api/triggers/{id}``."""
+    """``PUT`` and, merged into what is there, ``PATCH /api/triggers/{id}``.
+
+    Where ``enabled`` is left out a paused trigger stays paused.
+    """
 
     name: Name
-    enabled: bool = True
-    config: dict[str, Any] = msgspec.field(default_factory=dict)
+    enabled: bool | None = None
+    config: dict[str, Any]
 
 
 class WorkflowBody(_Body, frozen=True, kw_only=True):
@@ -104,11 +108,35 @@ def config_of(config: dict[str, Any], *, trigger_type: TriggerType) -> AnyTrigge
     return convert(config, _CONFIGS[trigger_type], pointer="/config")
 
 
-def wanted_of(body: CreateTrigger | ReplaceTrigger, *, trigger_type: TriggerType) -> Wanted:
-    """Return what a trigger shall be."""
-    return Wanted(
-        name=body.name, enabled=body.enabled, config=config_of(body.config, trigger_type=trigger_type)
-    )
+def wanted_of(body: CreateTrigger) -> Wanted:
+    """Return what a new trigger shall be."""
+    config = config_of(body.config, trigger_type=body.trigger_type)
+    return Wanted(name=body.name, enabled=body.enabled, config=config)
+
+
+def revised(trigger: Trigger, *, body: ReplaceTrigger) -> Wanted:
+    """Return what a trigger shall become. ``ProblemError`` 422.
+
+    A webhook that authenticates its senders stops doing so only where that is said: leaving
+    ``authType`` out would open the door by accident.
+    """
+    config = config_of(body.config, trigger_type=trigger.type)
+    if needs_secret(trigger.config) and not needs_secret(config) and "authType" not in body.config:
+        detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
+        raise invalid([FieldProblem(pointer="/config/authType", detail=detail)])
+    enabled = trigger.enabled if body.enabled is None else body.enabled
+    return Wanted(name=body.name, enabled=enabled, config=config)
+
+
+def idempotency_key_of(request: web.Request) -> str | None:
+    """Return the caller's ``Idempotency-Key``. ``ProblemError`` 400 for one that cannot be one."""
+    keys = request.headers.getall("Idempotency-Key", [])
+    if not keys:
+        return None
+    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+        detail = "Send one Idempotency-Key of 1 to 255 visible ASCII characters."
+        raise ProblemError(400, code="bad_idempotency_key", detail=detail)
+    return keys[0]
 
 
 def refuse_fixed(body: Any, *, names: tuple[str, ...]) -> None:

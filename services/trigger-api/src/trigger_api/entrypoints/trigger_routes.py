@@ -18,9 +18,11 @@ from trigger_api.entrypoints.requests import (
     RotateSecret,
     body_of,
     caller_of,
+    idempotency_key_of,
     if_match_of,
     optional_body_of,
     refuse_fixed,
+    revised,
     wanted_of,
 )
 from trigger_api.entrypoints.views import config_document, event_document, trigger_document
@@ -95,9 +97,8 @@ class TriggerRoutes:
         """Create a trigger: 201, with its secret where it has one."""
         caller = self._caller(request, scope=WRITE)
         body = convert(await body_of(request), CreateTrigger)
-        wanted = wanted_of(body, trigger_type=body.trigger_type)
         changed = await self._triggers.create(
-            caller, workflow_id=body.workflow_id, wanted=wanted, secret=body.secret
+            caller, workflow_id=body.workflow_id, wanted=wanted_of(body), secret=body.secret
         )
         return self._answer(
             view_of(changed.trigger, activity=Activity()),
@@ -139,7 +140,7 @@ class TriggerRoutes:
         body = convert(raw, ReplaceTrigger)
 
         def wanted(trigger: Trigger) -> Wanted:
-            return wanted_of(body, trigger_type=trigger.type)
+            return revised(trigger, body=body)
 
         changed = await self._triggers.revise(
             caller, trigger_id=trigger_id, wanted=wanted, if_version=if_match_of(request)
@@ -159,7 +160,7 @@ class TriggerRoutes:
                 "enabled": trigger.enabled,
                 "config": config_document(trigger.config),
             }
-            return wanted_of(convert(merge(now, patch), ReplaceTrigger), trigger_type=trigger.type)
+            return revised(trigger, body=convert(merge(now, patch), ReplaceTrigger))
 
         changed = await self._triggers.revise(
             caller, trigger_id=trigger_id, wanted=wanted, if_version=if_match_of(request)
@@ -207,7 +208,9 @@ class TriggerRoutes:
         caller = self._caller(request, scope=RUN)
         trigger_id = queries.path_id(request, what="trigger")
         body = convert(await optional_body_of(request), ExecuteTrigger)
-        execution_id = await self._triggers.execute(caller, trigger_id=trigger_id, inputs=body.inputs)
+        execution_id = await self._triggers.execute(
+            caller, trigger_id=trigger_id, inputs=body.inputs, key=idempotency_key_of(request)
+        )
         structlog.contextvars.bind_contextvars(execution_id=str(execution_id))
         return json_response(
             {"success": True, "executionId": execution_id},

@@ -24,6 +24,7 @@ from trigger_api.ports import (
 )
 from trigger_api.read_model import ReadModel
 from trigger_api.usecases.appending import Caller, again_after_a_lost_race, append_trigger_events, refuse
+from trigger_contracts import ids
 from trigger_contracts.config import AnyTriggerConfig, ManualConfig, trigger_type_of
 from trigger_contracts.firings import ManualFiring
 
@@ -137,8 +138,12 @@ class Triggers:
 
         await again_after_a_lost_race(attempt)
 
-    async def execute(self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None) -> UUID:
+    async def execute(
+        self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None, key: str | None
+    ) -> UUID:
         """Ask for a run now; return its execution id once the bus has stored the request.
+
+        The same ``key`` (the caller's idempotency key) is the same execution, however often it comes.
 
         The request names the workflow's version as the caller could see it: the run waits until the
         definition that it is meant for has come through. Raises ``InvalidError`` for inputs that do
@@ -150,7 +155,7 @@ class Triggers:
         if not trigger.enabled:
             raise TriggerDisabledError
         firing = ManualFiring(
-            execution_id=self._chance.new_id(),
+            execution_id=ids.requested_execution_id(trigger.id, key=key) if key else self._chance.new_id(),
             workspace=caller.workspace,
             trigger_id=trigger.id,
             trigger_type=trigger_type_of(trigger.config),
