@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 VAR ?= var
 SERVICE ?=
 PYTHON ?=
+# To the recipes through the environment, whatever characters they hold.
+export VAR PORT SERVICE
 # PORT has no default here: the stack takes 8080 or the next free port where nobody chose one.
 
 BIN := .venv/bin
@@ -26,22 +28,22 @@ help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything at http://localhost:8080 (PORT=, VAR=); Ctrl-C stops it
-	@exec $(STACK) up --var '$(VAR)' $(if $(PORT),--port '$(PORT)')
+	@exec $(STACK) up --var "$$VAR" $(if $(PORT),--port "$$PORT")
 
 stop: installed ## Stop what `make run` started (VAR=)
-	@exec $(STACK) stop --var '$(VAR)'
+	@exec $(STACK) stop --var "$$VAR"
 
 reset: installed ## Delete all data of a stopped stack (VAR=)
-	@exec $(STACK) reset --var '$(VAR)'
+	@exec $(STACK) reset --var "$$VAR"
 
 status: installed ## Show what runs and what is ready (VAR=)
-	@exec $(STACK) status --var '$(VAR)'
+	@exec $(STACK) status --var "$$VAR"
 
 logs: installed ## Follow the logs of everything, or of one with SERVICE=trigger-api (VAR=)
-	@exec $(STACK) logs --follow --var '$(VAR)' $(if $(SERVICE),'$(SERVICE)')
+	@exec $(STACK) logs --follow --var "$$VAR" $(if $(SERVICE),"$$SERVICE")
 
 publish: installed ## Publish an event: SUBJECT=order.created DATA='{"total": 120}' (VAR=)
-	@exec $(STACK) publish --var '$(VAR)' -- "$$SUBJECT" "$$DATA"
+	@exec $(STACK) publish --var "$$VAR" -- "$$SUBJECT" "$$DATA"
 
 test: check ## Everything: check, then unit, integration and end-to-end tests (TEST_STACK=containers)
 	@$(BIN)/python -m pytest -q

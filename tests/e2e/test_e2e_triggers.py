@@ -10,6 +10,7 @@ from uuid import uuid4
 import msgspec
 import nats
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client as Temporal
 
 pytestmark = pytest.mark.e2e
@@ -310,3 +311,16 @@ async def test_a_schedule_appears_fires_and_disappears(client: Any, eventually: 
         return not await exists()
 
     await eventually(gone)
+
+
+async def test_temporal_remembers_for_longer_than_the_bus_repeats(client: Any) -> None:
+    temporal = await Temporal.connect(client.stack["temporal_address"])
+    described = await temporal.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace="default")
+    )
+    remembered = described.config.workflow_execution_retention_ttl.ToTimedelta()
+    bus = await nats.connect(client.stack["nats_url"])
+    for stream in ("DELIVERIES", "FIRINGS", "EVENTS"):
+        info = await bus.jetstream().stream_info(stream)
+        assert remembered.total_seconds() > (info.config.max_age or 0)
+    await bus.close()

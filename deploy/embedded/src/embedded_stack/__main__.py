@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
 from embedded_stack import control
@@ -125,8 +126,8 @@ def publish(
     if not _EVENT_TYPE.fullmatch(event_type):
         _fail(f"{event_type!r} is no event type: letters, digits, - and _ between dots")
     try:
-        value = json.loads(data)
-    except json.JSONDecodeError as error:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         _fail(f"the data is no JSON: {error}")
     document = control.document(Workspace(var.resolve()))
     if document is None:

@@ -18,6 +18,8 @@ from embedded_stack.supervisor import Step
 from embedded_stack.workspace import Workspace
 
 _SERVER_PORTS = 7
+_RETENTION_DAYS = 15
+"""Longer than the bus keeps what may come again (14 days)."""
 # Where an upstream of the gateway is not part of the stack: nobody listens on the discard port of loopback.
 _NOWHERE = f"{LOOPBACK}:9"
 
@@ -132,6 +134,10 @@ def compose(
             # The gateway starts at once, to take the public port, and stops first: no new work while we stop.
             Step(program=gateway, uses=frozenset({"temporal", *services})),
             Step(program=temporal),
+            Step(
+                program=temporal.remember_closed_workflows(days=_RETENTION_DAYS),
+                needs=frozenset({temporal.name}),
+            ),
             Step(program=postgresql),
             Step(program=nats),
             *service_steps,

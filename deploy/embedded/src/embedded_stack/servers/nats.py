@@ -50,7 +50,7 @@ class NatsServer:
     async def prepare(self) -> None:
         """Writes the configuration, anew each time: what is on disk is never older than this module."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # The server's configuration format is a superset of JSON.
+        # The server's configuration format is a superset of JSON, but for its \u escapes.
         config = {
             "server_name": "flowmaestro-embedded",
             "host": LOOPBACK,
@@ -60,7 +60,9 @@ class NatsServer:
             "authorization": {"user": _USER, "password": self.password},
             "jetstream": {"store_dir": str(self.directory / "jetstream"), "sync_interval": "always"},
         }
-        await asyncio.to_thread(write_private, self._config, text=json.dumps(config, indent=2))
+        await asyncio.to_thread(
+            write_private, self._config, text=json.dumps(config, indent=2, ensure_ascii=False)
+        )
 
     async def wait_ready(self) -> None:
         await http_probe.until_ok(self.monitoring_port, path="/healthz?js-enabled-only=true")

@@ -10,6 +10,7 @@ from embedded_stack import http_probe
 from embedded_stack.binaries import script
 from embedded_stack.launch import Identity
 from embedded_stack.ports import LOOPBACK, free_port
+from embedded_stack.program import Job
 from embedded_stack.servers.minimal_environment import minimal_environment
 
 
@@ -68,10 +69,23 @@ class TemporalServer:
             "--log-level": "warn",
         }
         if self.storage is TemporalStorage.FILE:
-            options["--db-filename"] = str(self.directory / "temporal.db")
+            # Relative to its own folder: the path becomes part of a URI in which # and ? mean something.
+            options["--db-filename"] = "temporal.db"
         switches = ("--ui-disable-news-fetch", "--disable-config-file", "--disable-config-env")
         words = [word for option in options.items() for word in option]
         return [script("temporal"), "server", "start-dev", *words, *switches]
+
+    def remember_closed_workflows(self, *, days: int) -> Job:
+        """The job that sets how long a closed workflow's id is known, and so how long "once" is certain."""
+        return Job(
+            name=f"{self.name}-retention",
+            directory=self.directory,
+            environment=self.environment,
+            arguments=[
+                *(script("temporal"), "operator", "namespace", "update", "--namespace", "default"),
+                *("--retention", f"{days}d", "--address", self.address, "--disable-config-file"),
+            ],
+        )
 
     async def prepare(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
