@@ -139,7 +139,7 @@ async def test_an_interrupted_initdb_is_done_again(tmp_path: Path) -> None:
 async def test_root_runs_postgres_below_a_private_folder_in_either_way(
     tmp_path: Path, order: list[Identity], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tmp_path.chmod(0o700)  # noqa: ASYNC240
+    tmp_path.chmod(0o700)
     server = fast_postgres(tmp_path / "postgresql")
     for identity in order:
         if reason := postgres_identity.refusal(identity):

@@ -1,13 +1,12 @@
 """The real servers, and a bench that speaks to the service as its neighbours do."""
 
-import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -37,8 +36,6 @@ from trigger_runtime.bus.connection import Bus
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import DATA_CONVERTER, TemporalSettings
 
-T = TypeVar("T")
-
 WORKSPACE = "acme"
 PICK = {
     "nodes": {
@@ -55,27 +52,14 @@ def new_id() -> UUID:
     return ids.uuid7(unix_ms=time.time_ns() // 1_000_000, randomness=secrets.token_bytes(10))
 
 
-async def until(
-    look: Callable[[], Awaitable[T | None]], *, deadline_seconds: float = 30.0, what: str = "condition"
-) -> T:
-    """Return what ``look`` finds once it finds something."""
-    try:
-        async with asyncio.timeout(deadline_seconds):
-            while (found := await look()) is None:  # noqa: ASYNC110 - what is awaited is in a server
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"not within {deadline_seconds} s: {what}") from None
-    return found
-
-
 class Bench:
     """What the neighbours of the service write and read."""
 
-    def __init__(self, bus: Bus, *, nats_url: str, temporal_address: str) -> None:
+    def __init__(self, bus: Bus, *, nats_url: str, temporal_address: str, eventually: Any) -> None:
         self.bus = bus
         self.nats_url = nats_url
         self.temporal_address = temporal_address
-        self.until = until
+        self.eventually = eventually
         self.last_readiness: Any = None
         self.new_id = new_id
 
@@ -101,7 +85,7 @@ class Bench:
         try:
             if ready == "ready":
                 try:
-                    await until(lambda: self.is_ready(chosen), deadline_seconds=15, what="service ready")
+                    await self.eventually(lambda: self.is_ready(chosen))
                 except AssertionError as error:
                     raise AssertionError(f"{error}: {self.last_readiness}") from None
             yield chosen
@@ -116,6 +100,12 @@ class Bench:
             self.last_readiness = await answer.json()
             return True if answer.status == 200 else None
 
+    async def metric(self, settings: Settings, *, name: str) -> float | None:
+        url = f"http://127.0.0.1:{settings.http_port}/metrics"
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            lines = (await answer.text()).splitlines()
+        return next((float(line.split()[1]) for line in lines if line.startswith(f"{name} ")), None)
+
     async def temporal(self) -> Client:
         return await Client.connect(self.temporal_address, data_converter=DATA_CONVERTER)
 
@@ -123,20 +113,26 @@ class Bench:
         return (await self.temporal()).get_workflow_handle(execution_workflow_id(execution_id))
 
     async def workflow(
-        self, definition: dict[str, Any] | None = None, *, workspace: str = WORKSPACE, deleted: str = "no"
+        self,
+        definition: dict[str, Any] | None = None,
+        *,
+        workflow_id: UUID | None = None,
+        version: int = 3,
+        workspace: str = WORKSPACE,
+        deleted: str = "no",
     ) -> UUID:
         now = datetime.now(UTC)
         state = WorkflowState(
-            id=new_id(),
+            id=workflow_id or new_id(),
             workspace=workspace,
             name="A workflow",
             definition=msgspec.convert(definition or PICK, WorkflowDefinition),
-            version=3,
+            version=version,
             created_at=now,
             updated_at=now,
             deleted_at=now if deleted == "yes" else None,
         )
-        message = WorkflowChanged(change=_change("WorkflowCreated", version=3, at=now), workflow=state)
+        message = WorkflowChanged(change=_change("WorkflowChanged", version=version, at=now), workflow=state)
         await self.bus.publish(streams.config_workflow(state.id), encode(message))
         return state.id
 
@@ -166,6 +162,7 @@ class Bench:
         body: bytes = b'{"n": 7}',
         content_type: str = "application/json",
         workspace: str = WORKSPACE,
+        received_at: datetime | None = None,
     ) -> AcceptedDelivery:
         return AcceptedDelivery(
             id=new_id(),
@@ -175,7 +172,7 @@ class Bench:
             trigger_name="A webhook",
             trigger_version=1,
             request_id="r-1",
-            received_at=datetime.now(UTC),
+            received_at=received_at or datetime.now(UTC),
             method="POST",
             path="/api/webhooks/x",
             headers=(("Content-Type", content_type),),
@@ -191,7 +188,9 @@ class Bench:
         message = DeliveriesAccepted(deliveries=tuple(deliveries))
         await self.bus.publish(streams.DELIVERIES_ACCEPTED, encode(message), timeout=10)
 
-    async def fire(self, workflow_id: UUID, *, inputs: dict[str, Any]) -> ManualFiring:
+    async def fire(
+        self, workflow_id: UUID, *, inputs: dict[str, Any], workflow_version: int | None = None
+    ) -> ManualFiring:
         firing = ManualFiring(
             execution_id=new_id(),
             workspace=WORKSPACE,
@@ -200,6 +199,7 @@ class Bench:
             trigger_name="By hand",
             trigger_version=1,
             workflow_id=workflow_id,
+            workflow_version=workflow_version,
             inputs=inputs,
             requested_at=datetime.now(UTC),
             actor="somebody",
@@ -217,7 +217,7 @@ class Bench:
         found = [executions.FACTS.decode(item.data) for item in await self.messages("EXECUTIONS")]
         return [fact for fact in found if fact.execution.id == execution_id]
 
-    async def end(self, execution_id: UUID, *, deadline_seconds: float = 30.0) -> executions.AnyExecutionFact:
+    async def end(self, execution_id: UUID, *, seconds: float = 30.0) -> executions.AnyExecutionFact:
         """Return the fact that ends an execution, once it is there."""
 
         async def look() -> executions.AnyExecutionFact | None:
@@ -228,7 +228,8 @@ class Bench:
             ]
             return ends[0] if ends else None
 
-        return await until(look, deadline_seconds=deadline_seconds, what=f"end of {execution_id}")
+        found: executions.AnyExecutionFact = await self.eventually(look, seconds=seconds)
+        return found
 
     async def settled(self, *, stream: str, durable: str) -> None:
         """Wait until a durable consumer has nothing left to do."""
@@ -237,7 +238,7 @@ class Bench:
             info = await self.bus.js.consumer_info(stream, durable)
             return True if not info.num_pending and not info.num_ack_pending else None
 
-        await until(look, what=f"{durable} settled")
+        await self.eventually(look)
 
 
 def _change(event: str, *, version: int, at: datetime) -> Change:
@@ -254,5 +255,5 @@ async def bus(nats_url: str) -> AsyncIterator[Bus]:
 
 
 @pytest_asyncio.fixture
-async def bench(bus: Bus, nats_url: str, temporal_address: str) -> Bench:
-    return Bench(bus, nats_url=nats_url, temporal_address=temporal_address)
+async def bench(bus: Bus, nats_url: str, temporal_address: str, eventually: Any) -> Bench:
+    return Bench(bus, nats_url=nats_url, temporal_address=temporal_address, eventually=eventually)

@@ -1,11 +1,12 @@
 """The composition root."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
+from orchestrator_worker.adapters.temporal_retention import TemporalRetention
 from orchestrator_worker.adapters.temporal_starter import TemporalStarter
 from orchestrator_worker.entrypoints.consumers import deliveries_consumer, events_consumer, firings_consumer
 from orchestrator_worker.entrypoints.error_map import to_problem
@@ -16,7 +17,7 @@ from orchestrator_worker.usecases import Dispatcher
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.lifecycle import Readiness, Service
+from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
 from trigger_runtime.web.application import new_application
@@ -43,7 +44,7 @@ def build(settings: Settings) -> Service:
         replicas=settings.nats_stream_replicas,
     )
     temporal = TemporalConnection(settings.temporal, identity=NAME)
-    directory = EventTriggerDirectory(open_to=settings.event_workspaces)
+    directory = EventTriggerDirectory(open_to=settings.event_workspaces, registry=metrics.registry)
     follower = Follower(
         bus,
         name="event triggers",
@@ -53,8 +54,17 @@ def build(settings: Settings) -> Service:
         apply=directory.apply,
     )
     execution_log = BusExecutionLog(bus)
+    retention = TemporalRetention(
+        temporal,
+        kept={
+            stream.name: timedelta(seconds=stream.max_age_seconds)
+            for stream in (streams.DELIVERIES, streams.EVENTS, streams.FIRINGS)
+        },
+        registry=metrics.registry,
+    )
     dispatcher = Dispatcher(
         starter=TemporalStarter(temporal, registry=metrics.registry),
+        memory=retention,
         execution_log=execution_log,
         directory=directory,
         now=_now,
@@ -94,6 +104,7 @@ def build(settings: Settings) -> Service:
         components=[
             bus,
             temporal,
+            BackgroundTask("temporal retention", retention.watch),
             follower,
             deliveries,
             StartsAfter(events, ready=follower.caught_up),
@@ -103,6 +114,7 @@ def build(settings: Settings) -> Service:
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
     )
 
 

@@ -1,8 +1,9 @@
 """Starting executions, and what that needs of Temporal and the bus."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
@@ -10,8 +11,17 @@ from uuid import UUID
 import structlog
 
 from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, encoded_size
+from orchestrator_worker.domain.memory import SHORTEST_MEMORY, sure_age
 from orchestrator_worker.domain.naming import bounded
-from orchestrator_worker.domain.starts import Start, delivery_start, event_start, manual_start
+from orchestrator_worker.domain.starts import (
+    Start,
+    delivery_execution,
+    delivery_start,
+    event_execution,
+    event_start,
+    manual_execution,
+    manual_start,
+)
 from trigger_contracts.config import TriggerState, WorkflowState
 from trigger_contracts.deliveries import DeliveriesAccepted
 from trigger_contracts.events import CloudEvent
@@ -24,6 +34,12 @@ log = structlog.stdlib.get_logger(__name__)
 NOT_STARTABLE: Final = "not_startable"
 """Error code: Temporal refuses the start, and always will."""
 
+INTERNAL: Final = "internal"
+"""Error code: a defect of ours; the log has the details."""
+
+Asked = tuple[Execution, Callable[[], Start]]
+"""An execution that a message asks for, and what makes its start, which can be large, or fail."""
+
 
 class StartUnavailableError(Exception):
     """Temporal is away, overloaded or not set up; trying again later can help."""
@@ -31,6 +47,10 @@ class StartUnavailableError(Exception):
 
 class StartRefusedError(Exception):
     """Temporal refuses this start for good; the text says why."""
+
+
+class TooOldToStartError(Exception):
+    """A message is older than what Temporal remembers: whether it was started before cannot be known."""
 
 
 class LogUnavailableError(Exception):
@@ -49,6 +69,13 @@ class WorkflowStarter(Protocol):
 
         Raises ``StartUnavailableError`` or ``StartRefusedError``.
         """
+
+
+class StartMemory(Protocol):
+    """How long ``WorkflowStarter`` knows that something was started before."""
+
+    def retention(self) -> timedelta:
+        """Return how long a closed workflow's id is remembered. Raises ``StartUnavailableError``."""
 
 
 class ExecutionLog(Protocol):
@@ -82,72 +109,118 @@ class Dispatcher:
     """Starts the executions that messages ask for, each exactly once, however often a message comes.
 
     A method returns when every execution of its message is started, or recorded as failed where
-    Temporal refuses it for good. One that cannot be started now does not keep the others from
-    starting, but the method then raises ``StartUnavailableError`` or ``LogUnavailableError`` and
-    is to be called again.
+    Temporal refuses it for good or a defect of ours keeps it from being started. One that cannot be
+    started now does not keep the others from starting, but the method then raises
+    ``StartUnavailableError`` or ``LogUnavailableError`` and is to be called again.
+
+    A method raises ``TooOldToStartError`` and starts nothing where the bus stored the message (at
+    ``stored_at``) so long ago that Temporal may have forgotten an earlier start of it.
     """
 
     def __init__(
         self,
         *,
         starter: WorkflowStarter,
+        memory: StartMemory,
         execution_log: ExecutionLog,
         directory: EventDirectory,
         now: Callable[[], datetime],
         max_concurrent: int,
     ) -> None:
         self._starter = starter
+        self._memory = memory
         self._log = execution_log
         self._directory = directory
         self._now = now
         self._room = asyncio.Semaphore(max_concurrent)
 
-    async def dispatch_deliveries(self, message: DeliveriesAccepted) -> None:
+    async def dispatch_deliveries(self, message: DeliveriesAccepted, *, stored_at: datetime) -> None:
         """Start one execution for each webhook delivery of the batch."""
-        await self._start_all(partial(delivery_start, delivery) for delivery in message.deliveries)
+        asked = [
+            (delivery_execution(delivery), partial(delivery_start, delivery))
+            for delivery in message.deliveries
+        ]
+        await self._start_all(asked, stored_at=stored_at)
 
     async def dispatch_event(self, event: CloudEvent, *, stored_at: datetime) -> None:
         """Start one execution for each trigger that the event matches."""
-        await self._start_all(
-            partial(event_start, trigger, event=event, stored_at=stored_at)
+        asked = [
+            (
+                event_execution(trigger, event=event, stored_at=stored_at),
+                partial(event_start, trigger, event=event, stored_at=stored_at),
+            )
             for trigger in self._directory.matching(event)
+        ]
+        await self._start_all(asked, stored_at=stored_at)
+
+    async def dispatch_firing(self, firing: ManualFiring, *, stored_at: datetime) -> None:
+        """Start the execution that somebody asked for."""
+        await self._start_all(
+            [(manual_execution(firing), partial(manual_start, firing))], stored_at=stored_at
         )
 
-    async def dispatch_firing(self, firing: ManualFiring) -> None:
-        """Start the execution that somebody asked for."""
-        await self._start_all([partial(manual_start, firing)])
-
-    async def _start_all(self, starts: Iterable[Callable[[], Start]]) -> None:
-        results = await asyncio.gather(*(self._start(make) for make in starts), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
+    async def _start_all(self, asked: Sequence[Asked], *, stored_at: datetime) -> None:
+        if asked:
+            self._check_age(stored_at)
+        results = await asyncio.gather(
+            *(self._start(execution, make=make) for execution, make in asked), return_exceptions=True
+        )
+        defects: list[tuple[Execution, Exception]] = []
+        for (execution, _), result in zip(asked, results, strict=True):
+            if isinstance(result, Exception) and not isinstance(
+                result, StartUnavailableError | LogUnavailableError
+            ):
+                defects.append((execution, result))
+            elif result is not None:
                 raise result
+        # Only now: as long as the message comes again a defect may be deployed away.
+        for execution, error in defects:
+            with _bound(execution):
+                log.error("start failed", exc_info=error)
+                await self._fail(execution, code=INTERNAL, message="the execution could not be started")
 
-    async def _start(self, make: Callable[[], Start]) -> None:
+    def _check_age(self, stored_at: datetime) -> None:
+        age = self._now() - stored_at
+        # So the retention need not be known for what has just come.
+        if age <= SHORTEST_MEMORY:
+            return
+        retention = self._memory.retention()
+        if age > sure_age(retention):
+            raise TooOldToStartError(
+                f"stored {age} ago, which is older than what Temporal remembers (retention {retention}): "
+                "look whether it ran, then start it by hand or replay it"
+            )
+
+    async def _start(self, execution: Execution, *, make: Callable[[], Start]) -> None:
         # Inside the room, for a payload is many times the size of its delivery while it is made.
         async with self._room:
-            start = make()
-            with structlog.contextvars.bound_contextvars(
-                execution_id=str(start.execution.id),
-                trigger_id=str(start.execution.trigger_id),
-                **({"request_id": start.request_id} if start.request_id else {}),
-            ):
+            with _bound(execution):
+                start = make()
+                if start.request_id:
+                    # For the rest of this task, which is this start's alone.
+                    structlog.contextvars.bind_contextvars(request_id=start.request_id)
                 try:
                     size = encoded_size(start.input)
                     if size > MAX_BLOB_BYTES:
                         raise StartRefusedError(f"the input of {size} bytes is over {MAX_BLOB_BYTES}")
                     await self._starter.start(start)
                 except StartRefusedError as error:
-                    await self._fail(start.execution, reason=str(error))
+                    log.error("execution cannot be started", reason=str(error))
+                    await self._fail(execution, code=NOT_STARTABLE, message=str(error))
 
-    async def _fail(self, execution: Execution, *, reason: str) -> None:
-        log.error("execution cannot be started", reason=reason)
+    async def _fail(self, execution: Execution, *, code: str, message: str) -> None:
         await self._log.record(
             ExecutionFailed(
                 execution=execution,
                 at=self._now(),
                 temporal_workflow_id=execution_workflow_id(execution.id),
                 temporal_run_id="",
-                error=ExecutionError(code=NOT_STARTABLE, message=bounded(reason)),
+                error=ExecutionError(code=code, message=bounded(message)),
             )
         )
+
+
+def _bound(execution: Execution) -> AbstractContextManager[None]:
+    return structlog.contextvars.bound_contextvars(
+        execution_id=str(execution.id), trigger_id=str(execution.trigger_id)
+    )

@@ -1,12 +1,16 @@
 """Messages on the real bus become executions in the real Temporal, once each."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
+from nats.js.errors import NotFoundError
 from temporalio.client import WorkflowExecutionStatus
 
+from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from trigger_contracts import ids, streams
 from trigger_contracts.config import EventConfig
 from trigger_contracts.executions import (
@@ -16,6 +20,7 @@ from trigger_contracts.executions import (
     ExecutionStarted,
 )
 from trigger_contracts.workflow_io import execution_workflow_id
+from trigger_runtime.bus.received import Received
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +66,7 @@ async def test_a_message_that_comes_again_starts_nothing(bench: Any) -> None:
     async def listed() -> list[Any] | None:
         return [run async for run in client.list_workflows(query)] or None
 
-    assert len(await bench.until(listed)) == 1
+    assert len(await bench.eventually(listed)) == 1
     assert len(await bench.facts(delivery.execution_id)) == 2
 
 
@@ -114,16 +119,49 @@ async def test_an_event_starts_each_trigger_that_it_matches_once(bench: Any) -> 
         assert await bench.facts(silent) == []
 
 
-async def test_events_that_waited_meet_the_whole_directory(bench: Any) -> None:
+async def test_events_wait_for_the_whole_directory(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, apply = asyncio.Event(), EventTriggerDirectory.apply
+
+    async def held_back(directory: EventTriggerDirectory, batch: Sequence[Received]) -> None:
+        await whole.wait()
+        await apply(directory, batch)
+
+    monkeypatch.setattr(EventTriggerDirectory, "apply", held_back)
     workflow_id = await bench.workflow()
-    triggers = [
-        await bench.trigger(EventConfig(event_type="order.created"), workflow_id=workflow_id)
-        for _ in range(25)
-    ]
+    trigger = await bench.trigger(EventConfig(event_type="order.created"), workflow_id=workflow_id)
     await bench.bus.publish(streams.event("order.created"), json.dumps(cloud_event()).encode())
-    async with bench.serving():
-        for trigger in triggers:
+    async with bench.serving(ready="starting"):
+        # What does not need the directory works meanwhile, so the events had their chance.
+        firing = await bench.fire(workflow_id, inputs={})
+        await bench.end(firing.execution_id)
+        with pytest.raises(NotFoundError):
+            await bench.bus.js.consumer_info("EVENTS", streams.DISPATCH_EVENTS)
+        whole.set()
+        await bench.end(ids.event_execution_id(trigger.id, source="/shop", event_id="e-1"))
+
+
+async def test_a_trigger_whose_newest_state_cannot_be_read_is_started_no_more(bench: Any) -> None:
+    workflow_id = await bench.workflow()
+    config = EventConfig(event_type="order.created")
+    unreadable = await bench.trigger(config, workflow_id=workflow_id)
+    fine = await bench.trigger(config, workflow_id=workflow_id)
+    event = cloud_event()
+    async with bench.serving() as settings:
+        await bench.bus.publish(streams.event("order.created"), json.dumps(event).encode())
+        for trigger in (unreadable, fine):
             await bench.end(ids.event_execution_id(trigger.id, source="/shop", event_id="e-1"))
+        # It may say that the trigger is paused, or deleted.
+        await bench.bus.publish(streams.config_trigger(unreadable.id), b'{"message": "TriggerChanged/99"}')
+
+        async def noticed() -> bool:
+            return bool(await bench.metric(settings, name="trigger_states_unreadable"))
+
+        await bench.eventually(noticed)
+        event["id"] = "e-2"
+        await bench.bus.publish(streams.event("order.created"), json.dumps(event).encode())
+        await bench.end(ids.event_execution_id(fine.id, source="/shop", event_id="e-2"))
+        await bench.settled(stream="EVENTS", durable=streams.DISPATCH_EVENTS)
+    assert await bench.facts(ids.event_execution_id(unreadable.id, source="/shop", event_id="e-2")) == []
 
 
 async def test_a_manual_firing_runs_with_its_inputs(bench: Any) -> None:
@@ -157,7 +195,6 @@ async def test_poison_is_dead_lettered_and_the_queue_moves_on(bench: Any) -> Non
     delivery = bench.delivery(workflow_id)
     async with bench.serving():
         await bench.bus.publish(streams.DELIVERIES_ACCEPTED, b"\xff not a message")
-        await bench.bus.publish(streams.DELIVERIES_ACCEPTED, b'{"message": "DeliveriesAccepted/99"}')
         await bench.bus.publish(streams.event("order.created"), b'{"specversion": "1.0"}')
         await bench.bus.publish(streams.FIRINGS_MANUAL, b"{}")
         await bench.deliver([delivery])
@@ -165,15 +202,35 @@ async def test_poison_is_dead_lettered_and_the_queue_moves_on(bench: Any) -> Non
 
         async def dead() -> list[Any] | None:
             letters = await bench.messages("DEAD_LETTERS")
-            return letters if len(letters) == 4 else None
+            return letters if len(letters) == 3 else None
 
-        letters = await bench.until(dead, what="four dead letters")
+        letters = await bench.eventually(dead)
     assert {letter.subject for letter in letters} == {
         streams.dead_letter(stream="DELIVERIES", durable=streams.DISPATCH_DELIVERIES),
         streams.dead_letter(stream="EVENTS", durable=streams.DISPATCH_EVENTS),
         streams.dead_letter(stream="FIRINGS", durable=streams.DISPATCH_FIRINGS),
     }
     assert all(letter.headers["Dead-Reason"] for letter in letters)
+
+
+async def test_messages_from_the_future_wait_for_who_can_read_them(bench: Any) -> None:
+    delivery = bench.delivery(await bench.workflow())
+    subjects = {
+        ("DELIVERIES", streams.DISPATCH_DELIVERIES): streams.DELIVERIES_ACCEPTED,
+        ("FIRINGS", streams.DISPATCH_FIRINGS): streams.FIRINGS_MANUAL,
+    }
+    async with bench.serving():
+        for subject in subjects.values():
+            await bench.bus.publish(subject, b'{"message": "FromTheFuture/99"}')
+        await bench.deliver([delivery])
+        await bench.end(delivery.execution_id)
+
+        async def tried_again() -> bool:
+            found = [await bench.bus.js.consumer_info(*names) for names in subjects]
+            return all(info.num_redelivered for info in found)
+
+        await bench.eventually(tried_again)
+    assert await bench.messages("DEAD_LETTERS") == []
 
 
 async def test_a_start_that_temporal_never_takes_ends_as_failed_and_does_not_block_its_batch(

@@ -41,7 +41,7 @@ async def test_a_missing_namespace_keeps_the_messages(bench: Any) -> None:
     nowhere = TemporalSettings(temporal_address=bench.temporal_address, temporal_namespace="nowhere")
     settings = bench.settings(temporal=nowhere)
     async with bench.serving(settings=settings, ready="starting"):
-        await bench.until(lambda: redelivered(bench), what="a redelivery")
+        await bench.eventually(lambda: redelivered(bench))
         assert await bench.is_ready(settings) is None
     assert await bench.messages("DEAD_LETTERS") == []
     assert await bench.messages("EXECUTIONS") == []
@@ -72,7 +72,7 @@ async def test_an_execution_waits_for_the_bus(bench: Any, tmp_path: Path) -> Non
             pending = (await handle.describe()).raw_description.pending_activities
             return True if pending and pending[0].attempt > 1 else None
 
-        await bench.until(tried_twice, what="a second attempt")
+        await bench.eventually(tried_twice)
         async with running(own):
             await handle.result()
             await bus.ready()

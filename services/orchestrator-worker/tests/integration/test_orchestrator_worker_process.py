@@ -50,7 +50,7 @@ async def test_it_stops_on_sigterm_and_logs_execution_ids(bench: Any, tmp_path: 
     delivery = bench.delivery(await bench.workflow())
     log = tmp_path / "log"
     async with process(bench, log=log) as (started, settings):
-        await bench.until(lambda: is_ready(bench, settings), what="ready")
+        await bench.eventually(lambda: is_ready(bench, settings))
         await bench.deliver([delivery])
         await bench.end(delivery.execution_id)
         async with (
@@ -69,19 +69,19 @@ async def test_a_crash_in_the_middle_loses_nothing_and_runs_nothing_twice(bench:
     workflow_id = await bench.workflow()
     batches = [[bench.delivery(workflow_id) for _ in range(20)] for _ in range(3)]
     async with process(bench, log=tmp_path / "first") as (started, settings):
-        await bench.until(lambda: is_ready(bench, settings), what="ready")
+        await bench.eventually(lambda: is_ready(bench, settings))
         for batch in batches:
             await bench.deliver(batch)
 
         async def under_way() -> bool | None:
             return True if await bench.messages("EXECUTIONS") else None
 
-        await bench.until(under_way, what="first execution under way")
+        await bench.eventually(under_way)
         started.kill()
         await started.wait()
     async with process(bench, log=tmp_path / "second"):
         for delivery in [delivery for batch in batches for delivery in batch]:
-            end = await bench.end(delivery.execution_id, deadline_seconds=60)
+            end = await bench.end(delivery.execution_id, seconds=60)
             assert isinstance(end, ExecutionCompleted)
             runs = {
                 fact.temporal_run_id

@@ -69,7 +69,7 @@ def test_types(wanted: str, event_type: str, expected: bool) -> None:
     state = trigger(event_type=wanted)
     assert matches(state, event(type=event_type), open_to=ALL) is expected
     triggers = EventTriggers()
-    triggers.evolve(state)
+    triggers.put(state)
     assert triggers.matching(event(type=event_type), open_to=ALL) == ([state] if expected else [])
 
 
@@ -122,26 +122,14 @@ def test_workspaces(workspace: str | None, open_to: tuple[str, ...], expected: b
     assert matches(trigger(), given, open_to=open_to) is expected
 
 
-def test_the_highest_version_wins_in_any_order() -> None:
-    triggers = EventTriggers()
-    triggers.evolve(trigger(version=2, event_type="order.paid"))
-    triggers.evolve(trigger(version=1))
-    assert triggers.matching(event(), open_to=ALL) == []
-    assert len(triggers.matching(event(type="order.paid"), open_to=ALL)) == 1
-    triggers.evolve(trigger(version=4, deleted_at=T0))
-    triggers.evolve(trigger(version=3))
-    assert triggers.matching(event(), open_to=ALL) == []
-    assert len(triggers) == 0
-
-
 def test_only_enabled_event_triggers_are_kept() -> None:
     triggers = EventTriggers()
-    triggers.evolve(trigger(1, enabled=False))
-    triggers.evolve(trigger(2, config=ManualConfig()))
+    triggers.put(trigger(1, enabled=False))
+    triggers.put(trigger(2, config=ManualConfig()))
     assert len(triggers) == 0
-    triggers.evolve(trigger(1, version=2))
+    triggers.put(trigger(1, version=2))
     assert len(triggers) == 1
-    triggers.evolve(trigger(1, version=3, enabled=False))
+    triggers.put(trigger(1, version=3, enabled=False))
     assert len(triggers) == 0
 
 

@@ -7,10 +7,11 @@ from scheduler_sync.adapters.schedule_facts import ScheduleFacts
 from scheduler_sync.adapters.temporal_schedules import TemporalSchedules
 from scheduler_sync.entrypoints.consumers import on_trigger_changed
 from scheduler_sync.entrypoints.resync import Resync
+from scheduler_sync.ports import BusAwayError, TemporalAwayError
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases import Reconciler
 from trigger_contracts import streams
-from trigger_contracts.codec import ContractError
+from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, Subscription
 from trigger_runtime.bus.follower import Follower
@@ -57,7 +58,9 @@ def build(settings: Settings) -> Service:
             dead_letter_subject=streams.dead_letter(
                 stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES
             ),
-            hopeless=(ContractError,),
+            hopeless=(MalformedMessageError,),
+            # A message from the future waits for the release that can read it.
+            retry=(TemporalAwayError, BusAwayError, UnknownMessageError),
             concurrency=16,
         ),
         handle=on_trigger_changed(reconciler),
@@ -88,4 +91,5 @@ def build(settings: Settings) -> Service:
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
     )

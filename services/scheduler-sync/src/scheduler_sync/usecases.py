@@ -11,8 +11,16 @@ from uuid import UUID
 import structlog
 
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Nothing, Step, Update, plan
-from scheduler_sync.ports import Announcements, Configuration, ScheduleRefusedError, Schedules
+from scheduler_sync.ports import (
+    Announcements,
+    BusAwayError,
+    Configuration,
+    ScheduleRefusedError,
+    Schedules,
+    TemporalAwayError,
+)
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
 from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
 from trigger_cron import CronError
@@ -21,6 +29,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 _ANNOUNCED: Final = 5
 """Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
+
+_REASON_LENGTH: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class Reconciler:
         self._now = now
         self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
         self._announced: dict[UUID, tuple[datetime, ...]] = {}
+        self._refused: dict[UUID, tuple[int, str]] = {}
 
     async def sync(self, trigger_id: UUID) -> None:
         """Make one trigger's schedule as it shall be now, whatever it was that woke us.
@@ -64,42 +75,61 @@ class Reconciler:
         """Compare everything, and sync what differs.
 
         A schedule without a trigger is deleted only where its trigger is known to be deleted: an
-        empty bus must not delete every schedule.
+        empty bus must not delete every schedule. A trigger that cannot be synced now keeps no other
+        one waiting; the first ``TemporalAwayError`` or ``BusAwayError`` is raised at the end.
         """
         actual = {schedule.schedule_id: schedule async for schedule in self._schedules.all()}
         triggers = {schedule_id(state.id): state for state in self._configuration.schedule_triggers()}
-        differing = [state for key, state in triggers.items() if _differs(state, actual=actual.get(key))]
-        for state in differing:
-            await self.sync(state.id)
-        just_announced = {schedule_id(state.id) for state in differing}
-        for key in (actual.keys() & triggers.keys()) - just_announced:
-            await self._announce_times(triggers[key], actual=actual[key])
+        differing = {key for key, state in triggers.items() if _differs(state, actual=actual.get(key))}
+        away: list[TemporalAwayError | BusAwayError] = []
+        for key, state in triggers.items():
+            try:
+                if key in differing:
+                    await self.sync(state.id)
+                elif key in actual:
+                    await self._announce_new_times(state, actual=actual[key])
+            except (TemporalAwayError, BusAwayError) as error:
+                log.warning("schedule not synced yet", trigger_id=str(state.id), reason=str(error))
+                away.append(error)
+            except Exception:
+                log.exception("schedule cannot be synced", trigger_id=str(state.id))
         unknown = actual.keys() - triggers.keys()
         if unknown:
             log.warning("schedules without a trigger", count=len(unknown), some=sorted(unknown)[:5])
+        if away:
+            raise away[0]
         return Resynced(compared=len(triggers), drift=len(differing), unknown=len(unknown))
 
     async def _reconcile(self, trigger: TriggerState) -> None:
         try:
             desired = desired_schedule(trigger)
+            _check_size(desired)
             actual = await self._schedules.describe(schedule_id(trigger.id))
             step = plan(desired, actual=actual)
             await self._apply(step)
         except (CronError, ScheduleRefusedError) as error:
-            log.error("schedule refused", trigger_id=str(trigger.id), reason=str(error))
-            await self._announcements.announce(
-                ScheduleSyncFailed(
-                    trigger_id=trigger.id,
-                    trigger_version=trigger.version,
-                    schedule_id=schedule_id(trigger.id),
-                    at=self._now(),
-                    reason=str(error),
-                )
-            )
+            await self._announce_refusal(trigger, reason=str(error)[:_REASON_LENGTH])
             return
+        self._refused.pop(trigger.id, None)
         if not isinstance(step, Nothing):
             log.info("schedule synced", step=type(step).__name__.lower(), trigger_id=str(trigger.id))
         await self._announce(trigger, desired=desired)
+
+    async def _announce_refusal(self, trigger: TriggerState, *, reason: str) -> None:
+        """Say it once: every comparison finds it again, and it is no news then."""
+        if self._refused.get(trigger.id) == (trigger.version, reason):
+            return
+        log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
+        await self._announcements.announce(
+            ScheduleSyncFailed(
+                trigger_id=trigger.id,
+                trigger_version=trigger.version,
+                schedule_id=schedule_id(trigger.id),
+                at=self._now(),
+                reason=reason,
+            )
+        )
+        self._refused[trigger.id] = (trigger.version, reason)
 
     async def _apply(self, step: Step) -> None:
         match step:
@@ -127,14 +157,23 @@ class Reconciler:
             )
             return
         after = await self._schedules.describe(desired.schedule_id)
-        self._announced.pop(trigger.id, None)
         if after is not None:
             await self._announce_times(trigger, actual=after)
 
-    async def _announce_times(self, trigger: TriggerState, *, actual: ActualSchedule) -> None:
-        times = () if actual.paused else actual.next_fire_times[:_ANNOUNCED]
-        if trigger.deleted_at is not None or self._announced.get(trigger.id) == times:
+    async def _announce_new_times(self, listed: TriggerState, *, actual: ActualSchedule) -> None:
+        """Announce what a listing showed, if the trigger is still as it was when the listing began.
+
+        A change may have been synced and announced meanwhile: an older fact must not follow it.
+        """
+        if self._announced.get(listed.id) == _times(actual):
             return
+        async with self._one_at_a_time(listed.id):
+            now = await self._configuration.latest(listed.id)
+            if now is not None and now.version == listed.version and now.deleted_at is None:
+                await self._announce_times(now, actual=actual)
+
+    async def _announce_times(self, trigger: TriggerState, *, actual: ActualSchedule) -> None:
+        times = _times(actual)
         await self._announcements.announce(
             ScheduleSynced(
                 trigger_id=trigger.id,
@@ -167,3 +206,12 @@ def _differs(state: TriggerState, *, actual: ActualSchedule | None) -> bool:
         return not isinstance(plan(desired_schedule(state), actual=actual), Nothing)
     except CronError:
         return True
+
+
+def _check_size(desired: DesiredSchedule | None) -> None:
+    if desired is not None and (size := encoded_size(desired.input)) > MAX_INPUT_BYTES:
+        raise ScheduleRefusedError(f"the input of its runs is {size} bytes, over {MAX_INPUT_BYTES}")
+
+
+def _times(actual: ActualSchedule) -> tuple[datetime, ...]:
+    return () if actual.paused else actual.next_fire_times[:_ANNOUNCED]

@@ -9,6 +9,7 @@ import aiohttp
 import msgspec
 import nats
 import pytest
+from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 from temporalio.client import Client, ScheduleDescription, ScheduleOverlapPolicy
 from temporalio.service import RPCError
@@ -77,14 +78,22 @@ class Bench:
             return None
 
     async def fact(self, trigger_id: UUID) -> Any:
+        message = await self._last_fact(trigger_id)
+        return None if message is None else schedules.FACTS.decode(message.data or b"")
+
+    async def fact_sequence(self, trigger_id: UUID) -> int:
+        """The place in the stream: it grows with each time that something is said of a trigger."""
+        message = await self._last_fact(trigger_id)
+        return 0 if message is None else message.seq or 0
+
+    async def _last_fact(self, trigger_id: UUID) -> RawStreamMsg | None:
         client = await nats.connect(self.nats_url)
         try:
-            message = await client.jetstream().get_last_msg("SCHEDULES", streams.schedule(trigger_id))
+            return await client.jetstream().get_last_msg("SCHEDULES", streams.schedule(trigger_id))
         except NotFoundError:
             return None
         finally:
             await client.close()
-        return schedules.FACTS.decode(message.data or b"")
 
     async def metric(self, name: str) -> float | None:
         url = f"http://127.0.0.1:{self.settings.http_port}/metrics"
@@ -226,6 +235,52 @@ async def test_what_temporal_refuses_is_said_and_holds_nobody_up(bench: Bench, e
     fact = await eventually(lambda: bench.fact(refused.id))
     assert isinstance(fact, schedules.ScheduleSyncFailed)
     assert "Mars/Base" in fact.reason
+
+
+async def test_an_input_that_grpc_does_not_carry_is_refused_and_holds_nobody_up(
+    bench: Bench, eventually: Any
+) -> None:
+    # Over 4 MiB gRPC answers RESOURCE_EXHAUSTED, as an overloaded server would.
+    text = "x" * 5 * 1024 * 1024
+    refused = trigger(config=ScheduleConfig(cron_expression="@hourly", input=text))
+    await bench.publish(refused)
+    fact = await eventually(lambda: bench.fact(refused.id))
+    assert isinstance(fact, schedules.ScheduleSyncFailed)
+    assert "over 2031616" in fact.reason
+    fine = trigger()
+    await bench.publish(fine)
+    await eventually(lambda: bench.fact(fine.id))
+    await bench.temporal.get_schedule_handle(f"trigger-{fine.id}").delete()
+    # Only the comparison of everything finds that out.
+    await eventually(lambda: bench.described(fine.id))
+    assert (await bench.fact_sequence(refused.id)) < (await bench.fact_sequence(fine.id))
+
+
+async def test_a_message_from_the_future_waits_and_a_damaged_one_is_given_up(
+    bench: Bench, eventually: Any
+) -> None:
+    client = await nats.connect(bench.nats_url)
+    stream = client.jetstream()
+    try:
+        future = b'{"message": "TriggerChanged/99"}'
+        await stream.publish(streams.config_trigger(uuid4()), future)
+        await stream.publish(streams.config_trigger(uuid4()), b"{}")
+
+        async def given_up() -> list[bytes | None]:
+            state = (await stream.stream_info("DEAD_LETTERS")).state
+            return [
+                (await stream.get_msg("DEAD_LETTERS", number)).data for number in range(1, state.messages + 1)
+            ]
+
+        async def parked() -> bool:
+            found = await stream.consumer_info("CONFIG", streams.SYNC_SCHEDULES)
+            return bool(found.num_redelivered)
+
+        assert await eventually(given_up) == [b"{}"]
+        await eventually(parked)
+        assert await given_up() == [b"{}"]
+    finally:
+        await client.close()
 
 
 async def test_other_types_are_none_of_its_business(bench: Bench, eventually: Any) -> None:

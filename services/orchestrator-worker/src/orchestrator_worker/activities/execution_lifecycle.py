@@ -1,7 +1,7 @@
 """The first and the last step of every execution: both leave a fact on the bus."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 import structlog
@@ -13,7 +13,6 @@ from orchestrator_worker.usecases import ExecutionLog, FactTooLargeError, Workfl
 from trigger_contracts.codec import MalformedMessageError
 from trigger_contracts.config import WorkflowState
 from trigger_contracts.executions import (
-    Execution,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionError,
@@ -41,6 +40,13 @@ WORKFLOW_UNREADABLE: Final = "workflow_unreadable"
 PAYLOAD_TOO_LARGE: Final = "payload_too_large"
 OUTPUTS_TOO_LARGE: Final = "outputs_too_large"
 
+_BEHIND: Final = timedelta(seconds=60)
+"""How far the bus may be behind trigger-api, which answers before its outbox is published."""
+
+
+class WorkflowNotYetKnownError(Exception):
+    """The bus does not have the state yet that the execution was accepted for; Temporal tries again."""
+
 
 class ExecutionLifecycle:
     """The activities of ``triggeredWorkflow``.
@@ -65,11 +71,12 @@ class ExecutionLifecycle:
         """Record the start; return the definition as it is now.
 
         Fails for good as ``workflow_not_found``, ``workflow_unreadable`` or ``payload_too_large``.
+        Raises ``WorkflowNotYetKnownError`` while the bus is behind what the execution was accepted for.
         """
         execution = given.execution
         with structlog.contextvars.bound_contextvars(execution_id=str(execution.id)):
             try:
-                workflow = await self._workflow(execution)
+                workflow = await self._workflow(given)
             except MalformedMessageError as error:
                 await self._started(given, version=None)
                 raise _final(WORKFLOW_UNREADABLE, f"the workflow cannot be read: {error}") from error
@@ -97,11 +104,17 @@ class ExecutionLifecycle:
                 raise _final(OUTPUTS_TOO_LARGE, reason) from error
             log.info("execution ended", outcome=type(given.outcome).__name__.lower())
 
-    async def _workflow(self, execution: Execution) -> WorkflowState | None:
+    async def _workflow(self, given: PrepareInput) -> WorkflowState | None:
         """A deleted workflow is none, and so is someone else's."""
+        execution = given.execution
         found = await self._definitions.find(execution.workflow_id)
+        if found is None and self._now() - execution.accepted_at < _BEHIND:
+            raise WorkflowNotYetKnownError(f"no workflow {execution.workflow_id} on the bus yet")
         if found is None or found.deleted_at is not None or found.workspace != execution.workspace:
             return None
+        wanted = given.workflow_version
+        if wanted is not None and found.version < wanted:
+            raise WorkflowNotYetKnownError(f"the workflow is at {found.version} on the bus, not yet {wanted}")
         return found
 
     async def _started(self, given: PrepareInput, *, version: int | None) -> None:

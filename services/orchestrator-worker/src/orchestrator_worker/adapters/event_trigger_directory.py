@@ -3,23 +3,33 @@
 from collections.abc import Sequence
 
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from orchestrator_worker.domain.matching import EventTriggers
-from trigger_contracts.codec import ContractError
-from trigger_contracts.config import TRIGGERS, TriggerState
+from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
+from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_runtime.bus.received import Received
 
 log = structlog.stdlib.get_logger(__name__)
 
 
 class EventTriggerDirectory:
-    """Implements ``usecases.EventDirectory``."""
+    """Implements ``usecases.EventDirectory``.
 
-    def __init__(self, *, open_to: tuple[str, ...]) -> None:
+    A trigger whose newest state cannot be read is started by no event: it may be paused or deleted.
+    """
+
+    def __init__(self, *, open_to: tuple[str, ...], registry: CollectorRegistry) -> None:
+        self._latest = LatestTriggers(kinds=(EventConfig,))
         self._triggers = EventTriggers()
         self._open_to = open_to
         self._position: int | None = None
+        self._unreadable = Gauge(
+            "trigger_states_unreadable",
+            "Triggers whose newest state cannot be read: no event starts them.",
+            registry=registry,
+        )
 
     def matching(self, event: CloudEvent) -> list[TriggerState]:
         """Return the triggers that an event starts."""
@@ -30,12 +40,23 @@ class EventTriggerDirectory:
         return self._position
 
     async def apply(self, batch: Sequence[Received]) -> None:
-        """Take states in. One that cannot be read is skipped: it must not keep all others out."""
+        """Take states in."""
         for item in batch:
-            try:
-                self._triggers.evolve(TRIGGERS.decode(item.data).trigger)
-            except ContractError as error:
-                log.error(
-                    "trigger state skipped", subject=item.subject, sequence=item.sequence, reason=str(error)
-                )
+            match self._latest.apply(item.subject, data=item.data):
+                case TriggerState() as state:
+                    self._triggers.put(state)
+                case Removed(trigger_id=trigger_id):
+                    self._triggers.drop(trigger_id)
+                case Unreadable(trigger_id=trigger_id, reason=reason):
+                    log.error(
+                        "trigger state unreadable",
+                        subject=item.subject,
+                        sequence=item.sequence,
+                        reason=reason,
+                    )
+                    if trigger_id is not None:
+                        self._triggers.drop(trigger_id)
+                case None:
+                    pass
             self._position = item.sequence
+        self._unreadable.set(len(list(self._latest.unreadable())))

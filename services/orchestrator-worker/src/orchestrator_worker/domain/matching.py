@@ -12,26 +12,28 @@ ALL_WORKSPACES = "*"
 
 
 class EventTriggers:
-    """The event triggers as of the configuration seen so far, indexed by the type that they wait for.
-
-    The state with the highest version wins, in whatever order states come; a deleted trigger's
-    version is remembered, so that a late older state does not revive it.
-    """
+    """The event triggers that are there, indexed by the type that they wait for."""
 
     def __init__(self) -> None:
-        self._versions: dict[UUID, int] = {}
         self._by_type: dict[str, dict[UUID, TriggerState]] = {}
         self._type_of: dict[UUID, str] = {}
 
-    def evolve(self, state: TriggerState) -> None:
-        """Take a trigger's state, of whatever type the trigger is."""
-        if state.version <= self._versions.get(state.id, -1):
-            return
-        self._versions[state.id] = state.version
-        self._forget(state.id)
+    def put(self, state: TriggerState) -> None:
+        """Take a trigger's state instead of the one that was known."""
+        self.drop(state.id)
         if isinstance(state.config, EventConfig) and state.enabled and state.deleted_at is None:
             self._type_of[state.id] = state.config.event_type
             self._by_type.setdefault(state.config.event_type, {})[state.id] = state
+
+    def drop(self, trigger_id: UUID) -> None:
+        """Start a trigger no more."""
+        known = self._type_of.pop(trigger_id, None)
+        if known is None:
+            return
+        waiting = self._by_type[known]
+        del waiting[trigger_id]
+        if not waiting:
+            del self._by_type[known]
 
     def matching(self, event: CloudEvent, *, open_to: tuple[str, ...]) -> list[TriggerState]:
         """Return the triggers that the event starts.
@@ -51,15 +53,6 @@ class EventTriggers:
         while "." in prefix:
             prefix = prefix.rpartition(".")[0]
             yield from self._by_type.get(prefix + _BELOW, {}).values()
-
-    def _forget(self, trigger_id: UUID) -> None:
-        known = self._type_of.pop(trigger_id, None)
-        if known is None:
-            return
-        waiting = self._by_type[known]
-        del waiting[trigger_id]
-        if not waiting:
-            del self._by_type[known]
 
 
 def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from orchestrator_worker.domain.payload import (
     delivery_payload,
@@ -31,61 +32,66 @@ class Start:
     request_id: str | None = None
 
 
-def delivery_start(delivery: AcceptedDelivery) -> Start:
-    """Return the start of a webhook's execution."""
-    run = TriggeredRun(
-        execution_id=delivery.execution_id,
-        cause=Cause(kind=CauseKind.DELIVERY, id=str(delivery.id)),
-        accepted_at=delivery.received_at,
-        payload=delivery_payload(delivery),
-    )
-    given = TriggeredInput(
+def delivery_execution(delivery: AcceptedDelivery) -> Execution:
+    """Return the execution that was promised to a webhook's sender."""
+    return Execution(
+        id=delivery.execution_id,
         workspace=delivery.workspace,
         trigger_id=delivery.trigger_id,
         trigger_type=TriggerType.WEBHOOK,
         trigger_name=delivery.trigger_name or "",
         workflow_id=delivery.workflow_id,
-        run=run,
+        cause=Cause(kind=CauseKind.DELIVERY, id=str(delivery.id)),
+        accepted_at=delivery.received_at,
     )
-    return Start(execution=execution_of(given, run=run), input=given, request_id=delivery.request_id)
 
 
-def event_start(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Start:
-    """Return the start of one trigger's execution for an event that the bus stored at ``stored_at``."""
-    run = TriggeredRun(
-        execution_id=ids.event_execution_id(trigger.id, source=event.source, event_id=event.id),
-        cause=Cause(kind=CauseKind.EVENT, id=event.id),
-        accepted_at=stored_at,
-        payload=event_payload(event),
-    )
-    given = TriggeredInput(
+def delivery_start(delivery: AcceptedDelivery) -> Start:
+    """Return the start of a webhook's execution."""
+    execution = delivery_execution(delivery)
+    given = _input_of(execution, payload=delivery_payload(delivery))
+    return Start(execution=execution, input=given, request_id=delivery.request_id)
+
+
+def event_execution(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Execution:
+    """Return one trigger's execution for an event that the bus stored at ``stored_at``."""
+    return Execution(
+        id=ids.event_execution_id(trigger.id, source=event.source, event_id=event.id),
         workspace=trigger.workspace,
         trigger_id=trigger.id,
         trigger_type=TriggerType.EVENT,
         trigger_name=trigger.name,
         workflow_id=trigger.workflow_id,
-        run=run,
+        cause=Cause(kind=CauseKind.EVENT, id=event.id),
+        accepted_at=stored_at,
     )
-    return Start(execution=execution_of(given, run=run), input=given)
 
 
-def manual_start(firing: ManualFiring) -> Start:
-    """Return the start of an execution that somebody asked for."""
-    run = TriggeredRun(
-        execution_id=firing.execution_id,
-        cause=Cause(kind=CauseKind.MANUAL, id=firing.request_id),
-        accepted_at=firing.requested_at,
-        payload=manual_payload(firing),
-    )
-    given = TriggeredInput(
+def event_start(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Start:
+    """Return the start of one trigger's execution for an event."""
+    execution = event_execution(trigger, event=event, stored_at=stored_at)
+    return Start(execution=execution, input=_input_of(execution, payload=event_payload(event)))
+
+
+def manual_execution(firing: ManualFiring) -> Execution:
+    """Return the execution that was promised to whoever asked for it."""
+    return Execution(
+        id=firing.execution_id,
         workspace=firing.workspace,
         trigger_id=firing.trigger_id,
         trigger_type=firing.trigger_type,
         trigger_name=firing.trigger_name,
         workflow_id=firing.workflow_id,
-        run=run,
+        cause=Cause(kind=CauseKind.MANUAL, id=firing.request_id),
+        accepted_at=firing.requested_at,
     )
-    return Start(execution=execution_of(given, run=run), input=given, request_id=firing.request_id)
+
+
+def manual_start(firing: ManualFiring) -> Start:
+    """Return the start of an execution that somebody asked for."""
+    execution = manual_execution(firing)
+    given = _input_of(execution, payload=manual_payload(firing), workflow_version=firing.workflow_version)
+    return Start(execution=execution, input=given, request_id=firing.request_id)
 
 
 def fired_run(start: TriggeredInput, *, nominal_time: datetime, fired_at: datetime) -> TriggeredRun:
@@ -109,4 +115,21 @@ def execution_of(start: TriggeredInput, *, run: TriggeredRun) -> Execution:
         workflow_id=start.workflow_id,
         cause=run.cause,
         accepted_at=run.accepted_at,
+    )
+
+
+def _input_of(execution: Execution, *, payload: Any, workflow_version: int | None = None) -> TriggeredInput:
+    return TriggeredInput(
+        workspace=execution.workspace,
+        trigger_id=execution.trigger_id,
+        trigger_type=execution.trigger_type,
+        trigger_name=execution.trigger_name,
+        workflow_id=execution.workflow_id,
+        run=TriggeredRun(
+            execution_id=execution.id,
+            cause=execution.cause,
+            accepted_at=execution.accepted_at,
+            payload=payload,
+            workflow_version=workflow_version,
+        ),
     )

@@ -1,16 +1,20 @@
 """What comes from the bus: accepted deliveries, events, manual firings."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-from orchestrator_worker.usecases import Dispatcher, LogUnavailableError, StartUnavailableError
+from orchestrator_worker.usecases import (
+    Dispatcher,
+    LogUnavailableError,
+    StartUnavailableError,
+    TooOldToStartError,
+)
 from trigger_contracts import events, streams
-from trigger_contracts.codec import ContractError
+from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import ACCEPTED
 from trigger_contracts.firings import MANUAL
 from trigger_contracts.streams import Stream
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import Consumer, Handler, RetryLaterError, Subscription
+from trigger_runtime.bus.consumer import Consumer, Handler, Subscription
 from trigger_runtime.bus.received import Received
 from trigger_runtime.metrics import Metrics
 
@@ -25,7 +29,7 @@ def deliveries_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -
     """Return the consumer of accepted webhook deliveries."""
 
     async def on_deliveries_accepted(item: Received) -> None:
-        await dispatcher.dispatch_deliveries(ACCEPTED.decode(item.data))
+        await dispatcher.dispatch_deliveries(ACCEPTED.decode(item.data), stored_at=item.stored_at)
 
     return _consumer(
         bus,
@@ -58,7 +62,7 @@ def firings_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -> C
     """Return the consumer of manual firings."""
 
     async def on_manual_firing(item: Received) -> None:
-        await dispatcher.dispatch_firing(MANUAL.decode(item.data))
+        await dispatcher.dispatch_firing(MANUAL.decode(item.data), stored_at=item.stored_at)
 
     return _consumer(
         bus,
@@ -78,18 +82,10 @@ def _consumer(
         durable=durable,
         subjects=[subject],
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
-        hopeless=(ContractError,),
+        hopeless=(MalformedMessageError, TooOldToStartError),
+        # A message from the future waits for the release that can read it.
+        retry=(StartUnavailableError, LogUnavailableError, UnknownMessageError),
         concurrency=_CONCURRENCY,
         ack_wait_seconds=_ACK_WAIT_SECONDS,
     )
-    return Consumer(bus, subscription=subscription, handle=_retrying(handle), metrics=metrics)
-
-
-def _retrying(handle: Handler) -> Callable[[Received], Awaitable[None]]:
-    async def handled(item: Received) -> None:
-        try:
-            await handle(item)
-        except (StartUnavailableError, LogUnavailableError) as error:
-            raise RetryLaterError(str(error)) from error
-
-    return handled
+    return Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)

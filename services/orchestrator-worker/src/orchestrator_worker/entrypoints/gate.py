@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from trigger_runtime.cancelling import cancel
 from trigger_runtime.lifecycle import Component
 
 
@@ -27,8 +28,7 @@ class StartsAfter:
     async def stop(self) -> None:
         """Stop waiting, or the component where it was started."""
         if self._waiting is not None:
-            self._waiting.cancel()
-            await asyncio.wait([self._waiting])
+            await cancel([self._waiting])
         if self._started:
             await self._component.stop()
 

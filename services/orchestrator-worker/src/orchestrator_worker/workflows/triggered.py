@@ -59,7 +59,7 @@ class TriggeredWorkflow:
         """
         run = _run_of(start)
         execution = execution_of(start, run=run)
-        outcome = await _outcome(execution, payload=run.payload)
+        outcome = await _outcome(execution, run=run)
         await _record(execution, outcome=outcome)
         match outcome:
             case Completed(outputs=outputs):
@@ -94,12 +94,12 @@ def _nominal_time(info: workflow.Info) -> datetime:
     return info.typed_search_attributes.get(_NOMINAL_TIME) or info.start_time
 
 
-async def _outcome(execution: Execution, *, payload: Any) -> Outcome:
+async def _outcome(execution: Execution, *, run: TriggeredRun) -> Outcome:
     try:
         prepared = await _unbroken(
             workflow.execute_activity(
                 PREPARE_TRIGGERED_EXECUTION,
-                PrepareInput(execution=execution, payload=payload),
+                PrepareInput(execution=execution, payload=run.payload, workflow_version=run.workflow_version),
                 result_type=PreparedExecution,
                 start_to_close_timeout=_ATTEMPT,
                 retry_policy=_RETRIES,
@@ -111,7 +111,7 @@ async def _outcome(execution: Execution, *, payload: Any) -> Outcome:
                 execution=execution,
                 workflow_version=prepared.workflow_version,
                 definition=prepared.definition,
-                payload=payload,
+                payload=run.payload,
             ),
             id=f"{workflow.info().workflow_id}-run",
             result_type=OrchestratorResult,

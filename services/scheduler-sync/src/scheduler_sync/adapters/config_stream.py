@@ -9,6 +9,7 @@ from scheduler_sync.ports import BusAwayError
 from trigger_contracts import config, streams
 from trigger_contracts.codec import ContractError
 from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_contracts.latest_triggers import LatestTriggers, Unreadable
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.received import Received
 
@@ -20,7 +21,7 @@ class ConfigStream:
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
-        self._schedule_triggers: dict[UUID, TriggerState] = {}
+        self._latest = LatestTriggers(kinds=(ScheduleConfig,))
         self._position: int | None = None
 
     async def latest(self, trigger_id: UUID) -> TriggerState | None:
@@ -41,8 +42,11 @@ class ConfigStream:
             return None
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
-        """Return the schedule triggers that are known, tombstones included."""
-        return list(self._schedule_triggers.values())
+        """Return the schedule triggers that are known, tombstones included.
+
+        One whose newest state cannot be read is not among them: its schedule is left as it is.
+        """
+        return [*self._latest.states(), *self._latest.tombstones()]
 
     async def position(self) -> int | None:
         """Return where to go on following."""
@@ -51,13 +55,7 @@ class ConfigStream:
     async def apply(self, batch: Sequence[Received]) -> None:
         """Keep the newest state of each schedule trigger."""
         for message in batch:
-            try:
-                state = config.TRIGGERS.decode(message.data).trigger
-            except ContractError as error:
-                # Its consumer dead-letters it; here it must only not hide the triggers behind it.
-                log.error("message skipped", subject=message.subject, reason=str(error))
-                continue
-            known = self._schedule_triggers.get(state.id)
-            if isinstance(state.config, ScheduleConfig) and (known is None or known.version < state.version):
-                self._schedule_triggers[state.id] = state
+            found = self._latest.apply(message.subject, data=message.data)
+            if isinstance(found, Unreadable):
+                log.error("trigger state unreadable", subject=message.subject, reason=found.reason)
         self._position = batch[-1].sequence

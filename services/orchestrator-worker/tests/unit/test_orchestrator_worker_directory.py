@@ -1,0 +1,100 @@
+"""Which triggers an event starts, after whatever came on the configuration stream."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prometheus_client import CollectorRegistry
+
+from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
+from trigger_contracts import streams
+from trigger_contracts.codec import encode
+from trigger_contracts.config import Change, EventConfig, ManualConfig, TriggerChanged, TriggerState
+from trigger_contracts.events import CloudEvent
+from trigger_runtime.bus.received import Received
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+FUTURE = b'{"message": "TriggerChanged/99"}'
+
+
+def state(number: int = 1, *, version: int, **given: Any) -> bytes:
+    trigger = TriggerState(
+        **{
+            "id": UUID(int=number),
+            "workspace": "acme",
+            "workflow_id": UUID(int=9),
+            "name": "t",
+            "enabled": True,
+            "config": EventConfig(event_type="order.created"),
+            "version": version,
+            "created_at": AT,
+            "updated_at": AT,
+            **given,
+        }
+    )
+    change = Change(event="X", version=version, at=AT, actor="ada", request_id="r")
+    return encode(TriggerChanged(change=change, trigger=trigger))
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.directory = EventTriggerDirectory(open_to=("*",), registry=self.registry)
+        self.sequence = 0
+
+    async def take(self, *states: bytes, number: int = 1) -> None:
+        for data in states:
+            self.sequence += 1
+            item = Received(
+                subject=streams.config_trigger(UUID(int=number)),
+                data=data,
+                stream="CONFIG",
+                sequence=self.sequence,
+                attempt=1,
+                pending=0,
+                stored_at=AT,
+            )
+            await self.directory.apply([item])
+
+    def matching(self, event_type: str = "order.created") -> list[int]:
+        event = CloudEvent(
+            id="1", source="/shop", type=event_type, workspace=None, document={"type": event_type}
+        )
+        return sorted(trigger.id.int for trigger in self.directory.matching(event))
+
+    def unreadable(self) -> float | None:
+        return self.registry.get_sample_value("trigger_states_unreadable")
+
+
+async def test_the_highest_version_wins_in_any_order() -> None:
+    bench = Bench()
+    await bench.take(state(version=2, config=EventConfig(event_type="order.paid")), state(version=1))
+    assert bench.matching() == []
+    assert bench.matching("order.paid") == [1]
+    await bench.take(state(version=4, deleted_at=AT), state(version=3))
+    assert bench.matching() == []
+    assert await bench.directory.position() == 4
+
+
+async def test_what_a_trigger_became_counts() -> None:
+    bench = Bench()
+    await bench.take(state(version=1), state(version=2, enabled=False))
+    assert bench.matching() == []
+    await bench.take(state(version=3))
+    assert bench.matching() == [1]
+    await bench.take(state(version=4, config=ManualConfig()))
+    assert bench.matching() == []
+
+
+async def test_a_state_that_cannot_be_read_starts_nothing_until_a_newer_one_can() -> None:
+    bench = Bench()
+    await bench.take(state(version=1))
+    await bench.take(state(2, version=1), number=2)
+    await bench.take(FUTURE)
+    assert bench.matching() == [2]
+    assert bench.unreadable() == 1
+    await bench.take(state(version=1))
+    assert bench.matching() == [2]
+    await bench.take(state(version=2))
+    assert bench.matching() == [1, 2]
+    assert bench.unreadable() == 0

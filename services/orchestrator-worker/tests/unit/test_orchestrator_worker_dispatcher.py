@@ -1,0 +1,221 @@
+"""What becomes of a message whose executions cannot all be started."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from structlog.testing import capture_logs
+
+from orchestrator_worker.domain.memory import SHORTEST_MEMORY, sure_age
+from orchestrator_worker.domain.starts import (
+    Start,
+    delivery_execution,
+    delivery_start,
+    event_execution,
+    event_start,
+    execution_of,
+    manual_execution,
+    manual_start,
+)
+from orchestrator_worker.usecases import (
+    Dispatcher,
+    LogUnavailableError,
+    StartUnavailableError,
+    TooOldToStartError,
+)
+from trigger_contracts.config import EventConfig, TriggerState, TriggerType
+from trigger_contracts.deliveries import AcceptedDelivery, DeliveriesAccepted
+from trigger_contracts.events import CloudEvent
+from trigger_contracts.executions import ExecutionFact, ExecutionFailed
+from trigger_contracts.firings import ManualFiring
+
+NOW = datetime(2026, 1, 20, tzinfo=UTC)
+
+
+class World:
+    """A Temporal that fails where the test says, and a log that keeps what it is given."""
+
+    def __init__(self, *, retention: timedelta | None = timedelta(days=3)) -> None:
+        self.failing: dict[UUID, Exception] = {}
+        self.log_failing: Exception | None = None
+        self.triggers: list[TriggerState] = []
+        self.started: list[UUID] = []
+        self.facts: list[ExecutionFact] = []
+        self.known_retention = retention
+        self.dispatcher = Dispatcher(
+            starter=self,
+            memory=self,
+            execution_log=self,
+            directory=self,
+            now=lambda: NOW,
+            max_concurrent=2,
+        )
+
+    async def start(self, start: Start) -> None:
+        if error := self.failing.get(start.execution.id):
+            raise error
+        self.started.append(start.execution.id)
+
+    def retention(self) -> timedelta:
+        if self.known_retention is None:
+            raise StartUnavailableError("not known yet")
+        return self.known_retention
+
+    async def record(self, fact: ExecutionFact) -> None:
+        if self.log_failing is not None:
+            raise self.log_failing
+        self.facts.append(fact)
+
+    def matching(self, event: CloudEvent) -> list[TriggerState]:
+        return self.triggers
+
+    async def deliver(self, deliveries: Sequence[AcceptedDelivery], *, age: timedelta = timedelta()) -> None:
+        message = DeliveriesAccepted(deliveries=tuple(deliveries))
+        await self.dispatcher.dispatch_deliveries(message, stored_at=NOW - age)
+
+
+def delivery() -> AcceptedDelivery:
+    return AcceptedDelivery(
+        id=uuid4(),
+        trigger_id=uuid4(),
+        workspace="acme",
+        workflow_id=uuid4(),
+        trigger_name="A webhook",
+        trigger_version=1,
+        request_id="r-1",
+        received_at=NOW,
+        method="POST",
+        path="/api/webhooks/x",
+        body=b"{}",
+        body_sha256=sha256(b"{}").hexdigest(),
+        response_status=202,
+        response_body="OK",
+        processing_ms=1.0,
+        execution_id=uuid4(),
+    )
+
+
+def event() -> CloudEvent:
+    return CloudEvent(id="e-1", source="/shop", type="order.created", workspace=None, document={})
+
+
+def event_trigger() -> TriggerState:
+    return TriggerState(
+        id=uuid4(),
+        workspace="acme",
+        workflow_id=uuid4(),
+        name="An event",
+        enabled=True,
+        config=EventConfig(event_type="order.created"),
+        version=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def firing() -> ManualFiring:
+    return ManualFiring(
+        execution_id=uuid4(),
+        workspace="acme",
+        trigger_id=uuid4(),
+        trigger_type=TriggerType.WEBHOOK,
+        trigger_name="By hand",
+        trigger_version=1,
+        workflow_id=uuid4(),
+        workflow_version=7,
+        inputs={"n": 1},
+        requested_at=NOW,
+        actor="ada",
+        request_id="r-1",
+    )
+
+
+@pytest.mark.parametrize("away", [StartUnavailableError("away"), LogUnavailableError("away")])
+async def test_an_outage_is_never_hidden_by_a_defect(away: Exception) -> None:
+    world, broken, waiting, fine = World(), delivery(), delivery(), delivery()
+    world.failing = {broken.execution_id: KeyError("secret detail"), waiting.execution_id: away}
+    with pytest.raises(type(away)):
+        await world.deliver([broken, waiting, fine])
+    assert world.started == [fine.execution_id]
+    assert world.facts == []
+    del world.failing[waiting.execution_id]
+    with capture_logs() as logs:
+        await world.deliver([broken, waiting, fine])
+    assert set(world.started) == {fine.execution_id, waiting.execution_id}
+    (failed,) = world.facts
+    assert isinstance(failed, ExecutionFailed)
+    assert failed.execution == delivery_execution(broken)
+    assert failed.error.code == "internal"
+    assert "secret" not in failed.error.message
+    (entry,) = [entry for entry in logs if entry["event"] == "start failed"]
+    assert isinstance(entry["exc_info"], KeyError)
+
+
+async def test_a_payload_that_cannot_be_made_ends_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(_: Any) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr("orchestrator_worker.domain.starts.delivery_payload", defective)
+    world, broken = World(), delivery()
+    await world.deliver([broken])
+    assert [fact.execution.id for fact in world.facts] == [broken.execution_id]
+
+
+async def test_a_failure_that_cannot_be_recorded_comes_again() -> None:
+    world, broken = World(), delivery()
+    world.failing[broken.execution_id] = KeyError("a defect")
+    world.log_failing = LogUnavailableError("away")
+    with pytest.raises(LogUnavailableError):
+        await world.deliver([broken])
+
+
+async def test_what_is_older_than_temporals_memory_is_not_started() -> None:
+    world, given = World(retention=timedelta(hours=24)), delivery()
+    await world.deliver([given], age=timedelta(hours=23))
+    assert world.started == [given.execution_id]
+    old = timedelta(hours=23, seconds=1)
+    with pytest.raises(TooOldToStartError, match="by hand or replay"):
+        await world.deliver([given], age=old)
+    with pytest.raises(TooOldToStartError):
+        await world.dispatcher.dispatch_firing(firing(), stored_at=NOW - old)
+    await world.dispatcher.dispatch_event(event(), stored_at=NOW - old)
+    world.triggers.append(event_trigger())
+    with pytest.raises(TooOldToStartError):
+        await world.dispatcher.dispatch_event(event(), stored_at=NOW - old)
+    assert world.started == [given.execution_id]
+    assert world.facts == []
+
+
+async def test_while_the_retention_is_not_known_only_what_is_young_is_started() -> None:
+    world, given = World(retention=None), delivery()
+    await world.deliver([given], age=SHORTEST_MEMORY)
+    assert world.started == [given.execution_id]
+    with pytest.raises(StartUnavailableError):
+        await world.deliver([given], age=SHORTEST_MEMORY + timedelta(seconds=1))
+
+
+def test_what_is_surely_remembered() -> None:
+    assert sure_age(timedelta(hours=1)) == SHORTEST_MEMORY
+    assert sure_age(timedelta(hours=24)) == timedelta(hours=23)
+    assert sure_age(timedelta(days=30)) == timedelta(days=30, hours=-1)
+
+
+def test_an_execution_is_the_same_before_its_start_in_it_and_in_the_workflow() -> None:
+    given, trigger, asked = delivery(), event_trigger(), firing()
+    expected = {
+        delivery_execution(given): delivery_start(given),
+        event_execution(trigger, event=event(), stored_at=NOW): event_start(
+            trigger, event=event(), stored_at=NOW
+        ),
+        manual_execution(asked): manual_start(asked),
+    }
+    for execution, start in expected.items():
+        assert start.execution == execution
+        assert start.input.run is not None
+        assert execution_of(start.input, run=start.input.run) == execution
+    run = manual_start(asked).input.run
+    assert run is not None
+    assert run.workflow_version == 7

@@ -1,0 +1,201 @@
+"""What the real servers cannot be made to show at a chosen moment: races, and one trigger that fails."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
+from scheduler_sync.domain.plan import ActualSchedule
+from scheduler_sync.ports import ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.usecases import Reconciler
+from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_contracts.schedules import (
+    AnyScheduleFact,
+    ScheduleRemoved,
+    ScheduleSynced,
+    ScheduleSyncFailed,
+    schedule_id,
+)
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def trigger(**changes: Any) -> TriggerState:
+    given: dict[str, Any] = {
+        "id": uuid4(),
+        "workspace": "acme",
+        "workflow_id": uuid4(),
+        "name": "Daily",
+        "enabled": True,
+        "config": ScheduleConfig(cron_expression="0 9 * * *"),
+        "version": 1,
+        "created_at": AT,
+        "updated_at": AT,
+    }
+    return TriggerState(**{**given, **changes})
+
+
+class World:
+    """Temporal, the configuration and the facts, in the order in which the test wants them."""
+
+    def __init__(self, *states: TriggerState) -> None:
+        self.states = {state.id: state for state in states}
+        self.followed = dict(self.states)
+        self.schedules: dict[str, ActualSchedule] = {}
+        self.facts: list[AnyScheduleFact] = []
+        self.errors: dict[str, Exception] = {}
+        # What happens once everything is listed, or once a trigger is read, before the reader goes on.
+        self.listed: list[Any] = []
+        self.read: list[Any] = []
+        self.reconciler = Reconciler(self, configuration=self, announcements=self, now=lambda: AT)
+
+    async def describe(self, schedule_id: str) -> ActualSchedule | None:
+        return self.schedules.get(schedule_id)
+
+    async def create(self, desired: DesiredSchedule) -> None:
+        if error := self.errors.get(desired.schedule_id):
+            raise error
+        self.schedules[desired.schedule_id] = ActualSchedule(
+            schedule_id=desired.schedule_id,
+            note=desired.note,
+            paused=desired.paused,
+            next_fire_times=(AT + timedelta(days=1),),
+        )
+
+    async def update(self, desired: DesiredSchedule) -> None:
+        await self.create(desired)
+
+    async def delete(self, schedule_id: str) -> None:
+        del self.schedules[schedule_id]
+
+    async def all(self) -> AsyncIterator[ActualSchedule]:
+        for schedule in list(self.schedules.values()):
+            yield schedule
+        for happen in self.listed:
+            await happen()
+
+    async def latest(self, trigger_id: UUID) -> TriggerState | None:
+        found = self.states.get(trigger_id)
+        for happen in self.read[:1]:
+            self.read.clear()
+            await happen()
+        return found
+
+    def schedule_triggers(self) -> Iterable[TriggerState]:
+        return list(self.followed.values())
+
+    async def announce(self, fact: AnyScheduleFact) -> None:
+        self.facts.append(fact)
+
+
+async def test_a_trigger_that_temporal_never_answers_for_keeps_no_other_waiting() -> None:
+    bad, broken, fine = trigger(), trigger(), trigger()
+    world = World(bad, broken, fine)
+    world.errors[schedule_id(bad.id)] = TemporalAwayError("RESOURCE_EXHAUSTED")
+    world.errors[schedule_id(broken.id)] = KeyError("a defect")
+    with pytest.raises(TemporalAwayError):
+        await world.reconciler.resync()
+    assert world.schedules.keys() == {schedule_id(fine.id)}
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced]
+    world.errors.clear()
+    assert (await world.reconciler.resync()).drift == 2
+    assert world.schedules.keys() == {schedule_id(state.id) for state in (bad, broken, fine)}
+
+
+async def test_an_older_fact_never_follows_a_newer_one() -> None:
+    state = trigger()
+    world = World(state)
+    await world.reconciler.sync(state.id)
+    gone = msgspec.structs.replace(state, version=2, deleted_at=AT)
+
+    async def deleted_meanwhile() -> None:
+        # The follower, from which the comparison takes its triggers, is behind the stream.
+        world.states[state.id] = gone
+        await world.reconciler.sync(state.id)
+
+    world.listed.append(deleted_meanwhile)
+    world.facts.clear()
+    await world.reconciler.resync()
+    assert [(type(fact), fact.trigger_version) for fact in world.facts] == [(ScheduleRemoved, 2)]
+
+
+async def test_a_change_waits_while_an_announcement_is_under_way() -> None:
+    state = trigger()
+    world = World(state)
+    await world.reconciler.sync(state.id)
+    key, before = schedule_id(state.id), world.schedules[schedule_id(state.id)]
+    world.schedules[key] = ActualSchedule(
+        schedule_id=key, note=before.note, paused=before.paused, next_fire_times=(AT + timedelta(days=2),)
+    )
+    changes: list[asyncio.Task[None]] = []
+
+    async def deleted_now() -> None:
+        world.states[state.id] = msgspec.structs.replace(state, version=2, deleted_at=AT)
+        changes.append(asyncio.create_task(world.reconciler.sync(state.id)))
+        await asyncio.wait(changes, timeout=0.1)
+
+    world.read.append(deleted_now)
+    await world.reconciler.resync()
+    await asyncio.gather(*changes)
+    assert [fact.trigger_version for fact in world.facts] == [1, 1, 2]
+
+
+async def test_new_times_are_announced_and_known_ones_are_not() -> None:
+    state = trigger()
+    world = World(state)
+    await world.reconciler.resync()
+    await world.reconciler.resync()
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced]
+    key, later = schedule_id(state.id), (AT + timedelta(days=2),)
+    before = world.schedules[key]
+    world.schedules[key] = ActualSchedule(
+        schedule_id=key, note=before.note, paused=before.paused, next_fire_times=later
+    )
+    await world.reconciler.resync()
+    last = world.facts[-1]
+    assert isinstance(last, ScheduleSynced)
+    assert last.next_fire_times == later
+
+
+async def test_a_refusal_is_news_once_for_each_version_and_reason() -> None:
+    state = trigger()
+    world = World(state)
+    key = schedule_id(state.id)
+    world.errors[key] = ScheduleRefusedError("no such time zone")
+    with capture_logs() as logs:
+        for _ in range(3):
+            await world.reconciler.resync()
+    assert [fact.trigger_version for fact in world.facts] == [1]
+    assert [entry["event"] for entry in logs].count("schedule refused") == 1
+    world.errors[key] = ScheduleRefusedError("something else")
+    await world.reconciler.resync()
+    newer = msgspec.structs.replace(state, version=2)
+    world.states[state.id] = world.followed[state.id] = newer
+    await world.reconciler.resync()
+    assert [fact.trigger_version for fact in world.facts] == [1, 1, 2]
+    world.errors.clear()
+    await world.reconciler.resync()
+    world.schedules.clear()
+    world.errors[key] = ScheduleRefusedError("something else")
+    await world.reconciler.resync()
+    assert [type(fact) for fact in world.facts[3:]] == [ScheduleSynced, ScheduleSyncFailed]
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_the_limit_of_an_input_is_exact(over: int) -> None:
+    empty = trigger(config=ScheduleConfig(cron_expression="0 9 * * *", input=""))
+    wanted = desired_schedule(empty)
+    assert wanted is not None
+    text = "x" * (MAX_INPUT_BYTES - encoded_size(wanted.input) + over)
+    world = World(
+        msgspec.structs.replace(empty, config=ScheduleConfig(cron_expression="0 9 * * *", input=text))
+    )
+    await world.reconciler.resync()
+    assert [type(fact) for fact in world.facts] == [ScheduleSyncFailed if over else ScheduleSynced]
