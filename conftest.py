@@ -9,7 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -32,21 +32,31 @@ NewDatabase = Callable[[str, Callable[[str], object]], Awaitable[str]]
 
 
 class Eventually(Protocol):
-    """Polls until the condition returns something true, and returns that; fails after ``seconds``."""
+    """Polls until the condition, plain or async, returns something true, and returns that.
 
+    Fails after ``seconds``.
+    """
+
+    @overload
     async def __call__(self, condition: Callable[[], Awaitable[T]], *, seconds: float = 20.0) -> T: ...
+    @overload
+    async def __call__(self, condition: Callable[[], T], *, seconds: float = 20.0) -> T: ...
 
 
 @pytest.fixture
 def eventually() -> Eventually:
     """How tests wait for what other processes do: for the thing itself, never for a length of time."""
 
-    async def wait(condition: Callable[[], Awaitable[Any]], *, seconds: float = 20.0) -> Any:
+    async def wait(condition: Callable[[], Any], *, seconds: float = 20.0) -> Any:
         deadline = asyncio.get_running_loop().time() + seconds
-        while not (found := await condition()):
-            assert asyncio.get_running_loop().time() < deadline, f"never true: {condition}"
+        while True:
+            found = condition()
+            if isinstance(found, Awaitable):
+                found = await found
+            if found:
+                return found
+            assert asyncio.get_running_loop().time() < deadline, f"not true within {seconds} s: {condition}"
             await asyncio.sleep(0.02)
-        return found
 
     return wait
 

@@ -162,10 +162,3 @@ def test_the_depth_is_bounded_in_both_modes() -> None:
     ):
         with pytest.raises(MalformedMessageError, match="deeper than"):
             parse(data, subject=SUBJECT, headers=headers)
-
-
-@pytest.mark.parametrize(
-    ("value", "depth"), [(1, 0), ("x", 0), ([], 1), ({}, 1), ([{}, [[]]], 3), ({"a": {"b": [1]}}, 3)]
-)
-def test_nesting(value: Any, depth: int) -> None:
-    assert nesting(value) == depth

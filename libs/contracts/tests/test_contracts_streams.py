@@ -69,7 +69,7 @@ def test_no_two_streams_take_the_same_subject() -> None:
         for left in one.subjects:
             for right in two.subjects:
                 assert not overlap(left, right), (one.name, two.name)
-    assert len(set(streams.ALL)) == 7
+    assert len(set(streams.ALL)) == 8
 
 
 def test_every_subject_has_its_stream() -> None:
@@ -78,7 +78,8 @@ def test_every_subject_has_its_stream() -> None:
     assert home(streams.schedule(ID)) == "SCHEDULES"
     assert home(streams.event("order.created")) == "EVENTS"
     assert {home(streams.execution(name)) for name in NAME_OF.values()} == {"EXECUTIONS"}
-    assert home(streams.DELIVERIES_ACCEPTED) == home(streams.DELIVERIES_REJECTED) == "DELIVERIES"
+    assert home(streams.DELIVERIES_ACCEPTED) == "DELIVERIES"
+    assert home(streams.DELIVERIES_REJECTED) == "REJECTIONS"
     assert home(streams.FIRINGS_MANUAL) == "FIRINGS"
     assert home(streams.dead_letter(stream="EVENTS", durable=streams.DISPATCH_EVENTS)) == "DEAD_LETTERS"
     assert matches(streams.config_trigger(ID), pattern=streams.CONFIG_TRIGGERS)
@@ -92,8 +93,8 @@ def test_durable_names_are_unique_and_say_whose_they_are() -> None:
         for name, value in vars(streams).items()
         if name.startswith(("DISPATCH_", "RECORD_", "SYNC_"))
     }
-    assert len(durables) == 7
-    assert len(set(durables.values())) == 7
+    assert len(durables) == 8
+    assert len(set(durables.values())) == 8
     services = ("orchestrator-worker-", "execution-recorder-", "scheduler-sync-")
     assert all(value.startswith(services) for value in durables.values())
 
@@ -150,10 +151,18 @@ def test_no_token_is_a_wildcard(text: str) -> None:
 def test_what_must_not_be_lost_is_never_dropped() -> None:
     for stream in streams.ALL:
         assert stream.max_bytes == -1 or stream.max_bytes >= 1024**3
-        if stream.when_full is streams.WhenFull.DROP_OLD:
+        if stream.when_full is streams.WhenFull.DROP_OLD and stream != streams.REJECTIONS:
             # Only the limit per subject can be reached there: every subject keeps its last state.
             assert stream.max_per_subject > 0, stream.name
             assert (stream.max_bytes, stream.max_age_seconds) == (-1, 0), stream.name
+
+
+def test_a_flood_of_refusals_takes_room_from_nothing_else() -> None:
+    assert streams.REJECTIONS.subjects == (streams.DELIVERIES_REJECTED,)
+    assert streams.REJECTIONS.when_full is streams.WhenFull.DROP_OLD
+    assert (streams.REJECTIONS.max_bytes, streams.REJECTIONS.max_age_seconds) == (1024**3, 14 * 24 * 3600)
+    assert streams.DELIVERIES.subjects == (streams.DELIVERIES_ACCEPTED,)
+    assert streams.DELIVERIES.when_full is streams.WhenFull.REFUSE_NEW
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 from uuid import uuid4
 
 import asyncpg
@@ -18,29 +17,6 @@ from embedded_stack.launch import shimmed
 from embedded_stack.servers import Durability, NatsServer, PostgresServer, TemporalServer, TemporalStorage
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.metrics import Metrics
-
-
-class Eventually(Protocol):
-    async def __call__(self, condition: Callable[[], Any], *, within: float = 15.0) -> Any: ...
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Eventually:
-    """Poll a condition (plain or async) until it is true; its value is returned."""
-
-    async def wait(condition: Callable[[], Any], *, within: float = 15.0) -> Any:
-        deadline = time.monotonic() + within
-        while True:
-            value = condition()
-            if isinstance(value, Awaitable):
-                value = await value
-            if value:
-                return value
-            if time.monotonic() > deadline:
-                raise AssertionError(f"did not become true within {within} s")
-            await asyncio.sleep(0.01)
-
-    return wait
 
 
 class ServerProcess:

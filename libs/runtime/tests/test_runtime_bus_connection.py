@@ -2,15 +2,41 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 from nats.js import api
 
 from embedded_stack.servers import NatsServer
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 
 pytestmark = pytest.mark.integration
+
+
+@asynccontextmanager
+async def stranger(port: int) -> AsyncIterator[list[int]]:
+    """Listen where NATS was, send 200 kB without a line break, and note each caller."""
+    callers: list[int] = []
+
+    async def shout(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        callers.append(len(callers))
+        writer.write(b"x" * 200_000)
+        try:
+            await writer.drain()
+            await asyncio.sleep(0.5)
+        except OSError:
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(shout, "127.0.0.1", port)
+    try:
+        yield callers
+    finally:
+        server.close()
+        await server.wait_closed()
 
 
 async def count(bus: Bus, stream: str = "THINGS") -> int:
@@ -207,7 +233,7 @@ async def test_a_half_open_connection_is_noticed(
     await bus.start()
     await asyncio.wait_for(bus.ready(), 10)
     nats.freeze()
-    await eventually(lambda: bus.check() == "connection lost", within=4)
+    await eventually(lambda: bus.check() == "connection lost", seconds=4)
     nats.thaw()
     await eventually(lambda: bus.check() is None)
     await bus.publish("half.a", b"after")
@@ -262,3 +288,118 @@ async def test_publishing_can_be_cancelled(bus: Bus, nats: Any) -> None:
         await publishing
     assert not bus.client._resp_map
     nats.thaw()
+
+
+async def test_a_stranger_at_the_address_does_not_end_the_connecting(
+    nats_server: Any, new_shape: Any, eventually: Any
+) -> None:
+    """The client library does not expect a line without an end, and stays half-made for ever."""
+    bus = Bus(
+        url=nats_server.url,
+        client_name="test",
+        streams=[new_shape(name="LATE", subjects=("late.>",))],
+    )
+    async with stranger(nats_server.program.port) as callers:
+        await bus.start()
+        await eventually(lambda: len(callers) >= 3)
+        assert bus.check() == "not connected yet"
+    await nats_server.start()
+    await asyncio.wait_for(bus.ready(), 15)
+    assert await bus.publish("late.a", b"1") == 1
+    await bus.stop()
+
+
+async def test_a_stranger_at_the_address_does_not_end_the_reconnecting(
+    bus: Bus, nats: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_runtime.bus.connection._LOOK_SECONDS", 0.1)
+    nats.kill()
+    async with stranger(nats.program.port) as callers:
+        await eventually(lambda: len(callers) >= 3)
+        assert bus.check() == "connection lost"
+    await nats.start()
+    await eventually(lambda: bus.check() is None)
+    assert await bus.publish("things.a", b"1") == 1
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello", b"[]", b"null", b"{}", b'{"seq": "x"}', b'{"error": 1}'])
+async def test_an_answer_that_is_not_jetstreams_is_an_outage(bus: Bus, nats: Any, answer: bytes) -> None:
+    """Anybody may subscribe to a subject that no stream has, and answer."""
+    other = Client()
+    await other.connect(nats.url)
+    await other.subscribe("nobodys.*", cb=_answering(answer))
+    await other.flush()
+    with pytest.raises(BusUnavailableError):
+        await bus.publish("nobodys.a", b"1")
+    await other.close()
+
+
+def _answering(answer: bytes) -> Callable[[Any], Any]:
+    async def respond(message: Any) -> None:
+        await message.respond(answer)
+
+    return respond
+
+
+async def test_asking_for_the_last_message_while_disconnected_leaves_nothing_behind(
+    bus: Bus, nats: Any, eventually: Any
+) -> None:
+    await bus.publish("things.a", b"1")
+    nats.kill()
+    await eventually(lambda: bus.check() == "connection lost")
+    begun = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(BusUnavailableError):
+            await bus.last("THINGS", subject="things.a")
+    assert time.monotonic() - begun < 1
+    assert not bus.client._resp_map
+    await nats.start()
+    await eventually(lambda: bus.check() is None)
+    assert await bus.last("THINGS", subject="things.a") == b"1"
+
+
+async def test_asking_for_the_last_message_has_a_deadline_and_can_be_cancelled(bus: Bus, nats: Any) -> None:
+    nats.freeze()
+    with pytest.raises(BusUnavailableError):
+        await bus.last("THINGS", subject="things.a", timeout=0.1)
+    asking = asyncio.create_task(bus.last("THINGS", subject="things.a", timeout=30))
+    await asyncio.sleep(0.05)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert not bus.client._resp_map
+    nats.thaw()
+
+
+async def test_a_subject_that_moved_to_a_stream_of_its_own_is_taken_from_the_old_one(
+    bus: Bus, nats: Any, new_shape: Any
+) -> None:
+    """A release that splits a stream finds it as the release before it made it, consumers included."""
+    both = new_shape(name="BOTH", subjects=("both.a", "both.b"), max_bytes=1024 * 1024)
+    before = Bus(url=nats.url, client_name="before", streams=[both])
+    await before.start()
+    await asyncio.wait_for(before.ready(), 10)
+    await before.js.add_consumer(
+        "BOTH", api.ConsumerConfig(durable_name="reader", filter_subjects=["both.a", "both.b"])
+    )
+    assert (await before.publish("both.a", b"1"), await before.publish("both.b", b"2")) == (1, 2)
+
+    split = [new_shape(name="BOTH", subjects=("both.a",)), new_shape(name="OWN", subjects=("both.b",))]
+    after = [Bus(url=nats.url, client_name=f"after {number}", streams=split) for number in range(3)]
+    for one in after:
+        await one.start()
+    for one in after:
+        await asyncio.wait_for(one.ready(), 10)
+    config = (await after[0].js.stream_info("BOTH")).config
+    assert (config.subjects, config.max_bytes) == (["both.a"], 1024 * 1024)
+    assert (await after[0].publish("both.a", b"3"), await after[0].publish("both.b", b"4")) == (3, 1)
+    await after[0].js.add_consumer(
+        "BOTH", api.ConsumerConfig(durable_name="reader", filter_subjects=["both.a"])
+    )
+    # The earlier release, started once more beside it, leaves the split as it is.
+    again = Bus(url=nats.url, client_name="again", streams=[both])
+    await again.start()
+    await asyncio.wait_for(again.ready(), 10)
+    assert await again.publish("both.b", b"5") == 2
+    for one in (before, again, *after):
+        await one.stop()

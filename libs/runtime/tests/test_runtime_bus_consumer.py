@@ -24,6 +24,14 @@ class HopelessError(Exception):
     pass
 
 
+class AwayError(Exception):
+    pass
+
+
+class HopelessAndAwayError(AwayError, HopelessError):
+    pass
+
+
 @pytest.fixture
 async def consume(bus: Bus, metrics: Metrics) -> AsyncIterator[Consume]:
     started: list[Consumer] = []
@@ -128,6 +136,45 @@ async def test_retry_later_goes_on_for_ever_and_is_no_defect(
     assert attempts == list(range(1, 15))
     assert await dead_letters(bus) == 0
     assert outcomes(metrics, "retried") == 13
+
+
+async def test_errors_that_mean_later_are_tried_again_for_ever(
+    bus: Bus, consume: Consume, metrics: Metrics, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_runtime.backoff.delay", lambda attempt, **_: 0.01)
+    attempts: list[int] = []
+
+    async def handle(item: Received) -> None:
+        attempts.append(item.attempt)
+        if item.attempt <= 12:
+            raise (AwayError, HopelessAndAwayError)[item.attempt % 2]("not now")
+
+    await bus.publish("things.a", b"1")
+    await consume(handle, max_attempts=3, retry=(AwayError,))
+    await eventually(lambda: settled(bus))
+    assert attempts == list(range(1, 14))
+    assert await dead_letters(bus) == 0
+    assert outcomes(metrics, "retried") == 12
+
+
+async def test_many_that_are_parked_leave_room_for_the_rest(
+    bus: Bus, consume: Consume, eventually: Any
+) -> None:
+    parked, done = set[bytes](), set[bytes]()
+
+    async def handle(item: Received) -> None:
+        if item.subject == "things.parked":
+            parked.add(item.data)
+            raise AwayError("of a newer version")
+        done.add(item.data)
+
+    for number in range(300):
+        await bus.publish("things.parked", b"%d" % number)
+    await consume(handle, concurrency=4, retry=(AwayError,))
+    await eventually(lambda: len(parked) == 300)
+    await bus.publish("things.a", b"known")
+    await eventually(lambda: done == {b"known"})
+    assert await unsettled(bus) == 300
 
 
 async def test_a_defect_is_dead_lettered_after_every_attempt_and_the_rest_goes_on(

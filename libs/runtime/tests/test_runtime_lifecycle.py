@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from trigger_runtime.cancelling import cancel
-from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service
+from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, Watched
 
 
 class Part:
@@ -222,7 +222,8 @@ def build(settings):
         async def crash():
             raise KeyError("boom")
         parts.append(BackgroundTask("crasher", crash))
-    return Service("demo", components=parts, readiness=readiness, shutdown_seconds=settings.shutdown_seconds)
+    return Service("demo", components=parts, readiness=readiness, shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds)
 
 
 def migrate():
@@ -343,3 +344,135 @@ def test_the_health_check(program: list[str]) -> None:
         assert (done.returncode, "503" in done.stderr) == (1, True)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)
+
+
+class Restless(Part):
+    """A component with tasks of its own."""
+
+    def __init__(self, name: str, diary: list[str], *ends: Callable[[], Any]) -> None:
+        super().__init__(name, diary)
+        self._ends = ends
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        self._tasks = [asyncio.create_task(end(), name=self.name) for end in self._ends]
+        await super().start()
+
+    async def stop(self) -> None:
+        await super().stop()
+        await cancel(self._tasks)
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        return self._tasks
+
+
+async def test_a_task_of_any_component_that_ends_ends_the_service() -> None:
+    diary: list[str] = []
+    one = service(Part("a", diary), Restless("b", diary, asyncio.Event().wait, fail), Part("c", diary))
+    with pytest.raises(RuntimeError, match="background task b ended") as caught:
+        await asyncio.wait_for(one.run(), 5)
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert diary[3:] == ["stop c", "stop b", "stop a"]
+
+
+async def _nothing(*_arguments: Any) -> None:
+    return None
+
+
+def _everything() -> list[Component]:
+    from trigger_runtime.bus.connection import Bus
+    from trigger_runtime.bus.consumer import Consumer, Subscription
+    from trigger_runtime.bus.follower import Follower
+    from trigger_runtime.metrics import Metrics
+    from trigger_runtime.postgres import Database
+    from trigger_runtime.postgres_schema import SchemaWatch
+    from trigger_runtime.settings import Secret
+    from trigger_runtime.temporal import TemporalConnection, TemporalSettings, TemporalWorker
+
+    bus = Bus(url="nats://127.0.0.1:1", client_name="test")
+    database = Database(Secret("postgresql://u:p@127.0.0.1:1/d"), application="test")
+    temporal = TemporalConnection(TemporalSettings(temporal_address="127.0.0.1:1"), identity="test")
+    subscription = Subscription(stream="T", durable="d", subjects=["t"], dead_letter_subject="dead.T.d")
+    return [
+        bus,
+        database,
+        SchemaWatch(database, directory=Path(), table="none"),
+        temporal,
+        Follower(bus, name="f", stream="T", subjects=["t"], position=_nothing, apply=_nothing),
+        Consumer(bus, subscription=subscription, handle=_nothing, metrics=Metrics()),
+        TemporalWorker(temporal, make=lambda _client: pytest.fail("never connected")),
+    ]
+
+
+@pytest.mark.parametrize("which", range(len(_everything())), ids=lambda n: _everything()[n].name)
+async def test_each_kind_of_component_is_watched(which: int, eventually: Any) -> None:
+    parts = _everything()
+    one = service(*parts)
+    running = asyncio.create_task(one.run())
+    await eventually(lambda: len(one._started) == len(parts))
+    part = parts[which]
+    assert isinstance(part, Watched)
+    tasks = part.tasks()
+    assert tasks
+    assert not any(task.done() for task in tasks)
+    tasks[-1].cancel()
+    with pytest.raises(RuntimeError, match="ended"):
+        await asyncio.wait_for(running, 15)
+
+
+async def test_a_crash_does_not_wait_for_the_draining() -> None:
+    begun = time.monotonic()
+    one = Service(
+        "test",
+        components=[BackgroundTask("worker", fail)],
+        readiness=Readiness(),
+        shutdown_seconds=5,
+        drain_seconds=30,
+    )
+    with pytest.raises(RuntimeError, match="background task worker ended"):
+        await asyncio.wait_for(one.run(), 5)
+    assert time.monotonic() - begun < 2
+
+
+def _asked(url: str) -> tuple[int, bytes]:
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=3) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+@pytest.mark.integration
+def test_readiness_says_stopping_before_the_listener_closes(program: list[str]) -> None:
+    from embedded_stack.ports import free_port
+
+    port = str(free_port())
+    base = f"http://127.0.0.1:{port}"
+    with serve(program, HTTP_PORT=port, DRAIN_SECONDS="1.5") as process:
+        assert _asked(f"{base}/readyz")[0] == 200
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        status, body = 200, b""
+        while status == 200 and time.monotonic() - begun < 1:
+            status, body = _asked(f"{base}/readyz")
+        assert (status, json.loads(body)["missing"]) == (503, {"service": "stopping"})
+        assert _asked(f"{base}/livez") == (200, b"ok")
+        out, err = process.communicate(timeout=10)
+    assert 1.5 < time.monotonic() - begun < 5
+    assert (process.returncode, err) == (0, "")
+    assert "stopped gracefully" in out.splitlines()
+
+
+@pytest.mark.integration
+def test_a_second_signal_ends_the_draining(program: list[str]) -> None:
+    with serve(program, DRAIN_SECONDS="60") as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["event"] == "service draining"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+    assert process.returncode == 0

@@ -76,6 +76,10 @@ class Door:
         self.bound = structlog.contextvars.get_contextvars()
         return json_response({"name": thing.thing_name, "requestId": request_id(request)}, status=201)
 
+    async def hurried(self, request: web.Request) -> web.Response:
+        self.entered.set()
+        return json_response(await bodies.read_json(request, seconds=0.3))
+
     async def raw(self, request: web.Request) -> web.Response:
         return json_response({"bytes": len(await request.read())})
 
@@ -133,6 +137,7 @@ async def listener(door: Door, readiness: Readiness, metrics: Metrics) -> AsyncI
     application = new_application(
         routes=[
             web.post("/things", door.read),
+            web.post("/hurried", door.hurried),
             web.put("/raw", door.raw),
             web.get("/things", door.query),
             web.get("/things/{id}", door.one),
@@ -485,3 +490,57 @@ async def raw(listener: HttpListener, head: bytes, body: bytes = b"") -> tuple[i
         await writer.wait_closed()
     headers, _, content = answer.partition(b"\r\n\r\n")
     return int(headers.split()[1]), headers, content
+
+
+_HEAD = b"POST /hurried HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "rest", "status", "code"),
+    [
+        (b"Content-Length: 50\r\n\r\n{", None, 408, "body_too_slow"),
+        (b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", None, 408, "body_too_slow"),
+        (b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", b"zz\r\n}\r\n0\r\n\r\n", 408, "body_too_slow"),
+        (b"Content-Length: 5000\r\n\r\n{", None, 413, "body_too_large"),
+        (
+            b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+            b"bb8\r\n" + b" " * 3000 + b"\r\n",
+            413,
+            "body_too_large",
+        ),
+    ],
+    ids=["slow", "slow chunks", "no chunk", "too long", "too many chunks"],
+)
+async def test_bodies_that_do_not_come(
+    listener: HttpListener, door: Door, head: bytes, rest: bytes | None, status: int, code: str
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(_HEAD + head)
+    await asyncio.wait_for(door.entered.wait(), 5)
+    if rest is not None:
+        writer.write(rest)
+    headers = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert int(headers.split()[1]) == status
+    assert b"application/problem+json" in headers
+    length = int(headers.lower().partition(b"content-length: ")[2].split()[0])
+    assert json.loads(await reader.readexactly(length))["code"] == code
+    writer.close()
+
+
+async def test_a_slow_body_that_arrives_in_time_is_read(listener: HttpListener, door: Door) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(_HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n[")
+    await asyncio.wait_for(door.entered.wait(), 5)
+    writer.write(b"]")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"[]")
+    writer.close()
+
+
+def test_each_trouble_with_a_body_has_its_answer() -> None:
+    problems = {
+        kind: bodies.problem_of_body(kind()).status
+        for kind in (bodies.BodyTooLargeError, bodies.BodyTooSlowError, bodies.BodyIncompleteError)
+    }
+    assert list(problems.values()) == [413, 408, 400]

@@ -1,6 +1,5 @@
 """The service in this process on the real servers, and the messages that it is given."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -62,15 +61,6 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.stop()
 
 
-async def until(condition: Callable[[], Awaitable[Any]], *, seconds: float = 20.0) -> Any:
-    """Ask until the answer is true, and return it."""
-    async with asyncio.timeout(seconds):
-        while True:
-            if answer := await condition():
-                return answer
-            await asyncio.sleep(0.02)
-
-
 def token(workspace: str = WORKSPACE, *, secret: str = JWT_SECRET, **claims: Any) -> str:
     now = datetime.now(UTC)
     return jwt.encode(
@@ -90,11 +80,14 @@ def token(workspace: str = WORKSPACE, *, secret: str = JWT_SECRET, **claims: Any
 class Recorder:
     """A service under test in this process, a client of its API, and a client of its bus."""
 
-    def __init__(self, service: Service, *, session: aiohttp.ClientSession, bus: Client, base: str) -> None:
+    def __init__(
+        self, service: Service, *, session: aiohttp.ClientSession, bus: Client, base: str, eventually: Any
+    ) -> None:
         self.service = service
         self.session = session
         self.bus = bus
         self.base = base
+        self._eventually = eventually
 
     async def get(self, path: str, *, workspace: str = WORKSPACE, **options: Any) -> "Answer":
         headers = {"Authorization": f"Bearer {token(workspace)}", **options.pop("headers", {})}
@@ -114,7 +107,7 @@ class Recorder:
         async def look() -> bool:
             return (await self.ask("GET", "/readyz")).status == 200
 
-        await until(look)
+        await self._eventually(look)
         return self
 
     async def dead_letters(self) -> list[Any]:
@@ -132,7 +125,7 @@ class Recorder:
             answer = await self.get(path)
             return answer.json() if answer.status == 200 and when(answer.json()) else None
 
-        return await until(look)
+        return await self._eventually(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +140,24 @@ class Answer:
         return json.loads(self.body)
 
 
-def settings_for(*, database_url: str, nats_url: str) -> Settings:
+def settings_for(*, database_url: str, nats_url: str, **changes: Any) -> Settings:
     return Settings(
         http_port=0,
         database=DatabaseSettings(database_url=Secret(database_url)),
         nats_url=Secret(nats_url),
         tokens=TokenSettings(jwt_secret=Secret(JWT_SECRET)),
         shutdown_seconds=10.0,
+        **changes,
     )
 
 
 @pytest_asyncio.fixture
-async def start(nats_url: str) -> AsyncIterator[Callable[..., Awaitable[Recorder]]]:
+async def start(nats_url: str, eventually: Any) -> AsyncIterator[Callable[..., Awaitable[Recorder]]]:
     """A function that starts the service on a database; it need not be ready when it returns."""
     async with AsyncExitStack() as stack:
 
-        async def begin(database_url: str, *, nats_url: str = nats_url) -> Recorder:
-            service = build(settings_for(database_url=database_url, nats_url=nats_url))
+        async def begin(database_url: str, *, nats_url: str = nats_url, **changes: Any) -> Recorder:
+            service = build(settings_for(database_url=database_url, nats_url=nats_url, **changes))
             await service.start()
             stack.push_async_callback(service.stop)
             listener = next(part for part in service._components if isinstance(part, HttpListener))
@@ -171,7 +165,8 @@ async def start(nats_url: str) -> AsyncIterator[Callable[..., Awaitable[Recorder
             bus = Client()
             await bus.connect(nats_url)
             stack.push_async_callback(bus.close)
-            return Recorder(service, session=session, bus=bus, base=f"http://127.0.0.1:{listener.port}")
+            base = f"http://127.0.0.1:{listener.port}"
+            return Recorder(service, session=session, bus=bus, base=base, eventually=eventually)
 
         yield begin
 

@@ -3,7 +3,8 @@
 Every message on the bus is a JSON object whose ``message`` field is ``<Name>/<version>``. Unknown
 fields are ignored, so that a newer writer does not break an older reader; an unknown name or version
 is a different failure from a damaged message, because it is parked until a newer reader comes, while
-damage never heals.
+damage never heals. So a durable consumer tries ``UnknownMessageError`` again and gives up on
+``MalformedMessageError`` only: while a newer release is rolled out, its messages meet older readers.
 """
 
 from typing import Any, Generic, TypeVar

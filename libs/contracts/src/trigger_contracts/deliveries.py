@@ -1,4 +1,4 @@
-"""Stream ``DELIVERIES``: webhook requests, accepted or refused, in batches."""
+"""Streams ``DELIVERIES`` and ``REJECTIONS``: webhook requests, accepted or refused, in batches."""
 
 from enum import StrEnum
 from typing import Final

@@ -13,6 +13,9 @@ import msgspec
 
 from trigger_contracts import streams
 from trigger_contracts.codec import MalformedMessageError
+from trigger_contracts.json_depth import nesting
+
+__all__ = ["MAX_NESTING", "CloudEvent", "nesting", "parse"]
 
 MAX_NESTING: Final = 64
 """JSON deeper than this is refused: every later reader of it recurses."""
@@ -85,12 +88,3 @@ def _binary(data: bytes, *, headers: Mapping[str, str]) -> dict[str, Any]:
     else:
         document["data_base64"] = msgspec.to_builtins(data)
     return document
-
-
-def nesting(value: Any) -> int:
-    """Return how deep lists and objects nest, without recursing."""
-    depth, level = 0, [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
-        depth += 1
-        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
-    return depth

@@ -41,10 +41,18 @@ CONFIG: Final = Stream(
 )
 DELIVERIES: Final = Stream(
     name="DELIVERIES",
-    subjects=("deliveries.accepted", "deliveries.rejected"),
+    subjects=("deliveries.accepted",),
     when_full=WhenFull.REFUSE_NEW,
     max_age_seconds=14 * _DAY,
     max_bytes=4096 * _MIB,
+)
+# Apart from the accepted ones: a flood of refusals, which anybody can cause, must not fill their stream.
+REJECTIONS: Final = Stream(
+    name="REJECTIONS",
+    subjects=("deliveries.rejected",),
+    when_full=WhenFull.DROP_OLD,
+    max_age_seconds=14 * _DAY,
+    max_bytes=1024 * _MIB,
 )
 EVENTS: Final = Stream(
     name="EVENTS",
@@ -80,7 +88,7 @@ DEAD_LETTERS: Final = Stream(
     max_age_seconds=90 * _DAY,
     max_bytes=1024 * _MIB,
 )
-ALL: Final = (CONFIG, DELIVERIES, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, DEAD_LETTERS)
+ALL: Final = (CONFIG, DELIVERIES, REJECTIONS, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, DEAD_LETTERS)
 
 DELIVERIES_ACCEPTED: Final = "deliveries.accepted"
 DELIVERIES_REJECTED: Final = "deliveries.rejected"
@@ -94,6 +102,7 @@ DISPATCH_DELIVERIES: Final = "orchestrator-worker-deliveries"
 DISPATCH_EVENTS: Final = "orchestrator-worker-events"
 DISPATCH_FIRINGS: Final = "orchestrator-worker-firings"
 RECORD_DELIVERIES: Final = "execution-recorder-deliveries"
+RECORD_REJECTIONS: Final = "execution-recorder-rejections"
 RECORD_FIRINGS: Final = "execution-recorder-firings"
 RECORD_EXECUTIONS: Final = "execution-recorder-executions"
 SYNC_SCHEDULES: Final = "scheduler-sync-triggers"

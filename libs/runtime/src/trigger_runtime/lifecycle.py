@@ -1,9 +1,10 @@
 """A service's life: start in order, say when it is ready, stop in reverse on SIGTERM."""
 
 import asyncio
+import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -22,6 +23,14 @@ class Component(Protocol):
 
     async def stop(self) -> None:
         """Finish what is under way, take nothing new, release what is held."""
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A component with tasks of its own that run until it is stopped: one that ends is a crash."""
+
+    def tasks(self) -> Sequence[asyncio.Task[Any]]:
+        """Return the tasks; asked once after ``start``."""
 
 
 class Readiness:
@@ -55,6 +64,10 @@ class BackgroundTask:
         """Start the coroutine."""
         self.task = asyncio.create_task(self._main(), name=self.name)
 
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return the coroutine's task."""
+        return [self.task] if self.task is not None else []
+
     async def _main(self) -> None:
         await self._run()
 
@@ -68,17 +81,29 @@ class BackgroundTask:
 
 
 class Service:
-    """The components of one process."""
+    """The components of one process.
+
+    ``drain_seconds`` is how long it goes on serving after SIGTERM while ``/readyz`` already answers 503,
+    so that balancers send nothing new when the listener closes; ``shutdown_seconds`` begin after that.
+    """
 
     def __init__(
-        self, name: str, *, components: Sequence[Component], readiness: Readiness, shutdown_seconds: float
+        self,
+        name: str,
+        *,
+        components: Sequence[Component],
+        readiness: Readiness,
+        shutdown_seconds: float,
+        drain_seconds: float = 0.0,
     ) -> None:
         self.name = name
         self._components = components
         self._readiness = readiness
         self._shutdown_seconds = shutdown_seconds
+        self._drain_seconds = drain_seconds
         self._started: list[Component] = []
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     async def start(self) -> None:
         """Start the components in order; when one fails, those before it are stopped again."""
@@ -109,24 +134,37 @@ class Service:
             log.exception("component failed to stop", component=component.name)
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, or until a background task ends, which is a crash.
+        """Serve until SIGTERM or SIGINT, or until a task of a component ends, which is a crash.
 
-        Raises ``RuntimeError`` for the latter, from what the task raised, so that the process ends with a
-        non-zero status and is started again by whoever supervises it.
+        A second signal ends the draining at once. Raises ``RuntimeError`` for the crash, from what the
+        task raised, so that the process ends with a non-zero status and is started again by whoever
+        supervises it.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+            loop.add_signal_handler(number, self._asked)
         await self.start()
         try:
-            await self._until_stopped()
+            await self._until_stopped(self._stop.wait())
+            if self._drain_seconds > 0:
+                self._readiness.stopping = True
+                log.info("service draining", seconds=self._drain_seconds)
+                await self._until_stopped(self._drained())
         finally:
             await self.stop()
             log.info("service stopped")
 
-    async def _until_stopped(self) -> None:
-        asked = asyncio.create_task(self._stop.wait())
-        tasks = [part.task for part in self._components if isinstance(part, BackgroundTask) and part.task]
+    def _asked(self) -> None:
+        (self._hurry if self._stop.is_set() else self._stop).set()
+
+    async def _drained(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                await self._hurry.wait()
+
+    async def _until_stopped(self, ended: Coroutine[Any, Any, Any]) -> None:
+        asked = asyncio.create_task(ended)
+        tasks = [task for part in self._components if isinstance(part, Watched) for task in part.tasks()]
         try:
             done, _ = await asyncio.wait([asked, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:

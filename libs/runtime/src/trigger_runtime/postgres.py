@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sysconfig
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -82,6 +82,10 @@ class Database:
             await cancel([self._watching])
         if self._pool is not None:
             await self._pool.close()
+
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the database is stopped."""
+        return [self._watching] if self._watching is not None else []
 
     def check(self) -> str | None:
         """Return why the database cannot be used, as of the last look, or ``None``."""

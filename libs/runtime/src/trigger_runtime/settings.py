@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -142,6 +143,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel = LogLevel.INFO
     shutdown_seconds: float = 25.0
     """How long a graceful stop may take before what still runs is cut off."""
+    drain_seconds: Annotated[float, Meta(ge=0, le=300)] = 0.0
+    """How long before the stop readiness says 503 while everything is still served."""
     nats_url: Secret = msgspec.field(default_factory=lambda: Secret("nats://127.0.0.1:4222"))
     """May carry credentials; several servers are separated by commas."""
     nats_stream_replicas: int = 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -125,6 +125,10 @@ class TemporalConnection:
         if self._watching is not None:
             await cancel([self._watching])
 
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the connection is stopped."""
+        return [self._watching] if self._watching is not None else []
+
     def check(self) -> str | None:
         """Return why Temporal cannot be used, as of the last look, or ``None``."""
         return self._trouble
@@ -194,6 +198,10 @@ class TemporalWorker:
             await self._worker.shutdown()
         if self._task is not None:
             await cancel([self._task])
+
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the worker is stopped."""
+        return [self._task] if self._task is not None else []
 
     def check(self) -> str | None:
         """Return why no tasks are taken, or ``None``."""

@@ -1,25 +1,25 @@
 """Composition root: the one place where execution-recorder is wired."""
 
+from datetime import UTC, datetime, timedelta
+
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
+from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
-from execution_recorder.adapters.postgres_schema import (
-    MIGRATIONS,
-    MIGRATIONS_TABLE,
-    SchemaWatch,
-    versions_in,
-)
+from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
 from execution_recorder.entrypoints import consumers
 from execution_recorder.entrypoints.error_map import problem_of
+from execution_recorder.entrypoints.pruning import PruningTask
 from execution_recorder.entrypoints.routes import history_routes
 from execution_recorder.settings import DatabaseSettings, Settings
 from trigger_contracts import streams
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
-from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
+from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
+from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.settings import load
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
@@ -34,16 +34,23 @@ def build(settings: Settings) -> Service:
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=[streams.DELIVERIES, streams.FIRINGS, streams.EXECUTIONS, streams.DEAD_LETTERS],
+        streams=[
+            streams.DELIVERIES,
+            streams.REJECTIONS,
+            streams.FIRINGS,
+            streams.EXECUTIONS,
+            streams.DEAD_LETTERS,
+        ],
         replicas=settings.nats_stream_replicas,
     )
     database = Database(
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
-    schema = SchemaWatch(database, expected=versions_in(MIGRATIONS))
+    schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
     handlers = consumers.Handlers(PostgresRecording(database), metrics=metrics)
     reading = [
         Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
+        Consumer(bus, subscription=consumers.REJECTIONS, handle=handlers.on_deliveries, metrics=metrics),
         Consumer(bus, subscription=consumers.FIRINGS, handle=handlers.on_manual_firing, metrics=metrics),
         Consumer(bus, subscription=consumers.EXECUTIONS, handle=handlers.on_fact, metrics=metrics),
     ]
@@ -68,13 +75,22 @@ def build(settings: Settings) -> Service:
         components=[
             bus,
             database,
-            BackgroundTask("schema-watch", schema.run),
+            schema,
             *reading,
+            *_pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
     )
+
+
+def _pruning(database: Database, *, days: int, metrics: Metrics) -> list[Component]:
+    if days == 0:
+        return []
+    pruning = PostgresPruning(database)
+    return [PruningTask(pruning, kept=timedelta(days=days), now=lambda: datetime.now(UTC), metrics=metrics)]
 
 
 def migrate() -> str:

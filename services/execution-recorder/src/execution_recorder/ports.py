@@ -121,6 +121,16 @@ class Recording(Protocol):
         """
 
 
+class Pruning(Protocol):
+    """Forgetting. May run in several processes at once."""
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """Delete requests that came, and executions that ended, before a time; return how many.
+
+        At most ``limit`` of each in one call. Raises ``DatabaseUnavailableError``.
+        """
+
+
 class Executions(Protocol):
     """Reading executions. Raises ``DatabaseUnavailableError``."""
 

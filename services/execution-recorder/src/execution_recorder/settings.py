@@ -22,4 +22,6 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     database: DatabaseSettings
     database_max_connections: Annotated[int, Meta(ge=2, le=500)] = 10
     """Connections that this process may hold; recording and reading share them."""
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 90
+    """How long webhook requests and ended executions are kept; 0 keeps them for ever."""
     tokens: TokenSettings

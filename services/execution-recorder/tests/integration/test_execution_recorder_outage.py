@@ -128,16 +128,16 @@ async def test_an_older_schema_is_named_and_a_newer_one_is_fine(
 ) -> None:
     connection = await asyncpg.connect(database_url)
     versions = "execution_recorder.schema_migrations"
-    (known,) = await connection.fetch(f"SELECT version FROM {versions}")
-    await connection.execute(f"UPDATE {versions} SET version = '99990101000000'")
+    known = await connection.fetchval(f"SELECT max(version) FROM {versions}")
+    await connection.execute(f"UPDATE {versions} SET version = '99990101000000' WHERE version = $1", known)
     recorder = await start(database_url)
 
     async def reason() -> Any:
         missing = (await recorder.ask("GET", "/readyz")).json()["missing"]
         return set(missing) == {"schema"} and missing["schema"]
 
-    assert await eventually(reason) == f"not applied: {known['version']}: run the verb migrate"
-    await connection.execute(f"INSERT INTO {versions} VALUES ($1)", known["version"])
+    assert await eventually(reason) == f"not applied: {known}: run the verb migrate"
+    await connection.execute(f"INSERT INTO {versions} VALUES ($1)", known)
     await recorder.ready()
     await connection.close()
 

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from execution_recorder.adapters.postgres_schema import MIGRATIONS, versions_in
+from execution_recorder.adapters.postgres_schema import MIGRATIONS
+from trigger_runtime.postgres_schema import versions_in
 
 
 def test_no_migration_differs_from_its_committed_sum() -> None:

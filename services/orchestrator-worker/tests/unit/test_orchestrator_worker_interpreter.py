@@ -182,3 +182,13 @@ def test_the_order_respects_every_edge_and_does_not_change(size: int, data: st.D
     for source, target in edges:
         if source in place:
             assert place[source] < place[target]
+
+
+def test_a_node_may_hand_on_all_nodes_and_does_not_come_to_hold_itself() -> None:
+    found = run(
+        {"in": IN, "all": transform("{{nodes}}"), "out": output({"before": "{{nodes}}"})},
+        ("in", "all"),
+        ("all", "out"),
+        payload=1,
+    )
+    assert found == {"before": {"in": {"output": 1}, "all": {"output": {"in": {"output": 1}}}}}

@@ -27,6 +27,7 @@ from trigger_runtime.bus.follower import Follower
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
+from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import load
 from trigger_runtime.web.application import new_application
@@ -34,6 +35,7 @@ from trigger_runtime.web.listener import HttpListener
 from trigger_runtime.web.tokens import TokenVerifier
 
 NAME = "trigger-api"
+MIGRATIONS_TABLE = "trigger_api.schema_migrations"
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 """A definition of the largest size, the rest of the state, and the headers."""
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -84,6 +86,8 @@ def build(settings: Settings) -> Service:
     readiness.require("bus", bus.check)
     readiness.require("max_payload", lambda: _payload_problem(bus))
     readiness.require("database", database.check)
+    schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+    readiness.require("schema", schema.check)
     counts = PositionedProjection(
         database, bus=bus, stream=streams.EXECUTIONS.name, name="executions", write=count_executions
     )
@@ -95,6 +99,7 @@ def build(settings: Settings) -> Service:
         components=[
             bus,
             database,
+            schema,
             BackgroundTask("outbox relay", relay.run),
             Follower(
                 bus,
@@ -116,6 +121,7 @@ def build(settings: Settings) -> Service:
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
     )
 
 
@@ -129,7 +135,7 @@ def _payload_problem(bus: Bus) -> str | None:
 def migrate() -> str:
     """Bring the schema ``trigger_api`` up to date; return what was done."""
     url = load(DatabaseSettings).database_url
-    return postgres.migrate(url, directory=MIGRATIONS, table="trigger_api.schema_migrations")
+    return postgres.migrate(url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
 
 
 def _now() -> datetime:

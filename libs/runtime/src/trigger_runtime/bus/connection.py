@@ -13,25 +13,22 @@ from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
+from trigger_runtime.bus.answers import BusUnavailableError, MessageTooLargeError, confirmed, last_message
 from trigger_runtime.bus.stream_shape import StreamShape, ensure
 from trigger_runtime.cancelling import cancel
 
-log = structlog.stdlib.get_logger(__name__)
+__all__ = ["Bus", "BusUnavailableError", "MessageTooLargeError", "describe"]
 
-# JetStream API error codes (nats-server, server/errors.json).
-_NO_MESSAGE_FOUND: Final = 10037
-_MESSAGE_OVER_STREAM_LIMIT: Final = 10054
+log = structlog.stdlib.get_logger(__name__)
 
 # The second unanswered ping is a dead peer: a half-open connection is noticed within 8 s.
 _PING_SECONDS = 4
 
 
-class BusUnavailableError(Exception):
-    """The bus did not confirm: it is away, slow or full. Trying again later can help."""
+# How long a client whose reconnecting has ended by itself can stay unnoticed.
+_LOOK_SECONDS = 2.0
 
-
-class MessageTooLargeError(Exception):
-    """The message is over the server's ``max_payload``; trying again cannot help."""
+_CLOSE_SECONDS: Final = 2.0
 
 
 class Bus:
@@ -128,45 +125,45 @@ class Bus:
         # sends more than its limit, headers included: one large message would cut everybody off.
         if len(data) + _size(all_headers) > client.max_payload:
             raise MessageTooLargeError(f"{len(data)} bytes for {subject}")
-        # Asked before the client library does: it keeps a reply slot for ever for each refused request.
-        if not client.is_connected:
-            raise BusUnavailableError("connection lost")
-        try:
-            # One deadline, here: the library's own is ``asyncio.wait_for``, which in Python 3.11 can
-            # swallow a cancellation that meets the answer.
-            async with asyncio.timeout(timeout):
-                answer = await client.request(
-                    subject,
-                    data,
-                    timeout=None,  # type: ignore[arg-type]
-                    headers=all_headers or None,
-                )
-        except (nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
-            raise ValueError(f"cannot be published: {describe(error)}") from error
-        except (nats_errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailableError(describe(error)) from error
-        return _confirmed(answer.data, size=len(data), subject=subject)
+        answer = await _ask(client, subject=subject, data=data, timeout=timeout, headers=all_headers)
+        return confirmed(answer, size=len(data), subject=subject)
 
-    async def last(self, stream: str, *, subject: str) -> bytes | None:
+    async def last(self, stream: str, *, subject: str, timeout: float = 5.0) -> bytes | None:
         """Return the last message of a subject, from the stream's leader; ``None`` where there is none.
 
         Raises ``BusUnavailableError``, also where the stream itself does not exist.
         """
-        try:
-            message = await self.js.get_last_msg(stream, subject)
-        except js_errors.NotFoundError as error:
-            if error.err_code == _NO_MESSAGE_FOUND:
-                return None
-            raise BusUnavailableError(describe(error)) from error
-        except (nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
-            raise BusUnavailableError(describe(error)) from error
-        return message.data or b""
+        request = msgspec.json.encode({"last_by_subj": subject})
+        api_subject = f"$JS.API.STREAM.MSG.GET.{stream}"
+        answer = await _ask(self.client, subject=api_subject, data=request, timeout=timeout, headers={})
+        return last_message(answer)
+
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the bus is stopped."""
+        return [self._task] if self._task is not None else []
 
     async def _keep_usable(self) -> None:
         while True:
             self._changed.clear()
             await self._make_usable()
-            await self._changed.wait()
+            while not self._changed.is_set():
+                await self._look()
+
+    async def _look(self) -> None:
+        """Wait for a change; close a client that is to reconnect while nothing of it does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self._changed.wait()
+        client = self._client
+        if client is None or client.is_connected or client.is_closed:
+            return
+        # Also the library's reconnecting ends at an error that it does not expect.
+        trying = client._reconnection_task  # noqa: SLF001
+        if trying is not None and trying.done():
+            error = None if trying.cancelled() else trying.exception()
+            log.error("bus reconnecting ended by itself; connecting anew", exc_info=error)
+            await _closed(client)
+            self._changed.set()
 
     async def _make_usable(self) -> None:
         attempt = 0
@@ -186,8 +183,20 @@ class Bus:
 
     async def _connect(self) -> None:
         if self._client is None or self._client.is_closed:
-            self._client = Client()
-            await self._client.connect(
+            self._client = await self._connected()
+        js = self._client.jetstream()
+        for stream in self._streams:
+            await ensure(js, stream=stream, replicas=self._replicas)
+        self._js = js
+        if self._client.is_connected:
+            self._usable.set()
+            log.info("bus connected", streams=[stream.name for stream in self._streams])
+
+    async def _connected(self) -> Client:
+        """Return a client that is connected; one that did not get there is closed, however it failed."""
+        client = Client()
+        try:
+            await client.connect(
                 servers=self._servers,
                 name=self._client_name,
                 max_reconnect_attempts=-1,
@@ -201,13 +210,11 @@ class Bus:
                 reconnected_cb=self._on_reconnected,
                 closed_cb=self._on_closed,
             )
-        js = self._client.jetstream()
-        for stream in self._streams:
-            await ensure(js, stream=stream, replicas=self._replicas)
-        self._js = js
-        if self._client.is_connected:
-            self._usable.set()
-            log.info("bus connected", streams=[stream.name for stream in self._streams])
+        except BaseException:
+            # Half-made it would neither be closed, so that another is made, nor ever be connected.
+            await _closed(client)
+            raise
+        return client
 
     async def _on_disconnected(self) -> None:
         self._usable.clear()
@@ -235,15 +242,37 @@ def _size(headers: Mapping[str, str]) -> int:
     return len("NATS/1.0\r\n") + lines + len("\r\n")
 
 
-def _confirmed(answer: bytes, *, size: int, subject: str) -> int:
-    """Return the stream sequence in the server's answer to a publish."""
-    document = msgspec.json.decode(answer)
-    refusal = document.get("error")
-    if refusal is None:
-        return int(document["seq"])
-    if refusal.get("err_code") == _MESSAGE_OVER_STREAM_LIMIT:
-        raise MessageTooLargeError(f"{size} bytes for {subject}")
-    raise BusUnavailableError(f"refused: {refusal.get('description', refusal)}")
+async def _closed(client: Client) -> None:
+    """Close, within a bound and whatever state the client is in."""
+    try:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await client.close()
+    except Exception as error:  # noqa: BLE001 - it is given up on in any case
+        log.warning("bus connection not closed cleanly", reason=describe(error))
+
+
+async def _ask(
+    client: Client, *, subject: str, data: bytes, timeout: float, headers: Mapping[str, str]
+) -> bytes:
+    """Return the server's answer; ``BusUnavailableError``, or ``ValueError`` for what can never be sent."""
+    # Asked before the client library does: it keeps a reply slot for ever for each refused request.
+    if not client.is_connected:
+        raise BusUnavailableError("connection lost")
+    try:
+        # One deadline, here: the library's own is ``asyncio.wait_for``, which in Python 3.11 can
+        # swallow a cancellation that meets the answer.
+        async with asyncio.timeout(timeout):
+            answer = await client.request(
+                subject,
+                data,
+                timeout=None,  # type: ignore[arg-type]
+                headers=dict(headers) or None,
+            )
+    except (nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
+        raise ValueError(f"cannot be published: {describe(error)}") from error
+    except (nats_errors.Error, TimeoutError, OSError) as error:
+        raise BusUnavailableError(describe(error)) from error
+    return bytes(answer.data)
 
 
 def describe(error: BaseException) -> str:

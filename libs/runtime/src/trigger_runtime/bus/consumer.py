@@ -26,6 +26,7 @@ Handler = Callable[[Received], Awaitable[None]]
 
 _STEADY_SECONDS: Final = 10.0
 _MAX_COUNTED: Final = 10_000
+_PARKED: Final = 2000
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
@@ -37,9 +38,12 @@ class RetryLaterError(Exception):
 class Subscription:
     """What is consumed, and how.
 
+    ``retry`` errors are treated like ``RetryLaterError``: a dependency is away, or the message is of a
+    version that only a newer reader knows and is parked until that comes. It is tried again for ever,
+    after pauses that grow to 30 s, in which others are handled.
     ``hopeless`` errors mean that the message can never be handled: it is dead-lettered at once. Any
-    other error but ``RetryLaterError`` is a defect: it is dead-lettered after ``max_attempts`` of them
-    (counted by each process for itself; tries that ended in ``RetryLaterError`` do not count).
+    other error is a defect: it is dead-lettered after ``max_attempts`` of them (counted by each process
+    for itself; tries that end in "later" do not count). An error that is both is tried again.
     Messages are handled concurrently, up to ``concurrency``, and so without an order.
     """
 
@@ -48,6 +52,7 @@ class Subscription:
     subjects: Sequence[str]
     dead_letter_subject: str
     hopeless: tuple[type[Exception], ...] = ()
+    retry: tuple[type[Exception], ...] = ()
     concurrency: int = 64
     ack_wait_seconds: float = 30.0
     max_attempts: int = 8
@@ -91,6 +96,10 @@ class Consumer:
             self._consuming = False
             await cancel([*self._tasks, *([self._keeping] if self._keeping is not None else [])])
 
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the consumer is stopped."""
+        return [task for task in (self._pulling, self._keeping) if task is not None]
+
     def check(self) -> str | None:
         """Return why nothing is being consumed, or ``None``."""
         return None if self._consuming else "not consuming yet"
@@ -128,7 +137,8 @@ class Consumer:
                 ack_wait=wanted.ack_wait_seconds,
                 # The limit is ours (max_attempts, then dead-lettered); the server's would drop silently.
                 max_deliver=-1,
-                max_ack_pending=max(wanted.concurrency * 4, 64),
+                # What waits for its next try counts here, too: what is parked must leave room for others.
+                max_ack_pending=max(wanted.concurrency * 4, _PARKED),
             ),
         )
 
@@ -176,12 +186,14 @@ class Consumer:
     async def _process(self, item: Received) -> None:
         structlog.contextvars.bind_contextvars(stream=item.stream, sequence=item.sequence)
         wanted = self._subscription
+        later: tuple[type[Exception], ...] = (RetryLaterError, *wanted.retry)
         try:
             await self._handle(item)
-        except RetryLaterError as error:
-            await self._retry(item, attempt=item.attempt, reason=describe(error))
+        except later as error:
+            reason = describe(error) if isinstance(error, RetryLaterError) else _named(error)
+            await self._retry(item, attempt=item.attempt, reason=reason)
         except wanted.hopeless as error:
-            await self._give_up(item, reason=f"{type(error).__name__}: {error}")
+            await self._give_up(item, reason=_named(error))
         except Exception as error:
             attempt = self._count_defect(item.sequence)
             log.exception("handler failed", durable=wanted.durable, attempt=attempt)
@@ -255,3 +267,7 @@ class Consumer:
             outcome = "unsettled"
             log.warning("message could not be settled", reason=describe(error))
         self._metrics.messages.labels(durable=self._subscription.durable, outcome=outcome).inc()
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -63,6 +63,10 @@ class Follower:
         if self._task is not None:
             await cancel([self._task])
 
+    def tasks(self) -> Sequence[asyncio.Task[None]]:
+        """Return what runs until the follower is stopped."""
+        return [self._task] if self._task is not None else []
+
     async def caught_up(self) -> None:
         """Wait until everything that was there at the beginning has been applied."""
         await self._caught_up.wait()

@@ -1,11 +1,13 @@
-"""Request bodies: JSON, decoded strictly, with every problem as a JSON pointer."""
+"""Request bodies: read within limits; JSON decoded strictly, with every problem as a JSON pointer."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from trigger_runtime.web.problem import FieldProblem, ProblemError
 
@@ -19,8 +21,60 @@ _MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
-async def read_json(request: web.Request) -> Any:
-    """Return the request's JSON body; ``ProblemError`` 400, 413 or 415 where there is none."""
+class BodyError(Exception):
+    """A body that could not be read."""
+
+
+class BodyTooLargeError(BodyError):
+    """There are more bytes than the limit."""
+
+
+class BodyIncompleteError(BodyError):
+    """The connection broke, or what came is no body: a bad chunk, or less than Content-Length said."""
+
+
+class BodyTooSlowError(BodyError):
+    """It was not complete in time."""
+
+
+async def read_body(request: web.Request, *, limit: int, seconds: float) -> bytes:
+    """Return at most ``limit`` bytes as they were sent, a ``Content-Encoding`` left as it is.
+
+    Raises ``BodyTooLargeError`` (from Content-Length alone where that tells), ``BodyIncompleteError`` or
+    ``BodyTooSlowError``.
+    """
+    if (request.content_length or 0) > limit:
+        raise BodyTooLargeError
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise BodyTooLargeError
+    except TimeoutError as error:
+        raise BodyTooSlowError from error
+    except (OSError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise BodyIncompleteError from error
+    return bytes(body)
+
+
+def problem_of_body(error: BodyError) -> ProblemError:
+    """Return the answer to a body that could not be read: 413, 408 or 400."""
+    match error:
+        case BodyTooLargeError():
+            return ProblemError(413, code="body_too_large", detail="The body is over the limit.")
+        case BodyTooSlowError():
+            return ProblemError(408, code="body_too_slow", detail="The body did not arrive in time.")
+        case _:
+            return ProblemError(400, code="body_incomplete", detail="The body ended early.")
+
+
+async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
+    """Return the request's JSON body; ``ProblemError`` 400, 408, 413 or 415 where there is none.
+
+    The limit is the application's ``max_body_bytes``.
+    """
     media_type = request.content_type
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise ProblemError(415, code="unsupported_media_type", detail="Send the body as application/json.")
@@ -28,7 +82,10 @@ async def read_json(request: web.Request) -> Any:
         raise ProblemError(
             415, code="unsupported_media_type", detail="Send the body without Content-Encoding."
         )
-    data = await request.read()
+    try:
+        data = await read_body(request, limit=request.client_max_size, seconds=seconds)
+    except BodyError as error:
+        raise problem_of_body(error) from error
     try:
         value = msgspec.json.decode(data)
     except RecursionError:

@@ -1,10 +1,55 @@
 """The component that listens."""
 
-from typing import Final
+import asyncio
+from typing import Any, Final
+from uuid import uuid4
 
 from aiohttp import web
 
+from trigger_runtime.web.problem import ProblemError
+
 _HIGHEST_PORT: Final = 65535
+
+
+class _Protocol(web.RequestHandler):
+    """Answers what never becomes a request: aiohttp's own answer is plain text and quotes the bytes."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        # For what it raises and logs; its answer is dropped.
+        super().handle_error(request, status, exc, message)
+        detail = "The request is no HTTP, or a part of its head is malformed or too long."
+        problem = (
+            ProblemError(400, code="malformed_request", detail=detail)
+            if status == 400
+            else ProblemError(status, code="internal", detail="The request failed.")
+        )
+        request_id = str(uuid4())
+        answer = problem.response(request_id=request_id)
+        answer.headers["X-Request-Id"] = request_id
+        answer.force_close()
+        return answer
+
+
+class _Server(web.Server):
+    def __init__(self, stock: web.Server, **options: Any) -> None:
+        super().__init__(stock.request_handler, request_factory=stock.request_factory, **options)
+        self._options = options
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=asyncio.get_running_loop(), **self._options)
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), **self._kwargs)
 
 
 class HttpListener:
@@ -24,7 +69,7 @@ class HttpListener:
         if not 0 <= self._port <= _HIGHEST_PORT:
             # uvloop would take it modulo 65536.
             raise OSError(f"there is no port {self._port}")
-        self._runner = web.AppRunner(
+        self._runner = _Runner(
             self._app,
             access_log=None,
             # A signature covers the bytes as sent: a body is never inflated before it is verified.

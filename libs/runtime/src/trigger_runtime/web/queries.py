@@ -16,12 +16,17 @@ from trigger_runtime.web.problem import ProblemError, not_found
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
+def uuid_in(text: str) -> UUID | None:
+    """Return the UUID, or ``None`` for any spelling but the usual one; ``UUID()`` takes braces and more."""
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
 def path_id(request: web.Request, *, what: str, name: str = "id") -> UUID:
     """Return an id from the path. What is not even an id names nothing: ``ProblemError`` 404."""
-    text = request.match_info[name]
-    if not _UUID.fullmatch(text):
+    found = uuid_in(request.match_info[name])
+    if found is None:
         raise not_found(what)
-    return UUID(text)
+    return found
 
 
 def refuse_unknown(request: web.Request, *, known: Iterable[str]) -> None:
@@ -42,9 +47,10 @@ def uuid_of(request: web.Request, name: str) -> UUID | None:
     text = request.query.get(name)
     if text is None:
         return None
-    if not _UUID.fullmatch(text):
+    found = uuid_in(text)
+    if found is None:
         raise _bad(name, "Expected a UUID")
-    return UUID(text)
+    return found
 
 
 def choice_of(request: web.Request, name: str, *, among: Iterable[str]) -> str | None:

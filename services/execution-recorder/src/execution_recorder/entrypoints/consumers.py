@@ -1,7 +1,6 @@
 """What is read from the bus, and what becomes of it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -11,45 +10,55 @@ from execution_recorder.domain.facts import FACTS_AS_SENT
 from execution_recorder.ports import Recording, UnstorableError
 from execution_recorder.usecases import record_deliveries, record_fact, record_manual_firing
 from trigger_contracts import deliveries, firings, streams
-from trigger_contracts.codec import ContractError
+from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import DeliveriesRejected
-from trigger_runtime.bus.consumer import RetryLaterError, Subscription
+from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.received import Received
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-# All handlers together stay below the default of DATABASE_MAX_CONNECTIONS, so that readers get theirs.
-_HOPELESS: Final = (ContractError, UnstorableError)
+_HOPELESS: Final = (MalformedMessageError, UnstorableError)
+# A message of a newer version waits for the newer reader: while that is rolled out, both are fed.
+_RETRY: Final = (DatabaseUnavailableError, UnknownMessageError)
 
-DELIVERIES: Final = Subscription(
-    stream=streams.DELIVERIES.name,
+
+def _reading(
+    stream: streams.Stream, *, durable: str, subjects: Sequence[str], concurrency: int
+) -> Subscription:
+    return Subscription(
+        stream=stream.name,
+        durable=durable,
+        subjects=subjects,
+        dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
+        hopeless=_HOPELESS,
+        retry=_RETRY,
+        concurrency=concurrency,
+    )
+
+
+# All handlers together stay below the default of DATABASE_MAX_CONNECTIONS, so that readers get theirs.
+DELIVERIES: Final = _reading(
+    streams.DELIVERIES,
     durable=streams.RECORD_DELIVERIES,
-    subjects=(streams.DELIVERIES_ACCEPTED, streams.DELIVERIES_REJECTED),
-    dead_letter_subject=streams.dead_letter(
-        stream=streams.DELIVERIES.name, durable=streams.RECORD_DELIVERIES
-    ),
-    hopeless=_HOPELESS,
+    subjects=(streams.DELIVERIES_ACCEPTED,),
     # A message is a batch of up to some megabytes: a few at a time bound the memory.
     concurrency=2,
 )
-FIRINGS: Final = Subscription(
-    stream=streams.FIRINGS.name,
-    durable=streams.RECORD_FIRINGS,
-    subjects=(streams.FIRINGS_MANUAL,),
-    dead_letter_subject=streams.dead_letter(stream=streams.FIRINGS.name, durable=streams.RECORD_FIRINGS),
-    hopeless=_HOPELESS,
-    concurrency=2,
+REJECTIONS: Final = _reading(
+    streams.REJECTIONS,
+    durable=streams.RECORD_REJECTIONS,
+    subjects=(streams.DELIVERIES_REJECTED,),
+    concurrency=1,
 )
-EXECUTIONS: Final = Subscription(
-    stream=streams.EXECUTIONS.name,
+FIRINGS: Final = _reading(
+    streams.FIRINGS, durable=streams.RECORD_FIRINGS, subjects=(streams.FIRINGS_MANUAL,), concurrency=1
+)
+EXECUTIONS: Final = _reading(
+    streams.EXECUTIONS,
     durable=streams.RECORD_EXECUTIONS,
     subjects=streams.EXECUTIONS.subjects,
-    dead_letter_subject=streams.dead_letter(
-        stream=streams.EXECUTIONS.name, durable=streams.RECORD_EXECUTIONS
-    ),
-    hopeless=_HOPELESS,
     concurrency=4,
 )
 
@@ -68,8 +77,7 @@ class Handlers:
     async def on_deliveries(self, message: Received) -> None:
         """Record a batch of webhook requests."""
         batch = deliveries.DELIVERIES.decode(message.data)
-        async with _retried_later():
-            await record_deliveries(batch, recording=self._recording)
+        await record_deliveries(batch, recording=self._recording)
         if isinstance(batch, DeliveriesRejected) and batch.dropped:
             self._unrecorded.inc(batch.dropped)
             log.warning("refusals not recorded", count=batch.dropped)
@@ -80,20 +88,10 @@ class Handlers:
         structlog.contextvars.bind_contextvars(
             execution_id=str(firing.execution_id), request_id=firing.request_id
         )
-        async with _retried_later():
-            await record_manual_firing(firing, recording=self._recording)
+        await record_manual_firing(firing, recording=self._recording)
 
     async def on_fact(self, message: Received) -> None:
         """Record what became of an execution."""
         fact = FACTS_AS_SENT.decode(message.data)
         structlog.contextvars.bind_contextvars(execution_id=str(fact.execution.id))
-        async with _retried_later():
-            await record_fact(fact, recording=self._recording)
-
-
-@asynccontextmanager
-async def _retried_later() -> AsyncIterator[None]:
-    try:
-        yield
-    except DatabaseUnavailableError as error:
-        raise RetryLaterError(f"database: {error}") from error
+        await record_fact(fact, recording=self._recording)

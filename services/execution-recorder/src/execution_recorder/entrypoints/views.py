@@ -1,8 +1,6 @@
 """Records as the API shows them: camelCase, RFC 3339 UTC, JSON values embedded as the text they came as."""
 
-import re
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -10,11 +8,9 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from execution_recorder.ports import PageKey, StoredExecution, StoredWebhookLog
-from trigger_contracts.events import MAX_NESTING
+from trigger_contracts.json_depth import MAX_BODY_NESTING, nesting_of_text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -170,13 +166,7 @@ def _json_or_none(data: bytes) -> Raw | None:
         value = msgspec.json.decode(data, type=Raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return value if _nesting(data) <= MAX_NESTING else None
-
-
-def _nesting(data: bytes) -> int:
-    """Return how deep lists and objects of well-formed JSON nest."""
-    brackets = _STRING.sub(b"", data).translate(None, delete=_NO_BRACKETS)
-    return max(accumulate((1 if byte in b"[{" else -1 for byte in brackets), initial=0))
+    return value if nesting_of_text(data) <= MAX_BODY_NESTING else None
 
 
 def _embedded(text: str | UnsetType | None) -> Raw | UnsetType | None:

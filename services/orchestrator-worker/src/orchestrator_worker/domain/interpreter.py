@@ -33,14 +33,14 @@ def interpret(definition: WorkflowDefinition, *, execution: Execution, payload: 
     Several reached output nodes give an object of their values by node id, none gives ``None``.
     Raises ``InterpretationError``.
     """
-    nodes: dict[str, Any] = {}
-    scope = _scope(execution, payload=payload, nodes=nodes)
+    scope = _scope(execution, payload=payload)
     outputs: dict[str, Any] = {}
     work = 0
     for node_id in running_order(definition):
         node = definition.nodes[node_id]
         value = _run(node, node_id=node_id, payload=payload, scope=scope)
-        nodes[node_id] = {"output": value}
+        # A new dictionary each time: a node may hand on all of "nodes", and must not come to hold itself.
+        scope["nodes"] = {**scope["nodes"], node_id: {"output": value}}
         if isinstance(node, OutputNode):
             outputs[node_id] = value
         if not isinstance(node, InputNode):
@@ -130,8 +130,7 @@ def _outputs(outputs: dict[str, Any]) -> Any:
     return outputs
 
 
-def _scope(execution: Execution, *, payload: Any, nodes: dict[str, Any]) -> Scope:
-    """``nodes`` is filled while the definition runs."""
+def _scope(execution: Execution, *, payload: Any) -> Scope:
     return {
         "trigger": {
             "payload": payload,
@@ -139,7 +138,7 @@ def _scope(execution: Execution, *, payload: Any, nodes: dict[str, Any]) -> Scop
             "type": str(execution.trigger_type),
             "name": execution.trigger_name,
         },
-        "nodes": nodes,
+        "nodes": {},
         "execution": {"id": str(execution.id)},
         "workflow": {"id": str(execution.workflow_id)},
     }

@@ -20,6 +20,7 @@ from trigger_contracts.codec import Message
 from trigger_contracts.config import SealedSecret, TriggerType
 from trigger_contracts.schedules import schedule_id
 from trigger_runtime.postgres import Connection, Database
+from trigger_runtime.postgres_errors import lent
 
 OUTBOX_CHANNEL: Final = "trigger_api_outbox"
 
@@ -40,14 +41,14 @@ class PostgresEventStore:
     @asynccontextmanager
     async def unit(self) -> AsyncIterator["PostgresUnit"]:
         """Begin a transaction."""
-        async with self._database.transaction() as connection:
+        async with lent(self._database) as connection, connection.transaction():
             yield PostgresUnit(connection)
 
     async def trigger_history(
         self, trigger_id: UUID, *, before: int | None, limit: int
     ) -> list[Recorded[TriggerEvent]]:
         """Return some of a trigger's events, newest first."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             rows = await connection.fetch(
                 f"{_HISTORY} AND ($2::integer IS NULL OR version < $2) ORDER BY version DESC LIMIT $3",
                 trigger_id,

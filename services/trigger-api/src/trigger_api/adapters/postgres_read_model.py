@@ -17,6 +17,7 @@ from trigger_api.read_model import (
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.postgres import Database
+from trigger_runtime.postgres_errors import lent
 
 _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
 _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
@@ -54,19 +55,19 @@ class PostgresReadModel:
 
     async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
         """Return a trigger, ``None`` where the workspace has no such one."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             row = await connection.fetchrow(f"{_TRIGGER} AND t.id = $2", workspace, trigger_id)
         return _trigger_view(row) if row else None
 
     async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
         """Return a trigger and the version of its workflow, ``None`` where there is no such one."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             row = await connection.fetchrow(_RUNNABLE, workspace, trigger_id)
         return RunnableTrigger(**{**dict(row), "config": _config.decode(row["config"])}) if row else None
 
     async def activity(self, trigger_id: UUID) -> Activity:
         """Return what the bus says of a trigger; nothing yet, where it says nothing."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             row = await connection.fetchrow(_ACTIVITY, trigger_id)
         return _activity(row) if row else Activity()
 
@@ -74,7 +75,7 @@ class PostgresReadModel:
         self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
     ) -> Page[TriggerView]:
         """Return triggers, newest first: ids are UUIDv7, and so in the order of creation."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             rows = await connection.fetch(
                 f"{_TRIGGER} AND ($2::uuid IS NULL OR t.workflow_id = $2)"
                 " AND ($3::text IS NULL OR t.trigger_type = $3)"
@@ -92,13 +93,13 @@ class PostgresReadModel:
 
     async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
         """Return a workflow, ``None`` where the workspace has no such one."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             row = await connection.fetchrow(f"{_WORKFLOW} AND id = $2", workspace, workflow_id)
         return _workflow_view(row) if row else None
 
     async def workflows(self, *, workspace: str, before: UUID | None, limit: int) -> Page[WorkflowView]:
         """Return workflows, newest first."""
-        async with self._database.connection() as connection:
+        async with lent(self._database) as connection:
             rows = await connection.fetch(
                 f"{_WORKFLOW} AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
                 workspace,

@@ -14,6 +14,7 @@ from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.received import Received
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
+from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -70,7 +71,7 @@ class PositionedProjection:
         info = await self._bus.js.stream_info(self._stream)
         self._created = str(info.created)
         try:
-            async with self._database.connection() as connection:
+            async with lent(self._database) as connection:
                 found = await connection.fetchval(_BEGIN, self._name, self._created)
         except DatabaseUnavailableError as error:
             raise RetryLaterError(str(error)) from error
@@ -79,7 +80,7 @@ class PositionedProjection:
     async def apply(self, batch: Sequence[Received]) -> None:
         """Apply what is new in a batch. Raises ``RetryLaterError``."""
         try:
-            async with self._database.transaction() as connection:
+            async with lent(self._database) as connection, connection.transaction():
                 done = await connection.fetchval(_HOLD, self._name, self._created)
                 if done is None:
                     raise RetryLaterError("another replica follows a newer stream")

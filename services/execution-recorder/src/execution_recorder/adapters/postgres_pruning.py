@@ -1,0 +1,28 @@
+"""Deleting what is older than it is kept."""
+
+from datetime import datetime
+from typing import Final
+
+from execution_recorder.adapters.postgres_errors import lent
+from trigger_runtime.postgres import Database
+
+# What another process deletes, or an upsert changes, at this moment is left to the next call. Executions
+# that have not ended have no end to compare with and stay.
+_STATEMENTS: Final = tuple(
+    f"WITH gone AS (DELETE FROM execution_recorder.{table} WHERE id = ANY (ARRAY("  # noqa: S608 - constants
+    f"SELECT id FROM execution_recorder.{table} WHERE {column} < $1 ORDER BY {column} LIMIT $2"
+    " FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone"
+    for table, column in (("webhook_logs", "created_at"), ("trigger_executions", "completed_at"))
+)
+
+
+class PostgresPruning:
+    """The port ``Pruning``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def prune(self, *, before: datetime, limit: int) -> int:
+        """See ``ports.Pruning``."""
+        async with lent(self._database) as connection:
+            return sum([int(await connection.fetchval(text, before, limit)) for text in _STATEMENTS])
