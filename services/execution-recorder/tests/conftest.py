@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import jwt
@@ -18,7 +18,7 @@ from execution_recorder.app import build
 from execution_recorder.settings import DatabaseSettings, Settings
 from trigger_contracts import deliveries, streams
 from trigger_contracts.codec import Message, encode
-from trigger_contracts.config import TriggerType
+from trigger_contracts.config import Change, TriggerChanged, TriggerState, TriggerType, WebhookConfig
 from trigger_contracts.executions import Cause, CauseKind, Execution
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.postgres import Database, migrate
@@ -223,6 +223,23 @@ class Given:
                 "reason": deliveries.RejectionReason.SIGNATURE_INVALID,
                 **changes,
             }
+        )
+
+    def trigger(self, trigger_id: UUID, *, workspace: str = WORKSPACE) -> Message:
+        """Return what says whose a trigger is."""
+        return TriggerChanged(
+            change=Change(event="TriggerCreated", version=1, at=NOW, actor="ada", request_id="r"),
+            trigger=TriggerState(
+                id=trigger_id,
+                workspace=workspace,
+                workflow_id=uuid4(),
+                name="Push",
+                enabled=True,
+                config=WebhookConfig(),
+                version=1,
+                created_at=NOW,
+                updated_at=NOW,
+            ),
         )
 
     def batch(self, *items: deliveries.AcceptedDelivery | deliveries.RejectedDelivery) -> tuple[str, Message]:

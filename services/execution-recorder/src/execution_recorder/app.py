@@ -7,6 +7,7 @@ from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
+from execution_recorder.adapters.trigger_owners import TriggerOwners
 from execution_recorder.entrypoints import consumers
 from execution_recorder.entrypoints.error_map import problem_of
 from execution_recorder.entrypoints.pruning import PruningTask
@@ -35,6 +36,7 @@ def build(settings: Settings) -> Service:
         url=settings.nats_url.reveal(),
         client_name=NAME,
         streams=[
+            streams.CONFIG,
             streams.DELIVERIES,
             streams.REJECTIONS,
             streams.FIRINGS,
@@ -47,6 +49,7 @@ def build(settings: Settings) -> Service:
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+    owners = TriggerOwners(bus)
     handlers = consumers.Handlers(PostgresRecording(database), metrics=metrics)
     reading = [
         Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
@@ -58,6 +61,7 @@ def build(settings: Settings) -> Service:
         routes=history_routes(
             executions=PostgresExecutions(database),
             webhook_logs=PostgresWebhookLogs(database),
+            owners=owners,
             tokens=TokenVerifier(settings.tokens),
         ),
         readiness=readiness,
@@ -68,6 +72,7 @@ def build(settings: Settings) -> Service:
     readiness.require("bus", bus.check)
     readiness.require("database", database.check)
     readiness.require("schema", schema.check)
+    readiness.require("triggers", owners.check)
     for consumer in reading:
         readiness.require(consumer.name, consumer.check)
     return Service(
@@ -76,6 +81,7 @@ def build(settings: Settings) -> Service:
             bus,
             database,
             schema,
+            owners,
             *reading,
             *_pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),

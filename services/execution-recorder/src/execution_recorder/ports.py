@@ -131,6 +131,13 @@ class Pruning(Protocol):
         """
 
 
+class Owners(Protocol):
+    """Whose a trigger is."""
+
+    async def owner(self, trigger_id: UUID) -> str | None:
+        """Return a trigger's workspace, ``None`` where nobody has such one."""
+
+
 class Executions(Protocol):
     """Reading executions. Raises ``DatabaseUnavailableError``."""
 

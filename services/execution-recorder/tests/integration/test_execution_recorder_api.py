@@ -11,7 +11,7 @@ import pytest
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.domain.facts import FACTS_AS_SENT, record_of_fact
 from execution_recorder.domain.webhook_log import log_of, record_of_delivery
-from trigger_contracts import executions
+from trigger_contracts import executions, streams
 from trigger_contracts.codec import encode
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.postgres import Database
@@ -61,6 +61,7 @@ async def history(recorder: Any, given: Any, database: Database) -> Any:
         )
         record = record_of_fact(FACTS_AS_SENT.decode(encode(fact)))
         await PostgresRecording(database).record(logs=(), executions=[record])
+    await recorder.publish(streams.config_trigger(_TRIGGER), given.trigger(_TRIGGER))
     return deliveries
 
 
@@ -100,7 +101,6 @@ async def test_filters_of_executions(recorder: Any, history: Any) -> None:
         assert await _ids(recorder, f"{path}?from={quote(moment)}&to={quote(moment)}") == []
     assert set(await _ids(recorder, f"/api/executions?triggerId={_TRIGGER}")) == ids
     assert await _ids(recorder, f"/api/executions?triggerId={uuid4()}") == []
-    assert await _ids(recorder, f"/api/triggers/{uuid4()}/executions") == []
 
 
 async def test_filters_of_webhook_logs(recorder: Any, history: Any) -> None:
@@ -130,7 +130,24 @@ async def test_someone_else_s_history_does_not_exist(recorder: Any, history: Any
             assert (theirs.status, theirs.json()["code"]) in {(404, "not_found"), (401, "unauthenticated")}
     for path in [*_LISTS, *filtered, f"/api/executions?cursor={cursor}"]:
         assert (await recorder.get(path)).json()["items"] != []
-        assert (await recorder.get(path, workspace="other")).json() == {"items": [], "nextCursor": None}
+        theirs = await recorder.get(path, workspace="other")
+        if path.startswith("/api/triggers/"):
+            assert (theirs.status, theirs.json()["code"]) == (404, "not_found")
+        else:
+            assert theirs.json() == {"items": [], "nextCursor": None}
+
+
+async def test_a_trigger_without_rows_is_its_workspaces_and_an_unknown_one_nobodys(
+    recorder: Any, given: Any
+) -> None:
+    new = uuid4()
+    await recorder.publish(streams.config_trigger(new), given.trigger(new))
+    for what in ("executions", "webhook-logs"):
+        # Asked at once: the service waits a moment for what is on its way.
+        mine = await recorder.get(f"/api/triggers/{new}/{what}")
+        assert (mine.status, mine.json()) == (200, {"items": [], "nextCursor": None})
+        assert (await recorder.get(f"/api/triggers/{new}/{what}", workspace="other")).status == 404
+        assert (await recorder.get(f"/api/triggers/{uuid4()}/{what}")).status == 404
 
 
 _EVERY = [*_LISTS, f"/api/executions/{uuid4()}", f"/api/webhook-logs/{uuid4()}"]

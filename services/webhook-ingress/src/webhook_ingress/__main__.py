@@ -3,8 +3,8 @@
 import sys
 
 from trigger_runtime.command_line import run
-from webhook_ingress.app import build
+from webhook_ingress.app import NAME, build
 from webhook_ingress.settings import Settings
 
 if __name__ == "__main__":
-    sys.exit(run("webhook-ingress", settings=Settings, build=build))
+    sys.exit(run(NAME, settings=Settings, build=build))

@@ -21,6 +21,8 @@ from webhook_ingress.entrypoints.webhook import WebhookLimits, webhook_routes
 from webhook_ingress.settings import Settings
 from webhook_ingress.usecases import ReceiveDelivery, Surroundings
 
+NAME = "webhook-ingress"
+
 _RECORD_BYTES = 64 * 1024
 """Room for what a delivery holds beside its body."""
 
@@ -37,8 +39,8 @@ def build(settings: Settings) -> Service:
     )
     bus = Bus(
         url=settings.nats_url.reveal(),
-        client_name="webhook-ingress",
-        streams=[streams.CONFIG, streams.DELIVERIES],
+        client_name=NAME,
+        streams=[streams.CONFIG, streams.DELIVERIES, streams.REJECTIONS],
         replicas=settings.nats_stream_replicas,
     )
     limits = BatchLimits(bytes=settings.batch_bytes, deliveries=settings.batch_deliveries)
@@ -88,7 +90,7 @@ def build(settings: Settings) -> Service:
         max_body_bytes=settings.max_body_bytes,
     )
     return Service(
-        "webhook-ingress",
+        NAME,
         components=[
             bus,
             accepted,
@@ -98,6 +100,7 @@ def build(settings: Settings) -> Service:
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
+from trigger_contracts import streams
 from trigger_contracts.deliveries import DeliveriesAccepted, DeliveriesRejected
 from trigger_runtime.bus.connection import BusUnavailableError
 
@@ -124,6 +125,31 @@ async def test_a_full_stream_is_a_503(ingress: Any) -> None:
     assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
 
 
+async def test_a_flood_of_refusals_never_refuses_a_webhook(nats_server: NatsServer, new_ingress: Any) -> None:
+    """Anybody can be refused, as often as they like: the accepted ones must not share their room."""
+    ingress = await new_ingress(nats_server, batch_bytes=16_384)
+    await ingress.ready()
+    trigger_id = await ingress.serving()
+    await ingress.shrink(streams.DELIVERIES, max_bytes=128 * 1024)
+    await ingress.shrink(streams.REJECTIONS, max_bytes=64 * 1024)
+    accepted: list[int] = []
+    for _ in range(20):
+        flood = [ingress.send(trigger_id, method="PUT", data=b"x" * 10_000) for _ in range(20)]
+        status, *refused = [reply.status for reply in await asyncio.gather(ingress.send(trigger_id), *flood)]
+        assert set(refused) == {405}
+        accepted.append(status)
+    assert accepted == [202] * 20
+    assert len(await ingress.accepted()) == 20
+    last = await ingress.send(trigger_id, method="PUT")
+    # The latest refusals are on record, and pushed out the first ones.
+    await ingress.rejected(request_id=last.request_id)
+    js = (await ingress.bus()).jetstream()
+    state = (await js.stream_info(streams.REJECTIONS.name)).state
+    assert state.first_seq > 1
+    assert state.bytes <= 64 * 1024
+    assert (await ingress.send(trigger_id)).status == 202
+
+
 async def test_a_full_queue_is_a_503_at_once(tmp_path: Path, new_ingress: Any) -> None:
     server = NatsServer(directory=tmp_path / "nats")
     async with running(server):
@@ -185,11 +211,7 @@ async def test_readiness_says_when_bodies_do_not_fit_the_bus(
         missing: dict[str, str] = await ingress.readiness()
         return missing.get("max_payload")
 
-    deadline = time.monotonic() + 10
-    while not (found := await reason()):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
-    assert "MAX_BODY_BYTES=7340032" in found
+    assert "MAX_BODY_BYTES=7340032" in await ingress.eventually(reason)
     trigger_id = await ingress.put()
     await ingress.settled(trigger_id, status=202, data=b"small")
     reply = await ingress.send(trigger_id, data=io.BytesIO(b"x" * 6_500_000))

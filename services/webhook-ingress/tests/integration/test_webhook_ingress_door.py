@@ -208,14 +208,22 @@ async def test_changes_on_config_are_in_force(ingress: Any) -> None:
     assert (await ingress.send(trigger_id, **by_new)).status == 404
 
 
-async def test_a_secret_that_cannot_be_opened_refuses(ingress: Any) -> None:
+async def test_a_secret_that_cannot_be_opened_is_not_the_senders_fault(ingress: Any) -> None:
+    """A provider gives an address up after enough 401s: what our key ring lacks is a 503, and on record."""
     trigger_id = uuid4()
     foreign = f"k1:{base64.b64encode(b'x' * 32).decode()}"
     secrets = (ingress.sealed("s", trigger_id=trigger_id, keys=foreign),)
     await ingress.put(HMAC, trigger_id=trigger_id, secrets=secrets)
-    reply = await ingress.settled(trigger_id, status=401, headers={"X-Signature": signature("s", b"")})
-    assert reply.json["rejectionReason"] == "secret_unavailable"
-    assert (await ingress.rejected(request_id=reply.request_id)).reason == "secret_unavailable"
+    reply = await ingress.settled(trigger_id, status=503, headers={"X-Signature": signature("s", b"")})
+    assert (reply.json["rejectionReason"], reply.json["status"]) == ("secret_unavailable", 503)
+    assert reply.headers["Retry-After"] == "60"
+    assert "WWW-Authenticate" not in reply.headers
+    record = await ingress.rejected(request_id=reply.request_id)
+    assert (record.reason, record.response_status) == ("secret_unavailable", 503)
+    async with ingress.session.get(f"{ingress.url}/metrics") as answer:
+        assert 'webhook_deliveries_total{outcome="secret_unavailable"}' in await answer.text()
+    # The signature that is not even there is the sender's all the same.
+    assert (await ingress.send(trigger_id)).status == 401
 
 
 async def test_a_state_from_the_future_is_not_served_as_it_was(ingress: Any) -> None:

@@ -130,6 +130,29 @@ async def test_odd_request_lines_are_never_a_500(ingress: Any) -> None:
     assert "pass" not in repr([delivery.path for delivery in stored])
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"POST /api/webhooks/1 HTTP/1.1\r\nHost: x\r\nAuthorization: hunter2\0\r\n\r\n",
+        b"POST /api/webhooks/1 HTTP/1.1\r\nHost: x\r\nX hunter2: y\r\n\r\n",
+        b"POST /api/webhooks/1?token=hunter2 HTTP/hunter2\r\nHost: x\r\n\r\n",
+        b"hunter2\r\n\r\n",
+        b"POST /api/webhooks/1?" + b"hunter2" * 3000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /api/webhooks/1 HTTP/1.1\r\nHost: x\r\nContent-Length: hunter2\r\n\r\n",
+        b"\x16\x03\x01\x02hunter2",
+    ],
+)
+async def test_what_is_no_request_is_answered_as_a_problem_and_not_quoted(ingress: Any, data: bytes) -> None:
+    answer = await ingress.raw(data)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert status(answer) == 400
+    assert b"Content-Type: application/problem+json" in head
+    assert b"hunter2" not in answer
+    document = msgspec.json.decode(body)
+    assert (document["status"], document["code"]) == (400, "malformed_request")
+    assert b"X-Request-Id: " + document["requestId"].encode() in head
+
+
 async def test_an_over_long_chunked_body_is_413(nats_server: NatsServer, new_ingress: Any) -> None:
     ingress = await new_ingress(nats_server, max_body_bytes=1000)
     await ingress.ready()

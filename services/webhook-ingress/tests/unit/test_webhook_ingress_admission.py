@@ -96,5 +96,7 @@ def test_idempotency_keys_that_are_none(
     assert verdict == rejected(Reason.MALFORMED_REQUEST)
 
 
-def test_every_reason_has_a_status() -> None:
-    assert all(400 <= rejected(reason).status < 500 for reason in Reason)
+def test_every_reason_has_a_status_and_only_ours_asks_to_try_again() -> None:
+    assert [reason for reason in Reason if rejected(reason).status >= 500] == [Reason.SECRET_UNAVAILABLE]
+    assert rejected(Reason.SECRET_UNAVAILABLE).status == 503
+    assert all(rejected(reason).status >= 400 for reason in Reason)

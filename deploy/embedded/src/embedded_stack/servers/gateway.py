@@ -17,13 +17,17 @@ CADDYFILE = Path(__file__).parents[4] / "gateway" / "Caddyfile"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The gateway. The four upstreams are `host:port`; they need not be there yet."""
+    """The gateway. The four upstreams are `host:port`; they need not be there yet.
+
+    `settings` holds what the Caddyfile may be told beside, such as GATEWAY_READ_BODY_TIMEOUT.
+    """
 
     directory: Path
     trigger_api: str
     webhook_ingress: str
     execution_recorder: str
     temporal_ui: str
+    settings: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     name: str = "gateway"
     identity: Identity = Identity.SAME
@@ -45,6 +49,7 @@ class Gateway:
             "WEBHOOK_INGRESS": self.webhook_ingress,
             "EXECUTION_RECORDER": self.execution_recorder,
             "TEMPORAL_UI": self.temporal_ui,
+            **self.settings,
         }
 
     def command(self) -> Sequence[str | Path]:

@@ -18,8 +18,11 @@ from execution_recorder.entrypoints.views import (
 from execution_recorder.ports import (
     ExecutionFilter,
     Executions,
+    Owners,
     Page,
     PageRequest,
+    StoredExecution,
+    StoredWebhookLog,
     WebhookLogFilter,
     WebhookLogs,
 )
@@ -39,10 +42,10 @@ _STATUS: Final = re.compile(r"[1-5][0-9]{2}", re.ASCII)
 
 
 def history_routes(
-    *, executions: Executions, webhook_logs: WebhookLogs, tokens: TokenVerifier
+    *, executions: Executions, webhook_logs: WebhookLogs, owners: Owners, tokens: TokenVerifier
 ) -> list[web.AbstractRouteDef]:
     """Return the routes. Everything is read within the token's workspace, and nothing outside it exists."""
-    history = _History(executions, webhook_logs=webhook_logs, tokens=tokens)
+    history = _History(executions, webhook_logs=webhook_logs, owners=owners, tokens=tokens)
     return [
         web.get("/api/executions", history.list_executions),
         web.get("/api/executions/{id}", history.show_execution),
@@ -54,9 +57,12 @@ def history_routes(
 
 
 class _History:
-    def __init__(self, executions: Executions, *, webhook_logs: WebhookLogs, tokens: TokenVerifier) -> None:
+    def __init__(
+        self, executions: Executions, *, webhook_logs: WebhookLogs, owners: Owners, tokens: TokenVerifier
+    ) -> None:
         self._executions = executions
         self._logs = webhook_logs
+        self._owners = owners
         self._tokens = tokens
 
     def _workspace(self, request: web.Request) -> str:
@@ -81,34 +87,38 @@ class _History:
     async def list_executions(self, request: web.Request) -> web.Response:
         workspace = self._workspace(request)
         queries.refuse_unknown(request, known=_OF_EXECUTIONS | {"triggerId"})
-        return await self._executions_page(
+        page = await self._executions_page(
             request, workspace=workspace, trigger_id=queries.uuid_of(request, "triggerId")
         )
+        return _page_response(page, view=execution_view)
 
     async def list_executions_of_trigger(self, request: web.Request) -> web.Response:
         workspace = self._workspace(request)
         queries.refuse_unknown(request, known=_OF_EXECUTIONS)
-        return await self._executions_page(
-            request, workspace=workspace, trigger_id=queries.path_id(request, what="trigger")
-        )
+        trigger_id = queries.path_id(request, what="trigger")
+        page = await self._executions_page(request, workspace=workspace, trigger_id=trigger_id)
+        await self._refuse_others(page, trigger_id=trigger_id, workspace=workspace)
+        return _page_response(page, view=execution_view)
 
     async def list_webhook_logs(self, request: web.Request) -> web.Response:
         workspace = self._workspace(request)
         queries.refuse_unknown(request, known=_OF_LOGS | {"triggerId"})
-        return await self._logs_page(
+        page = await self._logs_page(
             request, workspace=workspace, trigger_id=queries.uuid_of(request, "triggerId")
         )
+        return _page_response(page, view=webhook_log_view)
 
     async def list_webhook_logs_of_trigger(self, request: web.Request) -> web.Response:
         workspace = self._workspace(request)
         queries.refuse_unknown(request, known=_OF_LOGS)
-        return await self._logs_page(
-            request, workspace=workspace, trigger_id=queries.path_id(request, what="trigger")
-        )
+        trigger_id = queries.path_id(request, what="trigger")
+        page = await self._logs_page(request, workspace=workspace, trigger_id=trigger_id)
+        await self._refuse_others(page, trigger_id=trigger_id, workspace=workspace)
+        return _page_response(page, view=webhook_log_view)
 
     async def _executions_page(
         self, request: web.Request, *, workspace: str, trigger_id: UUID | None
-    ) -> web.Response:
+    ) -> Page[StoredExecution]:
         wanted = ExecutionFilter(
             workspace=workspace,
             trigger_id=trigger_id,
@@ -117,12 +127,11 @@ class _History:
             since=queries.time_of(request, "from"),
             until=queries.time_of(request, "to"),
         )
-        page = await self._executions.find(wanted, page=_page_request(request))
-        return _page_response(page, view=execution_view)
+        return await self._executions.find(wanted, page=_page_request(request))
 
     async def _logs_page(
         self, request: web.Request, *, workspace: str, trigger_id: UUID | None
-    ) -> web.Response:
+    ) -> Page[StoredWebhookLog]:
         wanted = WebhookLogFilter(
             workspace=workspace,
             trigger_id=trigger_id,
@@ -131,8 +140,12 @@ class _History:
             since=queries.time_of(request, "from"),
             until=queries.time_of(request, "to"),
         )
-        page = await self._logs.find(wanted, page=_page_request(request))
-        return _page_response(page, view=webhook_log_view)
+        return await self._logs.find(wanted, page=_page_request(request))
+
+    async def _refuse_others(self, page: Page[T], *, trigger_id: UUID, workspace: str) -> None:
+        """Answer 404 for somebody else's trigger. Rows are read by workspace, so any prove that it is ours."""
+        if not page.items and await self._owners.owner(trigger_id) != workspace:
+            raise not_found("trigger")
 
 
 def _bad(name: str, reason: str) -> ProblemError:

@@ -20,7 +20,8 @@ _STATUS: Final = {
     RejectionReason.SIGNATURE_INVALID: 401,
     RejectionReason.CREDENTIAL_MISSING: 401,
     RejectionReason.CREDENTIAL_INVALID: 401,
-    RejectionReason.SECRET_UNAVAILABLE: 401,
+    # Ours to mend: senders repeat a 503, and give an address up after enough 401s.
+    RejectionReason.SECRET_UNAVAILABLE: 503,
     RejectionReason.METHOD_NOT_ALLOWED: 405,
     RejectionReason.ORIGIN_NOT_ALLOWED: 403,
     RejectionReason.BODY_TOO_LARGE: 413,

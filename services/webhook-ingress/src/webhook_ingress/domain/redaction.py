@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 REDACTED: Final = "[redacted]"
@@ -11,32 +12,31 @@ MAX_NAME: Final = 256
 MAX_VALUE: Final = 8192
 """Characters of a recorded value: what the HTTP server lets a header field have."""
 
-_SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
-_SECRET_HEADER_PARTS: Final = re.compile(r"token|secret|password|api-?key", re.IGNORECASE)
-_SECRET_PARAMETERS: Final = frozenset(
-    {
-        "key",
-        "code",
-        "sig",
-        "auth",
-        "authorization",
-        "jwt",
-        "pwd",
-        "pass",
-        "credential",
-        "credentials",
-        "session",
-    }
+# Names as senders write them: x-api-key, apiKey, API_KEY. Anywhere in the name, or, where that would hit
+# harmless ones (author, keyboard, bypass, design), as a word of it.
+_ANYWHERE: Final = (
+    r"token|secret|passw|passphrase|passcode|credential|cookie|signature|authori[sz]ation|authentication|saml"
+    r"|(?:access|account|admin|api|app|application|auth|client|consumer|encryption|function|functions|host"
+    r"|license|master|private|secret|security|service|shared|signing|subscription|user|webhook)[\W_]*key"
+    r"|session[\W_]*(?:id|key|data)|oidc[\W_]*data"
 )
-_SECRET_PARAMETER_PARTS: Final = re.compile(
-    r"token|secret|passw|passphrase|signature|api[-_]?key|access[-_]?key|private[-_]?key|session[-_]?id"
-    r"|x-amz-credential",
+_AS_WORD: Final = r"auth|oauth|jwt|bearer|assertion|pass|pwd|sig|hmac|otp|sid|csrf|xsrf"
+_AS_WHOLE_NAME: Final = r"(?:x[\W_])?(?:key|code|session)"
+_CREDENTIAL: Final = re.compile(
+    rf"{_ANYWHERE}|(?:^|[\W_])(?:{_AS_WORD})(?:[\W_]|$)|^{_AS_WHOLE_NAME}$", re.IGNORECASE
+)
+_SIGNATURE_HEADER: Final = re.compile(
+    r"(?:signature|(?:^|-)sig|(?:^|-)hmac)(?:-(?:input|timestamp|version|v?[0-9]+|sha-?[0-9]+|ed25519))*$",
     re.IGNORECASE,
 )
+_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def headers(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """Return header fields for the record, names lower-cased. Signatures stay: they are no secrets."""
+    """Return header fields for the record, names lower-cased.
+
+    Signatures stay: they are no secrets, and the workflow may want to verify them itself.
+    """
     return _fields((name.lower(), REDACTED if _is_secret_header(name) else value) for name, value in fields)
 
 
@@ -45,7 +45,7 @@ def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
     A signature in an address is a credential, unlike one in a header: whoever has the address may use it.
     """
-    return _fields((name, REDACTED if _is_secret_parameter(name) else value) for name, value in parameters)
+    return _fields((name, REDACTED if _is_credential(name) else value) for name, value in parameters)
 
 
 def safe(text: str, *, longest: int) -> str:
@@ -67,9 +67,11 @@ def _fields(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple(kept)
 
 
+@lru_cache(maxsize=1024)
 def _is_secret_header(name: str) -> bool:
-    return name.lower() in _SECRET_HEADERS or _SECRET_HEADER_PARTS.search(name) is not None
+    return _SIGNATURE_HEADER.search(name) is None and _is_credential(name)
 
 
-def _is_secret_parameter(name: str) -> bool:
-    return name.lower() in _SECRET_PARAMETERS or _SECRET_PARAMETER_PARTS.search(name) is not None
+@lru_cache(maxsize=1024)
+def _is_credential(name: str) -> bool:
+    return _CREDENTIAL.search(_WORD_BREAK.sub("-", name)) is not None

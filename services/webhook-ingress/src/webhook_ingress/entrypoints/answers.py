@@ -41,6 +41,8 @@ _CHALLENGES: Final = {
 }
 _EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After"
 _PREFLIGHT_SECONDS: Final = "600"
+_MENDING_SECONDS: Final = "60"
+"""When to try again where somebody has to set something right first."""
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}", re.ASCII)
 
 
@@ -66,13 +68,15 @@ class HttpAnswers:
     def refused(
         self, request: WebhookRequest, *, trigger: WebhookTrigger | None, verdict: Rejected
     ) -> Answer:
-        """Return the refusal, with what its status demands: a challenge, or the methods allowed."""
+        """Return the refusal, with what its status demands: a challenge, methods, or when to repeat it."""
         reason = verdict.reason
         headers: dict[str, str] = {}
         if trigger is not None and verdict.status == 401:
             headers["WWW-Authenticate"] = _CHALLENGES[trigger.config.auth_type]
         if trigger is not None and verdict.status == 405:
             headers["Allow"] = trigger.config.method.value
+        if verdict.status == 503:
+            headers["Retry-After"] = _MENDING_SECONDS
         problem = ProblemError(verdict.status, code=reason.value, detail=_DETAILS[reason], headers=headers)
         return _problem(problem, request=request, trigger=trigger, extra={"rejectionReason": reason.value})
 

@@ -1,22 +1,17 @@
 """``ANY /api/webhooks/{triggerId}``."""
 
-import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-from uuid import UUID
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from trigger_runtime.web.application import request_id
+from trigger_runtime.web.bodies import BodyIncompleteError, BodyTooLargeError, BodyTooSlowError, read_body
+from trigger_runtime.web.queries import uuid_in
 from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.client_address import client_address
 from webhook_ingress.domain.request import Body, BodyTrouble, WebhookRequest
 from webhook_ingress.usecases import ReceiveDelivery
-
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,37 +32,28 @@ def webhook_routes(receive: ReceiveDelivery, *, limits: WebhookLimits) -> Sequen
             return _response(receive.preflight(incoming))
 
         async def read() -> Body:
-            return await read_body(request, limits=limits)
+            return await _read(request, limits=limits)
 
         return _response(await receive.receive(incoming, read_body=read))
 
     return [web.route("*", "/api/webhooks/{triggerId:.*}", webhook)]
 
 
-async def read_body(request: web.Request, *, limits: WebhookLimits) -> Body:
-    """Return the bytes as they were sent; a ``Content-Encoding`` is the workflow's business."""
-    if (request.content_length or 0) > limits.max_body_bytes:
-        return BodyTrouble.TOO_LARGE
-    body = bytearray()
+async def _read(request: web.Request, *, limits: WebhookLimits) -> Body:
     try:
-        async with asyncio.timeout(limits.body_seconds):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limits.max_body_bytes:
-                    return BodyTrouble.TOO_LARGE
-    except TimeoutError:
+        return await read_body(request, limit=limits.max_body_bytes, seconds=limits.body_seconds)
+    except BodyTooLargeError:
+        return BodyTrouble.TOO_LARGE
+    except BodyTooSlowError:
         return BodyTrouble.TOO_SLOW
-    except (OSError, HttpProcessingError, web.RequestPayloadError):
-        # The connection broke, or what came is no body: a bad chunk, or less than Content-Length said.
+    except BodyIncompleteError:
         return BodyTrouble.INCOMPLETE
-    return bytes(body)
 
 
 def _incoming(request: web.Request, *, trusted_hops: int) -> WebhookRequest:
-    text = request.match_info["triggerId"]
     return WebhookRequest(
         request_id=request_id(request),
-        trigger_id=UUID(text) if _UUID.fullmatch(text) else None,
+        trigger_id=uuid_in(request.match_info["triggerId"]),
         method=request.method,
         path=request.rel_url.raw_path,
         query=tuple(request.rel_url.query.items()),
