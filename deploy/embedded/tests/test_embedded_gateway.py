@@ -173,3 +173,30 @@ async def test_any_other_path_is_a_404(client: aiohttp.ClientSession) -> None:
 async def test_the_gateway_is_healthy_by_itself(client: aiohttp.ClientSession) -> None:
     async with client.get("/healthz") as response:
         assert (response.status, await response.json()) == (200, {"status": "ok"})
+
+
+async def test_a_webhook_is_never_sent_twice_by_the_gateway(
+    gateway: Gateway, client: aiohttp.ClientSession
+) -> None:
+    """The service may have promised it just before it died: only the sender may repeat it."""
+    seen: list[bytes] = []
+
+    async def dies_at_the_second(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            while await reader.readline() not in {b"\r\n", b""}:
+                pass
+            seen.append(line)
+            if len(seen) == 2:
+                break
+            writer.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\nOK")
+            await writer.drain()
+        writer.close()
+
+    port = int(gateway.webhook_ingress.rpartition(":")[2])
+    async with await asyncio.start_server(dies_at_the_second, "127.0.0.1", port):
+        statuses = []
+        for _ in range(2):
+            async with client.get("/api/webhooks/1") as response:
+                statuses.append(response.status)
+    assert statuses == [202, 503]
+    assert len(seen) == 2

@@ -15,6 +15,7 @@ from webhook_ingress.domain.admission import Accepted, Rejected, decide_admissio
 from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.delivery import Attempt, accepted_delivery, rejected_delivery
 from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
 
 log = structlog.stdlib.get_logger(__name__)
@@ -112,6 +113,14 @@ class ReceiveDelivery:
             return self._answers.preflight(request, trigger=self._find(request))
         except UnavailableError as error:
             return self._unavailable(request, trigger=None, error=error)
+
+    def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
+        """Tell whether a text that goes into logs and answers holds one of the trigger's secrets."""
+        try:
+            return Scrubber(self._triggers.find(trigger_id)).text(text) != text
+        except UnavailableError:
+            # Nothing is known of the trigger, its secrets least of all.
+            return False
 
     async def receive(self, request: WebhookRequest, *, read_body: ReadBody) -> Answer:
         """Return the answer; 202 only once the bus has the delivery."""

@@ -143,7 +143,7 @@ class _History:
         return await self._logs.find(wanted, page=_page_request(request))
 
     async def _refuse_others(self, page: Page[T], *, trigger_id: UUID, workspace: str) -> None:
-        """Answer 404 for somebody else's trigger. Rows are read by workspace, so any prove that it is ours."""
+        """Answer 404 for somebody else's trigger. Rows are read by workspace, so any one proves it ours."""
         if not page.items and await self._owners.owner(trigger_id) != workspace:
             raise not_found("trigger")
 

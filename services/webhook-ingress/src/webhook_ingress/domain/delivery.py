@@ -11,6 +11,7 @@ from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
 
 _MAX_METHOD = 32
@@ -35,7 +36,7 @@ def accepted_delivery(
     """Return the record of a request that starts ``execution_id`` once it is stored."""
     body = attempt.body if isinstance(attempt.body, bytes) else b""
     return AcceptedDelivery(
-        **_facts(attempt, body=body),
+        **_facts(attempt, body=body, scrubber=Scrubber(trigger)),
         body=body,
         trigger_id=trigger.id,
         workspace=trigger.workspace,
@@ -44,7 +45,7 @@ def accepted_delivery(
         trigger_version=trigger.version,
         secret_id=verdict.secret_id,
         execution_id=execution_id,
-        idempotency_key=verdict.idempotency_key,
+        idempotency_key=Scrubber(trigger).text(verdict.idempotency_key) if verdict.idempotency_key else None,
     )
 
 
@@ -54,12 +55,13 @@ def rejected_delivery(
     """Return the record of a refused request.
 
     Its body is recorded whole or, over ``longest_body`` bytes, not at all: part of a body could be
-    taken for the body. The hash covers what was read either way.
+    taken for the body; nor is one that holds the trigger's secret. The hash covers what was read.
     """
     body = attempt.body if isinstance(attempt.body, bytes) else b""
+    scrubber = Scrubber(trigger)
     return RejectedDelivery(
-        **_facts(attempt, body=body),
-        body=body if len(body) <= longest_body else b"",
+        **_facts(attempt, body=body, scrubber=scrubber),
+        body=b"" if len(body) > longest_body or scrubber.found_in(body) else body,
         trigger_id=attempt.request.trigger_id,
         workspace=trigger.workspace if trigger else None,
         workflow_id=trigger.workflow_id if trigger else None,
@@ -69,7 +71,7 @@ def rejected_delivery(
     )
 
 
-def _facts(attempt: Attempt, *, body: bytes) -> dict[str, Any]:
+def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
     request = attempt.request
     agents = request.values("user-agent")
     return {
@@ -77,12 +79,12 @@ def _facts(attempt: Attempt, *, body: bytes) -> dict[str, Any]:
         "request_id": request.request_id,
         "received_at": attempt.received_at,
         "method": redaction.safe(request.method, longest=_MAX_METHOD),
-        "path": redaction.safe(request.path, longest=redaction.MAX_VALUE),
-        "query": redaction.query(request.query),
-        "headers": redaction.headers(request.headers),
+        "path": redaction.safe(scrubber.text(request.path), longest=redaction.MAX_VALUE),
+        "query": redaction.query(scrubber.fields(request.query)),
+        "headers": redaction.headers(scrubber.fields(request.headers)),
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "client_address": request.client_address,
-        "user_agent": redaction.safe(agents[0], longest=_MAX_USER_AGENT) if agents else None,
+        "user_agent": redaction.safe(scrubber.text(agents[0]), longest=_MAX_USER_AGENT) if agents else None,
         "response_status": attempt.answer.status,
         "response_body": attempt.answer.body.decode(),
         "processing_ms": attempt.processing_ms,

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import uuid4
 
+import structlog
 from aiohttp import web
 
-from trigger_runtime.web.application import request_id
+from trigger_runtime.web.application import REQUEST_ID, request_id
 from trigger_runtime.web.bodies import BodyIncompleteError, BodyTooLargeError, BodyTooSlowError, read_body
 from trigger_runtime.web.queries import uuid_in
 from webhook_ingress.domain.answer import Answer
@@ -27,6 +29,7 @@ def webhook_routes(receive: ReceiveDelivery, *, limits: WebhookLimits) -> Sequen
     """Return the route. It takes whatever lies below it too, so that such requests are on record."""
 
     async def webhook(request: web.Request) -> web.Response:
+        _replace_request_id_with_secret(request, receive=receive)
         incoming = _incoming(request, trusted_hops=limits.trusted_hops)
         if incoming.is_preflight:
             return _response(receive.preflight(incoming))
@@ -37,6 +40,14 @@ def webhook_routes(receive: ReceiveDelivery, *, limits: WebhookLimits) -> Sequen
         return _response(await receive.receive(incoming, read_body=read))
 
     return [web.route("*", "/api/webhooks/{triggerId:.*}", webhook)]
+
+
+def _replace_request_id_with_secret(request: web.Request, *, receive: ReceiveDelivery) -> None:
+    """A caller's request id stands in every log line and in the answer."""
+    trigger_id = uuid_in(request.match_info["triggerId"])
+    if trigger_id is not None and receive.holds_secret(trigger_id, text=request[REQUEST_ID]):
+        request[REQUEST_ID] = str(uuid4())
+        structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
 
 
 async def _read(request: web.Request, *, limits: WebhookLimits) -> Body:

@@ -1,0 +1,62 @@
+"""A secret in the wrong place is refused, and is in no record."""
+
+import base64
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from trigger_contracts.config import AuthType, WebhookConfig
+
+pytestmark = pytest.mark.integration
+
+SECRET = "sesame/open+wide=now"
+
+
+async def test_the_triggers_own_secret_is_in_no_record_wherever_it_was_put(ingress: Any, capfd: Any) -> None:
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.API_KEY), secret=SECRET)
+    encoded = base64.b64encode(SECRET.encode()).decode()
+    headers = {
+        "X-Whatever": f"key {SECRET}.",
+        "X-Encoded": encoded,
+        "User-Agent": f"sender/{SECRET}",
+        "X-Signature": SECRET,
+        "Referer": f"https://a.example/?x={quote(SECRET, safe='')}",
+    }
+    address = f"{trigger_id}?x={quote(SECRET, safe='')}&note=kept"
+    reply = await ingress.send(address, data=f'{{"k": "{SECRET}"}}', headers=headers)
+    assert reply.status == 401
+    record = await ingress.rejected(request_id=reply.request_id)
+    written = (
+        msgspec.json.encode(record).decode() + base64.b64decode(msgspec.to_builtins(record)["body"]).decode()
+    )
+    for form in (SECRET, quote(SECRET, safe=""), encoded):
+        assert form not in written
+    assert ("note", "kept") in record.query
+    assert record.body == b"", "a refused body that holds it is not kept"
+
+    accepted = await ingress.send(
+        trigger_id,
+        data=b"{}",
+        headers={
+            "X-API-Key": SECRET,
+            "X-Also": SECRET,
+            "X-Request-Id": "key-sesame",
+            "Idempotency-Key": SECRET,
+        },
+    )
+    assert accepted.status == 202
+    (delivery,) = await ingress.accepted()
+    assert SECRET not in msgspec.json.encode(delivery).decode()
+    assert SECRET not in "".join(capfd.readouterr())
+
+
+async def test_a_request_id_that_is_the_secret_is_replaced(ingress: Any, capfd: Any) -> None:
+    secret = "a-secret-that-could-be-an-id"
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.BEARER), secret=secret)
+    reply = await ingress.send(trigger_id, headers={"X-Request-Id": secret})
+    assert reply.status == 401
+    assert secret not in str(reply.headers) + reply.body.decode()
+    await ingress.rejected(request_id=reply.request_id)
+    assert secret not in "".join(capfd.readouterr())
