@@ -38,7 +38,7 @@ async def test_it_waits_for_its_migrations(
             postgres.migrate(empty, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
 
             async def ready() -> bool:
-                return await missing() == {}
+                return bool(await missing() == {})
 
             await eventually(ready)
             async with session.get("/api/triggers") as answer:

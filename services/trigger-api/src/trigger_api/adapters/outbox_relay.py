@@ -119,6 +119,7 @@ class OutboxRelay:
         """Let another one lead at once; where that cannot be said any more, the lease runs out."""
         with contextlib.suppress(asyncpg.PostgresError, *AWAY):
             await connection.execute(_RELEASE, self._holder, timeout=1)
+        with contextlib.suppress(asyncpg.PostgresError, *AWAY):
             await connection.close(timeout=2)
 
     async def _relay(self, connection: DatabaseConnection) -> None:
