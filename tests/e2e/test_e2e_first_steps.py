@@ -172,7 +172,7 @@ async def test_the_readme_works_as_written_and_the_second_start_finds_the_data(
 
     for block in blocks("docs/operating.md"):
         newcomer.type(block.replace("dist", str(newcomer.folder / "wheels")))
-    assert len(list((newcomer.folder / "wheels").glob("*.whl"))) == 4
+    assert len(list((newcomer.folder / "wheels").glob("*.whl"))) == 5
 
     pids = [entry["pid"] for part in ("services", "servers") for entry in stack[part].values()]
     # Ctrl-C: a terminal signals everything in its foreground.

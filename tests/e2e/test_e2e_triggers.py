@@ -172,7 +172,12 @@ async def test_a_repeated_delivery_runs_once(client: Any) -> None:
 async def test_an_event_on_the_bus_starts_what_matches(client: Any, eventually: Any) -> None:
     workflow_id = await client.workflow({"total": "{{trigger.payload.data.total}}"})
     kind = f"order.created.{uuid4().hex[:8]}"
-    config = {"eventType": kind, "source": "/shop", "filters": {"data.country": "NL"}}
+    config = {
+        "eventType": kind,
+        "source": "/shop",
+        "filters": {"data.country": "NL"},
+        "expression": "event.data.total > 100.0",
+    }
     trigger = await client.trigger("event", config, workflow_id=workflow_id)
     bus = await nats.connect(client.stack["nats_url"])
     event = {"specversion": "1.0", "source": "/shop", "type": kind}

@@ -100,6 +100,8 @@ class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):
         default_factory=dict
     )
     """Dotted path into the event → the value that must stand there."""
+    expression: Annotated[str, Meta(min_length=1, max_length=1000)] | None = None
+    """A condition in CEL on ``event``; see ``libs/expressions``."""
 
 
 class ManualConfig(TriggerConfig, tag="manual", frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from orchestrator_worker.domain.json_path import find, json_equal
 from orchestrator_worker.domain.matching import EventTriggers, matches
 from trigger_contracts.config import EventConfig, ManualConfig, TriggerState
 from trigger_contracts.events import CloudEvent
+from trigger_expressions import ExpressionError
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ALL = ("*",)
@@ -149,3 +150,29 @@ def test_paths_meet_lists_only_with_plain_digits() -> None:
     assert find(value, path=("list", "01")) == "one"
     for segment in ("1_0", " 1", "+1", "9" * 5000):
         assert find(value, path=("list", segment)) is find(value, path=("nothing",))
+
+
+def test_conditions_are_asked_after_everything_else_agrees() -> None:
+    triggers = EventTriggers()
+    for number, expression in enumerate(["event.data.total > 100.0", "event.data.total < 100", None], 1):
+        config = EventConfig(event_type="order.created", expression=expression)
+        triggers.put(trigger(number, config=config))
+
+    def started(data: Any) -> list[int]:
+        given = event(type="order.created", data=data)
+        return sorted(found.id.int for found in triggers.matching(given, open_to=("*",)))
+
+    assert started({"total": 120}) == [1, 3]
+    assert started({"total": 20}) == [2, 3]
+    assert started({"total": "120"}) == [3], "what cannot be told does not hold"
+    assert started(None) == [3]
+
+
+def test_a_condition_from_the_future_starts_nothing() -> None:
+    triggers = EventTriggers()
+    triggers.put(trigger(1))
+    with pytest.raises(ExpressionError):
+        triggers.put(
+            trigger(1, version=2, config=EventConfig(event_type="order.created", expression="new!(x)"))
+        )
+    assert len(triggers) == 0

@@ -48,6 +48,8 @@ WRONG_TRIGGERS: list[tuple[dict[str, Any], str]] = [
     ({"triggerType": "webhook", "config": {"authType": "hmac"}, "secret": "short"}, "/secret"),
     ({"triggerType": "webhook", "config": {"authType": "hmac"}, "secret": "ends-in-a-newline\n"}, "/secret"),
     ({"triggerType": "event", "config": {"eventType": "a..b"}}, "/config/eventType"),
+    ({"triggerType": "event", "config": {"eventType": "a", "expression": "total >"}}, "/config/expression"),
+    ({"triggerType": "event", "config": {"eventType": "a", "expression": "total > 1"}}, "/config/expression"),
     ({"triggerType": "event", "config": {"eventType": "*"}}, "/config/eventType"),
     ({"triggerType": "event", "config": {"eventType": "a", "filters": {"a b": 1}}}, "/config/filters"),
 ]

@@ -27,7 +27,12 @@ WEBHOOK = {
 CONFIGS: dict[str, dict[str, Any]] = {
     "schedule": {"cronExpression": "0 9 * * *", "timezone": "America/New_York"},
     "webhook": WEBHOOK,
-    "event": {"eventType": "order.created", "source": "/shop", "filters": {"data.country": "NL"}},
+    "event": {
+        "eventType": "order.created",
+        "source": "/shop",
+        "filters": {"data.country": "NL"},
+        "expression": "event.data.total > 100.0",
+    },
     "manual": {"requireInputs": True, "inputSchema": {"type": "object", "required": ["n"]}},
 }
 
@@ -148,7 +153,7 @@ async def test_changes_are_events_by_intent_and_pausing_is_one(
 async def test_put_replaces_and_the_type_is_fixed(api: Any, workflow_id: str) -> None:
     path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
     replaced = await api.call("PUT", path, {"name": "E", "config": {"eventType": "a.*"}}, status=200)
-    assert replaced.json["config"] == {"eventType": "a.*", "source": None, "filters": {}}
+    assert replaced.json["config"] == {"eventType": "a.*", "source": None, "filters": {}, "expression": None}
     answer = await api.call("PATCH", path, {"triggerType": "manual", "workflowId": str(uuid4())}, status=422)
     assert {item["pointer"] for item in answer.json["errors"]} == {"/triggerType", "/workflowId"}
 

@@ -9,6 +9,7 @@ from orchestrator_worker.domain.matching import EventTriggers
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
+from trigger_expressions import ExpressionError
 from trigger_runtime.bus.received import Received
 
 log = structlog.stdlib.get_logger(__name__)
@@ -44,7 +45,7 @@ class EventTriggerDirectory:
         for item in batch:
             match self._latest.apply(item.subject, data=item.data):
                 case TriggerState() as state:
-                    self._triggers.put(state)
+                    self._put(state)
                 case Removed(trigger_id=trigger_id):
                     self._triggers.drop(trigger_id)
                 case Unreadable(trigger_id=trigger_id, reason=reason):
@@ -60,3 +61,9 @@ class EventTriggerDirectory:
                     pass
             self._position = item.sequence
         self._unreadable.set(len(list(self._latest.unreadable())))
+
+    def _put(self, state: TriggerState) -> None:
+        try:
+            self._triggers.put(state)
+        except ExpressionError as error:
+            log.error("trigger condition unreadable", trigger_id=str(state.id), reason=str(error))

@@ -1,29 +1,44 @@
 """Which event triggers an event starts."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from orchestrator_worker.domain.json_path import MISSING, find, json_equal
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
+from trigger_expressions import Expression, Facts
 
 _BELOW = ".*"
 ALL_WORKSPACES = "*"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    state: TriggerState
+    condition: Expression | None
 
 
 class EventTriggers:
     """The event triggers that are there, indexed by the type that they wait for."""
 
     def __init__(self) -> None:
-        self._by_type: dict[str, dict[UUID, TriggerState]] = {}
+        self._by_type: dict[str, dict[UUID, _Waiting]] = {}
         self._type_of: dict[UUID, str] = {}
 
     def put(self, state: TriggerState) -> None:
-        """Take a trigger's state instead of the one that was known."""
+        """Take a trigger's state instead of the one that was known.
+
+        Raises ``trigger_expressions.ExpressionError`` for a condition that a newer trigger-api accepts
+        and this version cannot compile: the trigger then starts on nothing.
+        """
         self.drop(state.id)
-        if isinstance(state.config, EventConfig) and state.enabled and state.deleted_at is None:
-            self._type_of[state.id] = state.config.event_type
-            self._by_type.setdefault(state.config.event_type, {})[state.id] = state
+        config = state.config
+        if isinstance(config, EventConfig) and state.enabled and state.deleted_at is None:
+            condition = None if config.expression is None else Expression(config.expression)
+            self._type_of[state.id] = config.event_type
+            waiting = _Waiting(state=state, condition=condition)
+            self._by_type.setdefault(config.event_type, {})[state.id] = waiting
 
     def drop(self, trigger_id: UUID) -> None:
         """Start a trigger no more."""
@@ -40,14 +55,23 @@ class EventTriggers:
 
         ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is all.
         """
+        found = [
+            waiting
+            for waiting in self._candidates(event.type)
+            if matches(waiting.state, event, open_to=open_to)
+        ]
+        if all(waiting.condition is None for waiting in found):
+            return [waiting.state for waiting in found]
+        # Made once for all conditions: turning an event into CEL's values costs more than asking them.
+        facts = Facts(event.document)
         return [
-            trigger for trigger in self._candidates(event.type) if matches(trigger, event, open_to=open_to)
+            waiting.state for waiting in found if waiting.condition is None or waiting.condition.holds(facts)
         ]
 
     def __len__(self) -> int:
         return len(self._type_of)
 
-    def _candidates(self, event_type: str) -> Iterator[TriggerState]:
+    def _candidates(self, event_type: str) -> Iterator["_Waiting"]:
         yield from self._by_type.get(event_type, {}).values()
         prefix = event_type
         while "." in prefix:
@@ -56,7 +80,7 @@ class EventTriggers:
 
 
 def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
-    """Tell whether an event starts a trigger: enabled, workspace, type, source and every filter agree."""
+    """Tell whether all but the condition agrees: enabled, workspace, type, source and every filter."""
     config = trigger.config
     return (
         isinstance(config, EventConfig)

@@ -17,6 +17,7 @@ from trigger_contracts.config import (
     WebhookConfig,
 )
 from trigger_cron import CronError, parse
+from trigger_expressions import Expression, ExpressionError
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
 MAX_BYTES: Final = 256 * 1024
@@ -102,6 +103,11 @@ def _event(config: EventConfig) -> list[Flaw]:
         for path in config.filters
         if not _PATH.fullmatch(path)
     )
+    if config.expression is not None:
+        try:
+            Expression(config.expression)
+        except ExpressionError as error:
+            flaws.append(Flaw("/config/expression", f"This is no condition: {error}."))
     return flaws
 
 
