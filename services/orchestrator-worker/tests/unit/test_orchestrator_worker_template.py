@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
-from orchestrator_worker.domain.template import TemplateError, ValueTooLargeError, parse_path, render
+from orchestrator_worker.domain.template import ValueTooLargeError, render
+from trigger_expressions import TemplateError, parts
 
 SCOPE = {
     "trigger": {
@@ -148,11 +149,11 @@ def test_every_string_renders_or_is_refused(text: str) -> None:
 
 @given(st.lists(st.text(alphabet="abc-é_0", min_size=1), min_size=1, max_size=5))
 def test_paths_come_apart_as_they_were_put_together(segments: list[str]) -> None:
-    assert parse_path(".".join(segments)) == tuple(segments)
+    assert parts("{{ trigger." + ".".join(segments) + " }}") == [("trigger", *segments)]
 
 
 def test_brackets_are_segments() -> None:
-    assert parse_path("a[0][12].b.3") == ("a", "0", "12", "b", "3")
+    assert parts("{{nodes.a[0][12].b.3}}") == [("nodes", "a", "0", "12", "b", "3")]
 
 
 def test_many_references_to_a_large_value_are_refused_before_they_are_built() -> None:

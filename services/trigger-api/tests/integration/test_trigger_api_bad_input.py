@@ -86,6 +86,15 @@ async def test_a_wrong_definition_is_refused_with_a_pointer(api: Any, definition
         assert [error["pointer"] for error in answer.json["errors"]] == [pointer], change
 
 
+async def test_a_broken_template_is_refused_when_it_is_saved(api: Any, definition: dict[str, Any]) -> None:
+    broken = ["{{trigger.payload", "{{ }}", "{{payload.x}}", "{{nodes.pick.output}}", "{{a b}}"]
+    for value in broken:
+        definition["nodes"]["out"]["config"]["value"] = {"a/b": ["fine {{trigger.name}}", value]}
+        answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=422)
+        expected = "/definition/nodes/out/config/value/a~1b/1"
+        assert [error["pointer"] for error in answer.json["errors"]] == [expected]
+
+
 async def test_an_unknown_node_type_is_refused_by_name(api: Any, definition: dict[str, Any]) -> None:
     definition["nodes"]["x"] = {"type": "teleport", "name": "X", "config": {}}
     answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=422)

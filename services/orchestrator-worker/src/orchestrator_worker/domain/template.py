@@ -4,31 +4,20 @@ A string that is one expression and nothing else becomes the value found, of wha
 longer string the value becomes text: strings as they are, ``null`` as nothing, all else as compact
 JSON. A path that finds nothing is ``null``. Keys of objects are never templates.
 
-A path is a root (``trigger``, ``nodes``, ``execution``, ``workflow``), then keys after dots and list
-indices in brackets or after dots: ``trigger.payload.items[0].sku``.
+Their syntax is in ``trigger_expressions``: it is checked when a workflow is saved.
 """
 
-import re
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from orchestrator_worker.domain.json_path import MISSING, find
 from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES, encoded_size
-from trigger_contracts.events import nesting
+from trigger_contracts.json_depth import nesting
+from trigger_expressions import Path, parts
 
 Scope = dict[str, Any]
 """Root → value."""
-
-_OPEN: Final = "{{"
-_CLOSE: Final = "}}"
-_PATH: Final = re.compile(r"[^\s.\[\]{}]+(?:\.[^\s.\[\]{}]+|\[[0-9]+\])*")
-_SEGMENT: Final = re.compile(r"[^.\[\]]+")
-_QUOTED_LENGTH: Final = 80
-
-
-class TemplateError(Exception):
-    """A template that cannot be rendered; the text says where and why."""
 
 
 class ValueTooLargeError(Exception):
@@ -68,28 +57,13 @@ class _Rendering:
         return template
 
     def _string(self, template: str) -> Any:
-        start = template.find(_OPEN)
-        if start < 0:
-            return template
-        parts: list[str] = []
-        position = 0
-        while start >= 0:
-            end = template.find(_CLOSE, start + len(_OPEN))
-            if end < 0:
-                raise TemplateError(f"'{{{{' without '}}}}' in {_quoted(template[start:])}")
-            found = self._find(template[start + len(_OPEN) : end])
-            if start == 0 and end + len(_CLOSE) == len(template):
-                return found
-            parts += [template[position:start], _text(found)]
-            position = end + len(_CLOSE)
-            start = template.find(_OPEN, position)
-        return "".join([*parts, template[position:]])
+        found = parts(template)
+        if len(found) == 1:
+            (only,) = found
+            return self._find(only) if isinstance(only, tuple) else only
+        return "".join(part if isinstance(part, str) else _text(self._find(part)) for part in found)
 
-    def _find(self, expression: str) -> Any:
-        path = parse_path(expression)
-        if path[0] not in self._scope:
-            known = ", ".join(sorted(self._scope))
-            raise TemplateError(f"{_quoted(expression.strip())}: a path begins with one of {known}")
+    def _find(self, path: Path) -> Any:
         found = find(self._scope, path=path)
         if found is MISSING:
             return None
@@ -99,21 +73,7 @@ class _Rendering:
         return found
 
 
-def parse_path(expression: str) -> tuple[str, ...]:
-    """Return the segments of what stands between the braces. Raises ``TemplateError``."""
-    text = expression.strip()
-    if not text:
-        raise TemplateError("an empty path: '{{ }}'")
-    if _PATH.fullmatch(text) is None:
-        raise TemplateError(f"{_quoted(text)} is not a path such as trigger.payload.items[0].name")
-    return tuple(_SEGMENT.findall(text))
-
-
 def _text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _QUOTED_LENGTH else f"{text[:_QUOTED_LENGTH]}…")

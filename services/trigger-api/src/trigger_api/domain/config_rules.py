@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import jsonschema_rs
 
-from trigger_api.domain.flaw import Flaw, too_large
+from trigger_api.domain.flaw import Flaw, escape, too_large
 from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
@@ -135,7 +135,7 @@ def input_flaws(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str)
     """Return how inputs fail their schema, at most twenty things."""
     flaws = []
     for error in _validator(schema).iter_errors(inputs):
-        steps = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.instance_path)
+        steps = "".join(f"/{escape(str(step))}" for step in error.instance_path)
         flaws.append(Flaw(pointer + steps, f"{_first_line(error)}."))
         if len(flaws) == 20:
             break

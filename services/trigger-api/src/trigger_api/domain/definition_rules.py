@@ -3,8 +3,11 @@
 from collections import defaultdict
 from typing import Final
 
-from trigger_api.domain.flaw import Flaw, too_large
+import msgspec
+
+from trigger_api.domain.flaw import Flaw, escape, too_large
 from trigger_contracts.definition import OutputNode, WorkflowDefinition
+from trigger_expressions import TemplateError, paths_in
 
 MAX_BYTES: Final = 1024 * 1024
 """Every execution carries its definition through Temporal, which takes 2 MiB for payload and definition."""
@@ -21,6 +24,7 @@ def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
     ]
     if definition.entry_point not in definition.nodes:
         flaws.append(Flaw("/definition/entryPoint", f"There is no node {definition.entry_point!r}."))
+    flaws += _template_flaws(definition)
     if flaws:
         return flaws
     if cycle := _cyclic(definition):
@@ -28,6 +32,19 @@ def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
     reached = _reachable(definition)
     if not any(isinstance(definition.nodes[node], OutputNode) for node in reached):
         flaws.append(Flaw("/definition/nodes", "No output node can be reached from the entry point."))
+    return flaws
+
+
+def _template_flaws(definition: WorkflowDefinition) -> list[Flaw]:
+    """Return broken templates, and paths to nodes that are not there: those would be null for ever."""
+    flaws = []
+    for node_id, node in definition.nodes.items():
+        pointer = f"/definition/nodes/{escape(node_id)}/config"
+        for place, path in paths_in(msgspec.to_builtins(node.config), pointer=pointer):
+            if isinstance(path, TemplateError):
+                flaws.append(Flaw(place, f"This is no template: {path}."))
+            elif path[0] == "nodes" and len(path) > 1 and path[1] not in definition.nodes:
+                flaws.append(Flaw(place, f"There is no node {path[1]!r}."))
     return flaws
 
 

@@ -13,6 +13,11 @@ class Flaw:
     detail: str
 
 
+def escape(token: str) -> str:
+    """Return one step of a JSON pointer."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
 def too_large(value: object, *, limit: int, pointer: str) -> list[Flaw]:
     """Return a flaw where a value is larger than ``limit`` bytes as this service writes it.
 
