@@ -1,6 +1,7 @@
 """What is found in a template, and where."""
 
 import pytest
+
 from trigger_expressions import TemplateError, parts, paths_in
 
 
