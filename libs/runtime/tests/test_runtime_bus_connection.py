@@ -369,37 +369,3 @@ async def test_asking_for_the_last_message_has_a_deadline_and_can_be_cancelled(b
         await asking
     assert not bus.client._resp_map
     nats.thaw()
-
-
-async def test_a_subject_that_moved_to_a_stream_of_its_own_is_taken_from_the_old_one(
-    bus: Bus, nats: Any, new_shape: Any
-) -> None:
-    """A release that splits a stream finds it as the release before it made it, consumers included."""
-    both = new_shape(name="BOTH", subjects=("both.a", "both.b"), max_bytes=1024 * 1024)
-    before = Bus(url=nats.url, client_name="before", streams=[both])
-    await before.start()
-    await asyncio.wait_for(before.ready(), 10)
-    await before.js.add_consumer(
-        "BOTH", api.ConsumerConfig(durable_name="reader", filter_subjects=["both.a", "both.b"])
-    )
-    assert (await before.publish("both.a", b"1"), await before.publish("both.b", b"2")) == (1, 2)
-
-    split = [new_shape(name="BOTH", subjects=("both.a",)), new_shape(name="OWN", subjects=("both.b",))]
-    after = [Bus(url=nats.url, client_name=f"after {number}", streams=split) for number in range(3)]
-    for one in after:
-        await one.start()
-    for one in after:
-        await asyncio.wait_for(one.ready(), 10)
-    config = (await after[0].js.stream_info("BOTH")).config
-    assert (config.subjects, config.max_bytes) == (["both.a"], 1024 * 1024)
-    assert (await after[0].publish("both.a", b"3"), await after[0].publish("both.b", b"4")) == (3, 1)
-    await after[0].js.add_consumer(
-        "BOTH", api.ConsumerConfig(durable_name="reader", filter_subjects=["both.a"])
-    )
-    # The earlier release, started once more beside it, leaves the split as it is.
-    again = Bus(url=nats.url, client_name="again", streams=[both])
-    await again.start()
-    await asyncio.wait_for(again.ready(), 10)
-    assert await again.publish("both.b", b"5") == 2
-    for one in (before, again, *after):
-        await one.stop()

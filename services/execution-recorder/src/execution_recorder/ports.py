@@ -131,8 +131,12 @@ class Pruning(Protocol):
         """
 
 
+class OwnersUnknownError(Exception):
+    """Whose a trigger is cannot be told now."""
+
+
 class Owners(Protocol):
-    """Whose a trigger is."""
+    """Whose a trigger is. Raises ``OwnersUnknownError``."""
 
     async def owner(self, trigger_id: UUID) -> str | None:
         """Return a trigger's workspace, ``None`` where nobody has such one."""

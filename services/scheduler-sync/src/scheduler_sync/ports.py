@@ -46,6 +46,9 @@ class Configuration(Protocol):
     def schedule_triggers(self) -> Iterable[TriggerState]:
         """Return all schedule triggers that are known, tombstones included."""
 
+    def unreadable_triggers(self) -> Iterable[UUID]:
+        """Return the triggers whose newest state cannot be read: their schedules are left as they are."""
+
 
 class BusAwayError(Exception):
     """The bus cannot be reached."""

@@ -93,7 +93,8 @@ class Reconciler:
                 away.append(error)
             except Exception:
                 log.exception("schedule cannot be synced", trigger_id=str(state.id))
-        unknown = actual.keys() - triggers.keys()
+        unreadable = {schedule_id(trigger_id) for trigger_id in self._configuration.unreadable_triggers()}
+        unknown = actual.keys() - triggers.keys() - unreadable
         if unknown:
             log.warning("schedules without a trigger", count=len(unknown), some=sorted(unknown)[:5])
         if away:

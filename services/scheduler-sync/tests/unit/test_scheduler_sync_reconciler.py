@@ -49,6 +49,7 @@ class World:
         self.states = {state.id: state for state in states}
         self.followed = dict(self.states)
         self.schedules: dict[str, ActualSchedule] = {}
+        self.unreadable: list[UUID] = []
         self.facts: list[AnyScheduleFact] = []
         self.errors: dict[str, Exception] = {}
         # What happens once everything is listed, or once a trigger is read, before the reader goes on.
@@ -90,6 +91,9 @@ class World:
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
         return list(self.followed.values())
+
+    def unreadable_triggers(self) -> list[UUID]:
+        return self.unreadable
 
     async def announce(self, fact: AnyScheduleFact) -> None:
         self.facts.append(fact)
@@ -199,3 +203,14 @@ async def test_the_limit_of_an_input_is_exact(over: int) -> None:
     )
     await world.reconciler.resync()
     assert [type(fact) for fact in world.facts] == [ScheduleSyncFailed if over else ScheduleSynced]
+
+
+async def test_a_trigger_that_cannot_be_read_is_left_and_not_called_unknown() -> None:
+    state, other = trigger(), trigger()
+    world = World(state, other)
+    await world.reconciler.resync()
+    del world.followed[state.id]
+    assert (await world.reconciler.resync()).unknown == 1
+    world.unreadable = [state.id]
+    assert (await world.reconciler.resync()).unknown == 0
+    assert f"trigger-{state.id}" in world.schedules

@@ -56,7 +56,13 @@ def build(settings: Settings) -> Service:
     chance = Chance(now=_now, new_id=_new_id, new_secret=_new_secret)
     store = PostgresEventStore(database)
     read_model = PostgresReadModel(database)
-    relay = OutboxRelay(database, bus=bus, holder=chance.new_id(), registry=metrics.registry)
+    relay = OutboxRelay(
+        database,
+        bus=bus,
+        needed_bytes=MAX_MESSAGE_BYTES,
+        holder=chance.new_id(),
+        registry=metrics.registry,
+    )
     triggers = Triggers(
         store,
         read_model=read_model,
@@ -101,6 +107,7 @@ def build(settings: Settings) -> Service:
             database,
             schema,
             BackgroundTask("outbox relay", relay.run),
+            BackgroundTask("outbox gauges", relay.measure),
             Follower(
                 bus,
                 name="executions",

@@ -87,6 +87,13 @@ async def test_changes_made_while_the_bus_is_away_go_out_when_it_is_back(
             async with session.post(f"/api/triggers/{trigger_id}/execute") as answer:
                 assert answer.status == 503
                 assert int(answer.headers["Retry-After"]) >= 1
+
+            async def measured() -> bool:
+                async with session.get("/metrics") as answer:
+                    return "outbox_waiting 2.0" in await answer.text()
+
+            # The gauges matter most while nobody can relay.
+            await eventually(measured)
             async with running(bus):
                 await eventually(lambda: _published(bus.url, trigger_id))
             async with session.patch(f"/api/triggers/{trigger_id}", json={"name": "u"}) as answer:

@@ -448,3 +448,39 @@ async def test_authentication_is_not_dropped_by_leaving_it_out(api: Any, workflo
     replaced = await api.call("PUT", path, {"name": "x", "config": {"authType": "none"}}, status=200)
     assert replaced.json["config"]["authType"] == "none"
     assert replaced.json["enabled"] is False, "a paused trigger stays paused where nothing else is said"
+
+
+async def test_a_bus_that_was_restored_from_a_copy_is_followed_from_where_it_ends(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    """The copy keeps the stream's creation time, and ends before what was already counted."""
+    trigger_id = UUID((await create(api, workflow_id, "manual")).json["id"])
+    connection = await asyncpg.connect(api.database_url)
+
+    async def followed() -> bool:
+        kept = "SELECT count(*) FROM trigger_api.stream_positions WHERE stream_created <> ''"
+        return bool(await connection.fetchval(kept) == 2)
+
+    await eventually(followed)
+    await connection.execute("UPDATE trigger_api.stream_positions SET position = 1000")
+    await connection.close()
+    client = await nats.connect(api.nats_url)
+    js = client.jetstream()
+    # The follower looks again when its consumer is gone, as it is after a restore.
+    for consumer in await js.consumers_info("SCHEDULES"):
+        await js.delete_consumer("SCHEDULES", consumer.name)
+    fact = schedules.ScheduleSyncFailed(
+        trigger_id=trigger_id,
+        trigger_version=1,
+        schedule_id="s",
+        at=datetime(2026, 1, 1, tzinfo=UTC),
+        reason="after the restore",
+    )
+
+    async def seen() -> bool:
+        await js.publish(streams.schedule(trigger_id), codec.encode(fact))
+        found = (await api.call("GET", f"/api/triggers/{trigger_id}", status=200)).json
+        return bool(found["scheduleError"] == "after the restore")
+
+    await eventually(seen)
+    await client.close()

@@ -117,7 +117,7 @@ class ReceiveDelivery:
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
         """Tell whether a text that goes into logs and answers holds one of the trigger's secrets."""
         try:
-            return Scrubber(self._triggers.find(trigger_id)).text(text) != text
+            return Scrubber(self._triggers.find(trigger_id)).found_in(text.encode())
         except UnavailableError:
             # Nothing is known of the trigger, its secrets least of all.
             return False
@@ -139,6 +139,12 @@ class ReceiveDelivery:
             refusal = verdict if isinstance(verdict, Rejected) else _UNKNOWN
             return self._refuse(arrival, trigger=trigger, body=body, verdict=refusal)
         return await self._accept(arrival, trigger=trigger, body=body, verdict=verdict)
+
+    def _nearby(self, request: WebhookRequest) -> WebhookTrigger | None:
+        try:
+            return None if request.below_id is None else self._triggers.find(request.below_id)
+        except UnavailableError:
+            return None
 
     def _find(self, request: WebhookRequest) -> WebhookTrigger | None:
         return None if request.trigger_id is None else self._triggers.find(request.trigger_id)
@@ -182,6 +188,7 @@ class ReceiveDelivery:
             trigger=trigger,
             reason=verdict.reason,
             longest_body=self._longest_rejected_body,
+            scrubber=Scrubber(trigger or self._nearby(arrival.request)),
         )
         self._rejected.record(delivery)
         self._around.tally(verdict.reason)

@@ -2,7 +2,7 @@
 
 import base64
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import msgspec
 import pytest
@@ -60,3 +60,27 @@ async def test_a_request_id_that_is_the_secret_is_replaced(ingress: Any, capfd: 
     assert secret not in str(reply.headers) + reply.body.decode()
     await ingress.rejected(request_id=reply.request_id)
     assert secret not in "".join(capfd.readouterr())
+
+
+async def test_every_form_of_a_secret_is_found(ingress: Any) -> None:
+    secret = 'k9+Zq/7w"pX\\3=='
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.API_KEY), secret=secret)
+    lower = "".join(f"%{ord(char):02x}" if not char.isalnum() else char for char in secret)
+    partly = secret.replace("/", "%2F").replace('"', "%22").replace("\\", "%5C")
+    bodies = [
+        msgspec.json.encode({"key": secret}),
+        f"key={quote_plus(secret)}".encode(),
+        base64.b64encode(secret.encode()),
+        lower.encode(),
+    ]
+    for body in bodies:
+        reply = await ingress.send(trigger_id, data=body, headers={"X-Odd": lower, "X-Odder": partly})
+        record = await ingress.rejected(request_id=reply.request_id)
+        assert record.body == b""
+        fields = dict(record.headers)
+        assert (fields["x-odd"], fields["x-odder"]) == ("[redacted]", "[redacted]")
+    reply = await ingress.send(f"{trigger_id}/{quote(secret, safe='')}", headers={"User-Agent": secret})
+    assert reply.status == 404
+    record = await ingress.rejected(request_id=reply.request_id)
+    assert record.path == f"/api/webhooks/{trigger_id}/[redacted]"
+    assert record.user_agent == "[redacted]"

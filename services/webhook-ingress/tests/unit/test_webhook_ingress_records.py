@@ -17,6 +17,7 @@ from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.client_address import client_address
 from webhook_ingress.domain.delivery import Attempt, rejected_delivery
 from webhook_ingress.domain.request import BodyTrouble
+from webhook_ingress.domain.scrubbing import Scrubber
 
 Make = Callable[..., Any]
 
@@ -284,7 +285,13 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
         processing_ms=1.5,
         answer=Answer(status=404, body=b"{}"),
     )
-    record = rejected_delivery(attempt, trigger=None, reason=RejectionReason.UNKNOWN_TRIGGER, longest_body=10)
+    record = rejected_delivery(
+        attempt,
+        trigger=None,
+        reason=RejectionReason.UNKNOWN_TRIGGER,
+        longest_body=10,
+        scrubber=Scrubber(None),
+    )
     read = body if isinstance(body, bytes) else b""
     assert (record.body, record.body_sha256) == (kept, hashlib.sha256(read).hexdigest())
     assert (record.trigger_id, record.workspace, record.trigger_name) == (trigger_id, None, None)

@@ -33,17 +33,9 @@ class StreamShape(Protocol):
 
 
 async def ensure(js: JetStreamContext, *, stream: StreamShape, replicas: int) -> None:
-    """Create a stream that is missing. The limits of one that exists are its operator's and stay.
-
-    A subject that an existing stream should no longer take is taken from it: an earlier release gave it
-    to this stream, and the one that it now belongs to cannot be created before. Nothing else changes, so
-    releases side by side do not undo each other's work.
-    """
+    """Create a stream that is missing. One that exists is its operator's, or a newer release's, and stays."""
     try:
-        config = (await js.stream_info(stream.name)).config
-        kept = [subject for subject in config.subjects or () if subject in stream.subjects]
-        if kept and len(kept) < len(config.subjects or ()):
-            await js.update_stream(config=config.evolve(subjects=kept))
+        await js.stream_info(stream.name)
     except js_errors.NotFoundError:
         config = api.StreamConfig(
             name=stream.name,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from execution_recorder.ports import OwnersUnknownError
 from trigger_contracts import config, streams
 from trigger_contracts.codec import ContractError
 from trigger_runtime.bus.connection import Bus
@@ -25,6 +26,7 @@ class TriggerOwners:
     name = "trigger owners"
 
     def __init__(self, bus: Bus) -> None:
+        self._bus = bus
         self._owners: dict[UUID, str] = {}
         self._position: int | None = None
         self._grown = asyncio.Event()
@@ -54,12 +56,17 @@ class TriggerOwners:
         return self._follower.check()
 
     async def owner(self, trigger_id: UUID) -> str | None:
-        """Return a trigger's workspace; ``None`` for one that is still unknown after a moment."""
+        """Return a trigger's workspace; ``None`` for one that is still unknown after a moment.
+
+        Raises ``OwnersUnknownError`` where not every trigger can be known now.
+        """
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 while trigger_id not in self._owners:
                     await self._grown.wait()
         except TimeoutError:
+            if (reason := self.check() or self._bus.check()) is not None:
+                raise OwnersUnknownError(reason) from None
             return None
         return self._owners[trigger_id]
 

@@ -1,10 +1,11 @@
 """A component that begins only when something else is complete."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from trigger_runtime.cancelling import cancel
-from trigger_runtime.lifecycle import Component
+from trigger_runtime.lifecycle import Component, Watched
 
 
 class StartsAfter:
@@ -25,6 +26,10 @@ class StartsAfter:
         """Begin to wait."""
         self._waiting = asyncio.create_task(self._start_when_ready(), name=f"{self.name} waiting")
 
+    def tasks(self) -> Iterable[asyncio.Task[Any]]:
+        """Return what must not end by itself."""
+        return [self._waiting] if self._waiting is not None else []
+
     async def stop(self) -> None:
         """Stop waiting, or the component where it was started."""
         if self._waiting is not None:
@@ -37,3 +42,8 @@ class StartsAfter:
         # Before the start: a start that is interrupted half-way is to be stopped too.
         self._started = True
         await self._component.start()
+        if isinstance(self._component, Watched):
+            # This task lives on in its place: whoever watches it learns when the component's work ends.
+            ended, _ = await asyncio.wait(self._component.tasks(), return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()

@@ -48,6 +48,11 @@ class ConfigStream:
         """
         return [*self._latest.states(), *self._latest.tombstones()]
 
+    def unreadable_triggers(self) -> Iterable[UUID]:
+        """Return the triggers whose newest state cannot be read."""
+        found = (trigger.trigger_id for trigger in self._latest.unreadable())
+        return [trigger_id for trigger_id in found if trigger_id is not None]
+
     async def position(self) -> int | None:
         """Return where to go on following."""
         return self._position

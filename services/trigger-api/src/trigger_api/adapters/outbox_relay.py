@@ -16,6 +16,7 @@ from trigger_contracts import streams
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
 from trigger_runtime.postgres import AWAY, Database, DatabaseUnavailableError
+from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -40,6 +41,7 @@ _INTERRUPTIONS: Final[tuple[type[Exception], ...]] = (
 _LEASE_SECONDS: Final = 4.0
 """How long a leader that is gone, or frozen, keeps the others from taking over."""
 _RENEW_SECONDS: Final = 1.0
+_MEASURE_SECONDS: Final = 2.0
 _TAKE: Final = f"""
 INSERT INTO trigger_api.relay_lease AS lease (name, holder, until)
 VALUES ('outbox', $1, now() + interval '{_LEASE_SECONDS} seconds')
@@ -67,7 +69,10 @@ class OutboxRelay:
     ``CONFIG``; where a successor has published meanwhile, the bus refuses the publish.
     """
 
-    def __init__(self, database: Database, *, bus: Bus, holder: UUID, registry: CollectorRegistry) -> None:
+    def __init__(
+        self, database: Database, *, bus: Bus, needed_bytes: int, holder: UUID, registry: CollectorRegistry
+    ) -> None:
+        self._needed_bytes = needed_bytes
         self._database = database
         self._bus = bus
         self._holder = holder
@@ -130,7 +135,6 @@ class OutboxRelay:
             appended.clear()
             while await self._publish_some(connection):
                 pass
-            await self._measure(connection)
             # A notification can be lost with its connection; renewing the lease notices that.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_RENEW_SECONDS):
@@ -159,6 +163,9 @@ class OutboxRelay:
                 headers={"Nats-Expected-Last-Sequence": str(self._last_sequence)},
             )
         except (MessageTooLargeError, ValueError) as error:
+            if self._bus.max_payload < self._needed_bytes:
+                # Not the change's fault, and an operator's to mend: everything waits for that.
+                raise BusUnavailableError(f"it takes only {self._bus.max_payload} bytes") from error
             log.error("change can never be announced", position=row["position"], reason=describe(error))
             await connection.execute(
                 "UPDATE trigger_api.outbox SET refused = $2 WHERE position = $1",
@@ -170,9 +177,16 @@ class OutboxRelay:
         self._last_sequence = max(self._last_sequence, sequence)
         return True
 
-    async def _measure(self, connection: DatabaseConnection) -> None:
-        found = await connection.fetchrow(_LOOK)
-        if found is not None:
-            self._waiting.set(found["waiting"])
-            self._refused.set(found["refused"])
-            self._oldest.set(float(found["oldest"]))
+    async def measure(self) -> None:
+        """Keep the gauges true for as long as the process lives, whoever leads and whatever is away."""
+        while True:
+            try:
+                async with lent(self._database) as connection:
+                    found = await connection.fetchrow(_LOOK)
+                if found is not None:
+                    self._waiting.set(found["waiting"])
+                    self._refused.set(found["refused"])
+                    self._oldest.set(float(found["oldest"]))
+            except DatabaseUnavailableError as error:
+                log.warning("outbox not measured", reason=describe(error))
+            await asyncio.sleep(_MEASURE_SECONDS)

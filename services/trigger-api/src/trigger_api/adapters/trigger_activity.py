@@ -19,11 +19,11 @@ from trigger_runtime.postgres_errors import lent
 log = structlog.stdlib.get_logger(__name__)
 
 _BEGIN: Final = """
-INSERT INTO trigger_api.stream_positions AS kept (follower, stream_created, position) VALUES ($1, $2, 0)
-ON CONFLICT (follower) DO UPDATE SET
-    position = CASE WHEN kept.stream_created = EXCLUDED.stream_created THEN kept.position ELSE 0 END,
-    stream_created = EXCLUDED.stream_created
-RETURNING position
+INSERT INTO trigger_api.stream_positions (follower, stream_created, position) VALUES ($1, '', 0)
+ON CONFLICT (follower) DO UPDATE SET follower = EXCLUDED.follower RETURNING stream_created, position
+"""
+_SET: Final = """
+UPDATE trigger_api.stream_positions SET stream_created = $2, position = $3 WHERE follower = $1
 """
 _HOLD: Final = """
 SELECT position FROM trigger_api.stream_positions WHERE follower = $1 AND stream_created = $2 FOR UPDATE
@@ -54,8 +54,9 @@ class PositionedProjection:
     """Applies a stream's messages once: the position is committed with their effect.
 
     Several replicas may follow the same stream: the row of the position serialises them, and each
-    skips what another one has done. A stream that was made anew (the bus was wiped or restored) is told
-    by the time of its creation, and read from its start.
+    skips what another one has done. A stream that was made anew is told by the time of its creation, and
+    read from its start; one that was restored from a copy, by an end that lies before our position, and
+    read on from there.
     """
 
     def __init__(self, database: Database, *, bus: Bus, stream: str, name: str, write: Write) -> None:
@@ -68,14 +69,19 @@ class PositionedProjection:
 
     async def position(self) -> int | None:
         """Return the last sequence of the stream, as it is now, that was applied; 0 before the first."""
-        info = await self._bus.js.stream_info(self._stream)
-        self._created = str(info.created)
         try:
-            async with lent(self._database) as connection:
-                found = await connection.fetchval(_BEGIN, self._name, self._created)
+            async with lent(self._database) as connection, connection.transaction():
+                kept = await connection.fetchrow(_BEGIN, self._name)
+                # Asked under the row's lock: an older answer would set another replica's progress back.
+                info = await self._bus.js.stream_info(self._stream)
+                self._created = str(info.created)
+                position = 0
+                if kept is not None and kept["stream_created"] == self._created:
+                    position = min(kept["position"], info.state.last_seq)
+                await connection.execute(_SET, self._name, self._created, position)
         except DatabaseUnavailableError as error:
             raise RetryLaterError(str(error)) from error
-        return int(found or 0)
+        return int(position)
 
     async def apply(self, batch: Sequence[Received]) -> None:
         """Apply what is new in a batch. Raises ``RetryLaterError``."""

@@ -1,15 +1,15 @@
 """Every webhook trigger in memory, folded from stream ``CONFIG``."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from trigger_contracts import streams
-from trigger_contracts.codec import ContractError
-from trigger_contracts.config import TRIGGERS, TriggerState, WebhookConfig
+from trigger_contracts.config import AnyTriggerConfig, TriggerState, WebhookConfig
+from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.received import Received
@@ -19,23 +19,6 @@ from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.usecases import UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
-
-_PREFIX: Final = streams.CONFIG_TRIGGERS.removesuffix("*")
-
-
-@dataclass(frozen=True, slots=True)
-class _NoWebhook:
-    """Deleted, or of another type: only the version stays, so that an older state does not revive it."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Unreadable:
-    """Its latest state is of a contract that this release does not know. What it says may be "deleted"
-    or "disabled", so the state before it must not go on being served."""
-
-    version: int = 0
 
 
 class TriggerDirectory:
@@ -48,9 +31,10 @@ class TriggerDirectory:
 
     def __init__(self, bus: Bus, *, keys: KeyRing, metrics: IngressMetrics) -> None:
         self._keys = keys
-        self._entries: dict[UUID, WebhookTrigger | _NoWebhook | _Unreadable] = {}
+        self._latest = LatestTriggers(kinds=(WebhookConfig,))
+        self._opened: dict[UUID, WebhookTrigger] = {}
         self._sequence: int | None = None
-        metrics.triggers.set_function(self._count)
+        metrics.triggers.set_function(lambda: len(self._opened))
         self._follower = Follower(
             bus,
             name="triggers",
@@ -68,6 +52,10 @@ class TriggerDirectory:
         """Stop reading."""
         await self._follower.stop()
 
+    def tasks(self) -> Iterable[asyncio.Task[Any]]:
+        """Return what must not end by itself."""
+        return self._follower.tasks()
+
     def check(self) -> str | None:
         """Return why triggers cannot be found yet, or ``None``."""
         return self._follower.check()
@@ -80,16 +68,11 @@ class TriggerDirectory:
         """
         if self.check() is not None:
             raise UnavailableError("The service is still starting. Try again shortly.")
-        match self._entries.get(trigger_id):
-            case WebhookTrigger() as trigger:
-                return trigger
-            case _Unreadable():
-                raise UnavailableError("The trigger cannot be served at the moment. Try again later.")
-            case _:
-                return None
-
-    def _count(self) -> float:
-        return sum(isinstance(entry, WebhookTrigger) for entry in self._entries.values())
+        trigger = self._opened.get(trigger_id)
+        # What its latest state says may be "deleted" or "disabled": the one before must not go on.
+        if trigger is None and isinstance(self._latest.get(trigger_id), Unreadable):
+            raise UnavailableError("The trigger cannot be served at the moment. Try again later.")
+        return trigger
 
     async def _position(self) -> int | None:
         return self._sequence
@@ -100,27 +83,26 @@ class TriggerDirectory:
         self._sequence = batch[-1].sequence
 
     def _apply_one(self, item: Received) -> None:
-        try:
-            state = TRIGGERS.decode(item.data).trigger
-        except ContractError as error:
-            self._mark_unreadable(item, reason=str(error))
-            return
-        known = self._entries.get(state.id)
-        if known is not None and known.version >= state.version:
-            return
-        self._entries[state.id] = self._entry(state)
+        match self._latest.apply(item.subject, data=item.data):
+            case TriggerState() as state:
+                self._opened[state.id] = self._open(state, config=state.config)
+            case Removed(trigger_id=trigger_id):
+                self._opened.pop(trigger_id, None)
+            case Unreadable(trigger_id=trigger_id, reason=reason):
+                log.error(
+                    "trigger state not readable",
+                    subject=item.subject,
+                    sequence=item.sequence,
+                    reason=reason,
+                )
+                if trigger_id is not None:
+                    self._opened.pop(trigger_id, None)
+            case None:
+                pass
 
-    def _mark_unreadable(self, item: Received, *, reason: str) -> None:
-        log.error("trigger state not readable", subject=item.subject, sequence=item.sequence, reason=reason)
-        try:
-            trigger_id = UUID(item.subject.removeprefix(_PREFIX))
-        except ValueError:
-            return
-        self._entries[trigger_id] = _Unreadable()
-
-    def _entry(self, state: TriggerState) -> WebhookTrigger | _NoWebhook:
-        if state.deleted_at is not None or not isinstance(state.config, WebhookConfig):
-            return _NoWebhook(state.version)
+    def _open(self, state: TriggerState, *, config: AnyTriggerConfig) -> WebhookTrigger:
+        if not isinstance(config, WebhookConfig):
+            raise TypeError("only webhook triggers are kept")
         opened: list[OpenedSecret] = []
         unopened: list[UUID] = []
         for secret in state.secrets:
@@ -145,7 +127,7 @@ class TriggerDirectory:
             name=state.name,
             version=state.version,
             enabled=state.enabled,
-            config=state.config,
+            config=config,
             secrets=tuple(opened),
             unopened=tuple(unopened),
         )

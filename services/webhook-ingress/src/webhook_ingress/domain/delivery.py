@@ -50,7 +50,12 @@ def accepted_delivery(
 
 
 def rejected_delivery(
-    attempt: Attempt, *, trigger: WebhookTrigger | None, reason: RejectionReason, longest_body: int
+    attempt: Attempt,
+    *,
+    trigger: WebhookTrigger | None,
+    reason: RejectionReason,
+    longest_body: int,
+    scrubber: Scrubber,
 ) -> RejectedDelivery:
     """Return the record of a refused request.
 
@@ -58,7 +63,6 @@ def rejected_delivery(
     taken for the body; nor is one that holds the trigger's secret. The hash covers what was read.
     """
     body = attempt.body if isinstance(attempt.body, bytes) else b""
-    scrubber = Scrubber(trigger)
     return RejectedDelivery(
         **_facts(attempt, body=body, scrubber=scrubber),
         body=b"" if len(body) > longest_body or scrubber.found_in(body) else body,

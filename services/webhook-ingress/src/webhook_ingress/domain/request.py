@@ -25,6 +25,8 @@ class WebhookRequest:
 
     request_id: str
     trigger_id: UUID | None
+    below_id: UUID | None = None
+    """Where the address is no trigger's: the one that it lies below. Only its secrets are of interest."""
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -1,12 +1,16 @@
 """The trigger's own secrets, wherever a sender has put them by mistake.
 
 Redaction goes by names; this goes by value. A sender that has the right secret in the wrong header, in
-the address or in its user agent is refused, and its request recorded: the record must not hold it.
+the address or in its body is refused, and its request recorded: the record must not hold it.
 """
 
 import base64
+import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from functools import lru_cache
+from urllib.parse import quote_plus
+
+import msgspec
 
 from webhook_ingress.domain.redaction import REDACTED
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -16,29 +20,32 @@ class Scrubber:
     """Knows the forms in which a trigger's secrets can stand in a request."""
 
     def __init__(self, trigger: WebhookTrigger | None) -> None:
-        secrets = [secret.value for secret in trigger.secrets] if trigger else []
-        self._forms = frozenset(form for secret in secrets for form in _forms(secret))
-        self._secrets = secrets
+        self._patterns = [_pattern(secret.value) for secret in trigger.secrets] if trigger else []
 
     def text(self, value: str) -> str:
         """Return the text without the secrets."""
-        for form in self._forms:
-            if form in value:
-                value = value.replace(form, REDACTED)
+        for pattern in self._patterns:
+            value = pattern.sub(REDACTED, value)
         return value
 
     def fields(self, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """Return header fields or query parameters without the secrets."""
-        if not self._forms:
+        if not self._patterns:
             return tuple(pairs)
         return tuple((self.text(name), self.text(value)) for name, value in pairs)
 
     def found_in(self, data: bytes) -> bool:
         """Tell whether a body holds one of the secrets."""
-        return any(secret in data for secret in self._secrets)
+        # Latin-1 maps every byte to one character, so that one pattern serves texts and bodies.
+        text = data.decode("latin-1") if self._patterns else ""
+        return any(pattern.search(text) for pattern in self._patterns)
 
 
-def _forms(secret: bytes) -> Iterable[str]:
-    text = secret.decode("utf-8", "surrogateescape")
-    encoded = base64.b64encode(secret).decode()
-    return {text, quote(secret, safe=""), quote(secret), quote_plus(secret), encoded, encoded.rstrip("=")}
+@lru_cache(maxsize=4096)
+def _pattern(secret: bytes) -> re.Pattern[str]:
+    """Return what finds a secret: as it is, percent-encoded, in JSON, in a form, in base64."""
+    text = secret.decode("latin-1")
+    percent = "".join(f"(?:{re.escape(char)}|(?i:%{ord(char):02x}))" for char in text)
+    escaped = msgspec.json.encode(text).decode()[1:-1]
+    encoded = base64.b64encode(secret).decode().rstrip("=")
+    return re.compile("|".join([percent, *map(re.escape, (escaped, quote_plus(secret), encoded))]))

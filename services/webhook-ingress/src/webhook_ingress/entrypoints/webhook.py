@@ -44,7 +44,7 @@ def webhook_routes(receive: ReceiveDelivery, *, limits: WebhookLimits) -> Sequen
 
 def _replace_request_id_with_secret(request: web.Request, *, receive: ReceiveDelivery) -> None:
     """A caller's request id stands in every log line and in the answer."""
-    trigger_id = uuid_in(request.match_info["triggerId"])
+    trigger_id = uuid_in(request.match_info["triggerId"].partition("/")[0])
     if trigger_id is not None and receive.holds_secret(trigger_id, text=request[REQUEST_ID]):
         request[REQUEST_ID] = str(uuid4())
         structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
@@ -65,6 +65,7 @@ def _incoming(request: web.Request, *, trusted_hops: int) -> WebhookRequest:
     return WebhookRequest(
         request_id=request_id(request),
         trigger_id=uuid_in(request.match_info["triggerId"]),
+        below_id=uuid_in(request.match_info["triggerId"].partition("/")[0]),
         method=request.method,
         path=request.rel_url.raw_path,
         query=tuple(request.rel_url.query.items()),
