@@ -1,5 +1,6 @@
 """Bytes to messages: what is refused, and how; and every value survives the way there and back."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from trigger_contracts import config, executions, schedules
+from trigger_contracts import config, executions, schedule_requests, schedules, secret_uses
 from trigger_contracts.codec import Codec, MalformedMessageError, Message, UnknownMessageError, encode, tag_of
 from trigger_contracts.deliveries import DELIVERIES
 from trigger_contracts.firings import MANUAL
@@ -23,6 +24,9 @@ CODECS: tuple[Codec[Any], ...] = (
     MANUAL,
     executions.FACTS,
     schedules.FACTS,
+    schedule_requests.REQUESTS,
+    schedule_requests.ANSWERS,
+    secret_uses.USES,
 )
 REMOVED = schedules.ScheduleRemoved(
     trigger_id=UUID(int=1),
@@ -149,6 +153,10 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901 - one li
             )
         case inspect.FloatType():
             return st.floats(allow_nan=False, allow_infinity=False)
+        case inspect.StrType(pattern=str() as pattern):
+            longest = kind.max_length or 1000
+            matching = st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True)
+            return matching.filter(lambda text: (kind.min_length or 0) <= len(text) <= longest)
         case inspect.StrType():
             return st.text(min_size=kind.min_length or 0, max_size=min(kind.max_length or 20, 20))
         case inspect.BytesType():

@@ -11,7 +11,16 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from trigger_contracts import config, deliveries, executions, firings, schedules, workflow_io
+from trigger_contracts import (
+    config,
+    deliveries,
+    executions,
+    firings,
+    schedule_requests,
+    schedules,
+    secret_uses,
+    workflow_io,
+)
 from trigger_contracts.codec import Codec, Message, encode, tag_of
 from trigger_contracts.config import (
     AuthType,
@@ -48,6 +57,16 @@ from trigger_contracts.deliveries import (
     RejectionReason,
 )
 from trigger_contracts.executions import Cause, CauseKind, Execution, ExecutionError
+from trigger_contracts.webhook_config import (
+    IdempotencyKeySource,
+    MissingOrigin,
+    OnDisabled,
+    RateLimit,
+    SignatureAlgorithm,
+    SignatureEncoding,
+    WebhookResponse,
+)
+from trigger_contracts.webhook_providers import WebhookProvider
 
 GOLDEN: Final = Path(__file__).with_name("golden")
 
@@ -147,6 +166,62 @@ INPUT: dict[str, Any] = {
 }
 
 MESSAGES: dict[str, Message] = {
+    "TriggerChanged.1.options.schedule": TriggerChanged(
+        change=change("TriggerConfigChanged"),
+        trigger=trigger(
+            "Daily report",
+            ScheduleConfig(
+                cron_expression="0 9 * * 1-5",
+                timezone="America/New_York",
+                overlap_policy=OverlapPolicy.SKIP,
+                catchup_window_seconds=3600,
+                jitter_seconds=90,
+                start_at=CREATED,
+                end_at=NEXT,
+            ),
+        ),
+    ),
+    "TriggerChanged.1.options.webhook": TriggerChanged(
+        change=change("TriggerConfigChanged"),
+        trigger=trigger(
+            "Bank",
+            WebhookConfig(
+                method=HttpMethod.HEAD,
+                auth_type=AuthType.HMAC,
+                signature_header="X-Bank-Signature",
+                signature_prefix="v1=",
+                signature_encoding=SignatureEncoding.BASE64,
+                algorithm=SignatureAlgorithm.SHA512,
+                signed_content="{id}.{timestamp}.{body}",
+                timestamp_header="X-Bank-Time",
+                id_header="X-Bank-Id",
+                tolerance_seconds=60,
+                verify_token="sha256:" + "ab" * 32,
+                idempotency_key=IdempotencyKeySource(body="data.id"),
+                allowed_ips=("192.0.2.0/24", "2001:db8::1"),
+                rate_limit=RateLimit(requests=10, per_seconds=60, burst=20),
+                on_disabled=OnDisabled.IGNORE,
+                missing_origin=MissingOrigin.REJECT,
+                custom_headers={"X-Seen": "yes"},
+                response=WebhookResponse(status=200, headers={"X-A": "b"}, body={"received": True}),
+            ),
+        ),
+    ),
+    "TriggerChanged.1.provider.webhook": TriggerChanged(
+        change=change("TriggerCreated"),
+        trigger=trigger("Stripe", WebhookConfig(provider=WebhookProvider.STRIPE)),
+    ),
+    "DescribeSchedule.1": schedule_requests.DescribeSchedule(trigger_id=TRIGGER),
+    "ScheduleDescribed.1": schedule_requests.ScheduleDescribed(
+        trigger_id=TRIGGER,
+        schedule_id=f"trigger-{TRIGGER}",
+        status=schedule_requests.ScheduleStatus.RUNNING,
+        next_fire_times=(NEXT,),
+        recent_fire_times=(CREATED, CHANGED),
+        running_workflow_ids=("scheduled-1",),
+    ),
+    "RequestFailed.1": schedule_requests.RequestFailed(reason="Temporal cannot be reached"),
+    "PreviousSecretUsed.1": secret_uses.PreviousSecretUsed(trigger_id=TRIGGER, secret_id=SECRET, at=CHANGED),
     "TriggerChanged.1.schedule": TriggerChanged(
         change=change("ScheduleChanged"),
         trigger=trigger(
@@ -295,6 +370,9 @@ CODECS: tuple[Codec[Any], ...] = (
     firings.MANUAL,
     executions.FACTS,
     schedules.FACTS,
+    schedule_requests.REQUESTS,
+    schedule_requests.ANSWERS,
+    secret_uses.USES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.
 PARTS: dict[str, msgspec.Struct] = {

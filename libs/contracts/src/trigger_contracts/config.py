@@ -4,7 +4,6 @@ Consumers may keep only the state with the highest version; a deleted aggregate 
 (``deleted_at``), never silence.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -14,18 +13,33 @@ from msgspec import Meta
 
 from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_contracts.trigger_config import Name, Time, TriggerConfig, TriggerType
+from trigger_contracts.webhook_config import AuthType, HttpMethod, ResponseFormat, WebhookConfig
 
-Time = Annotated[datetime, Meta(tz=True)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
-
-
-class TriggerType(StrEnum):
-    """What starts the workflow."""
-
-    SCHEDULE = "schedule"
-    WEBHOOK = "webhook"
-    EVENT = "event"
-    MANUAL = "manual"
+__all__ = [
+    "TRIGGERS",
+    "WORKFLOWS",
+    "AnyTriggerConfig",
+    "AuthType",
+    "Change",
+    "EventConfig",
+    "HttpMethod",
+    "ManualConfig",
+    "Name",
+    "OverlapPolicy",
+    "ResponseFormat",
+    "ScheduleConfig",
+    "SealedSecret",
+    "Time",
+    "TriggerChanged",
+    "TriggerConfig",
+    "TriggerState",
+    "TriggerType",
+    "WebhookConfig",
+    "WorkflowChanged",
+    "WorkflowState",
+    "trigger_type_of",
+]
 
 
 class OverlapPolicy(StrEnum):
@@ -39,36 +53,6 @@ class OverlapPolicy(StrEnum):
     ALLOW_ALL = "allowAll"
 
 
-class HttpMethod(StrEnum):
-    """The method that a webhook trigger takes."""
-
-    GET = "GET"
-    POST = "POST"
-    PUT = "PUT"
-    PATCH = "PATCH"
-    DELETE = "DELETE"
-
-
-class AuthType(StrEnum):
-    """How a webhook's sender proves itself."""
-
-    NONE = "none"
-    API_KEY = "api_key"
-    HMAC = "hmac"
-    BEARER = "bearer"
-
-
-class ResponseFormat(StrEnum):
-    """What a webhook's sender gets with the 202: the JSON object, or the text ``OK``."""
-
-    JSON = "json"
-    TEXT = "text"
-
-
-class TriggerConfig(Part, tag_field="triggerType", frozen=True, kw_only=True):
-    """What every type's configuration extends; the tag is the trigger's type."""
-
-
 class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
     """Fires on a classical five-field cron expression, read in an IANA time zone."""
 
@@ -76,19 +60,13 @@ class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
     timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"
     overlap_policy: OverlapPolicy = OverlapPolicy.BUFFER_ONE
     catchup_window_seconds: Annotated[int, Meta(ge=10, le=365 * 24 * 3600)] = 60
+    jitter_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 0
+    """Each fire is late by a random time of up to this."""
+    start_at: Time | None = None
+    """Nothing fires before it."""
+    end_at: Time | None = None
+    """Nothing fires after it."""
     input: Any = None
-
-
-class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
-    """Fires on an HTTP request that passes the checks."""
-
-    method: HttpMethod = HttpMethod.POST
-    auth_type: AuthType = AuthType.NONE
-    require_signature: bool = True
-    """``hmac`` only: ``False`` lets an unsigned request through, never a wrongly signed one."""
-    allowed_origins: Annotated[tuple[Annotated[str, Meta(max_length=300)], ...], Meta(max_length=100)] = ()
-    """Empty allows all. A request without ``Origin`` passes: only browsers send it."""
-    response_format: ResponseFormat = ResponseFormat.JSON
 
 
 class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):

@@ -81,6 +81,13 @@ SCHEDULES: Final = Stream(
     when_full=WhenFull.DROP_OLD,
     max_per_subject=1,
 )
+# Written by webhook-ingress now and then, not with each request: who still signs with an old secret.
+SECRETS: Final = Stream(
+    name="SECRETS",
+    subjects=("secrets.*",),
+    when_full=WhenFull.DROP_OLD,
+    max_per_subject=1,
+)
 DEAD_LETTERS: Final = Stream(
     name="DEAD_LETTERS",
     subjects=("dead.>",),
@@ -88,7 +95,7 @@ DEAD_LETTERS: Final = Stream(
     max_age_seconds=90 * _DAY,
     max_bytes=1024 * _MIB,
 )
-ALL: Final = (CONFIG, DELIVERIES, REJECTIONS, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, DEAD_LETTERS)
+ALL: Final = (CONFIG, DELIVERIES, REJECTIONS, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, SECRETS, DEAD_LETTERS)
 
 DELIVERIES_ACCEPTED: Final = "deliveries.accepted"
 DELIVERIES_REJECTED: Final = "deliveries.rejected"
@@ -96,6 +103,9 @@ FIRINGS_MANUAL: Final = "firings.manual"
 CONFIG_TRIGGERS: Final = "config.trigger.*"
 EVENTS_ALL: Final = "events.>"
 EVENTS_PREFIX: Final = "events."
+
+# Requests over the bus that are answered at once (NATS request-reply, no stream).
+DESCRIBE_SCHEDULE: Final = "rpc.scheduler-sync.describe"
 
 # Durable consumers: <service>-<what it does with the stream>.
 DISPATCH_DELIVERIES: Final = "orchestrator-worker-deliveries"
@@ -124,6 +134,11 @@ def config_workflow(workflow_id: UUID) -> str:
 def schedule(trigger_id: UUID) -> str:
     """Return the subject of what is known of a trigger's schedule: the last fact is kept."""
     return f"schedules.{trigger_id}"
+
+
+def secret(trigger_id: UUID) -> str:
+    """Return the subject of what is known of the use of a trigger's older secrets: the last fact is kept."""
+    return f"secrets.{trigger_id}"
 
 
 def execution(fact: str) -> str:

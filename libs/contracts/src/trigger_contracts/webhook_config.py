@@ -1,0 +1,148 @@
+"""What a webhook trigger takes, how it verifies its senders, and what it answers."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from trigger_contracts.codec import Part
+from trigger_contracts.trigger_config import TriggerConfig
+from trigger_contracts.webhook_providers import WebhookProvider
+
+HeaderName = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?!\n)$")]
+"""A field name, RFC 9110, 5.6.2."""
+
+HeaderValue = Annotated[str, Meta(max_length=1000, pattern=r"^[\x20-\x7e]*(?!\n)$")]
+
+
+class HttpMethod(StrEnum):
+    """The method that a webhook trigger takes."""
+
+    GET = "GET"
+    HEAD = "HEAD"
+    POST = "POST"
+    PUT = "PUT"
+    PATCH = "PATCH"
+    DELETE = "DELETE"
+
+
+class AuthType(StrEnum):
+    """How a webhook's sender proves itself."""
+
+    NONE = "none"
+    API_KEY = "api_key"
+    HMAC = "hmac"
+    BEARER = "bearer"
+
+
+class ResponseFormat(StrEnum):
+    """What a webhook's sender gets with the 202: the JSON object, or the text ``OK``."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+class SignatureEncoding(StrEnum):
+    """How a signature's bytes are written."""
+
+    HEX = "hex"
+    BASE64 = "base64"
+
+
+class SignatureAlgorithm(StrEnum):
+    """The hash under the HMAC. It is the configuration's choice, never the request's."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha256"
+    SHA384 = "sha384"
+    SHA512 = "sha512"
+
+
+class OnDisabled(StrEnum):
+    """What the sender of a paused trigger is told.
+
+    Some providers give an address up after enough refusals: ``ignore`` answers 200 and starts nothing.
+    """
+
+    REJECT = "reject"
+    IGNORE = "ignore"
+
+
+class MissingOrigin(StrEnum):
+    """What a request without ``Origin`` gets where ``allowedOrigins`` is set: only browsers send one."""
+
+    ALLOW = "allow"
+    REJECT = "reject"
+
+
+class IdempotencyKeySource(Part, frozen=True, kw_only=True):
+    """Where a delivery's own id is: in a header, or at a dotted path in the JSON body. One of the two."""
+
+    header: HeaderName | None = None
+    body: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+
+
+class RateLimit(Part, frozen=True, kw_only=True):
+    """At most ``requests`` in ``perSeconds`` on average, with bursts of up to ``burst`` at once."""
+
+    requests: Annotated[int, Meta(ge=1, le=1_000_000)]
+    per_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 1
+    burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """``None`` is ``requests``."""
+
+
+class WebhookResponse(Part, frozen=True, kw_only=True):
+    """What an accepted request is answered instead of the usual 202."""
+
+    status: Annotated[int, Meta(ge=200, le=299)] = 202
+    headers: Annotated[dict[HeaderName, HeaderValue], Meta(max_length=20)] = msgspec.field(
+        default_factory=dict
+    )
+    body: Any = msgspec.UNSET
+    """Text is sent as it is, anything else as JSON; left out, the usual body is sent."""
+
+
+class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
+    """Fires on an HTTP request that passes the checks."""
+
+    method: HttpMethod = HttpMethod.POST
+    auth_type: AuthType = AuthType.NONE
+    require_signature: bool = True
+    """``hmac`` only: ``False`` lets an unsigned request through, never a wrongly signed one."""
+    allowed_origins: Annotated[tuple[Annotated[str, Meta(max_length=300)], ...], Meta(max_length=100)] = ()
+    """Empty allows all."""
+    response_format: ResponseFormat = ResponseFormat.JSON
+    provider: WebhookProvider | None = None
+    """A preset: it says how requests are signed, instead of ``authType`` and the options below."""
+    signature_header: HeaderName | None = None
+    """``None`` is any of ``X-Signature``, ``X-Hub-Signature-256`` and ``X-Webhook-Signature``."""
+    signature_prefix: Annotated[str, Meta(max_length=50, pattern=r"^[\x21-\x7e]*(?!\n)$")] | None = None
+    """What stands before the signature; ``None`` is ``sha256=`` (the algorithm's name)."""
+    signature_encoding: SignatureEncoding = SignatureEncoding.HEX
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.SHA256
+    signed_content: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]*(?!\n)$")] = (
+        "{body}"
+    )
+    """What is signed: a template of ``{timestamp}``, ``{body}``, ``{url}`` and ``{id}``."""
+    timestamp_header: HeaderName | None = None
+    """Where ``{timestamp}`` is: seconds since 1970."""
+    id_header: HeaderName | None = None
+    """Where ``{id}`` is."""
+    tolerance_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    """How far the timestamp may be from now, either way."""
+    verify_token: (
+        Annotated[str, Meta(min_length=8, max_length=256, pattern=r"^[\x21-\x7e]+(?!\n)$")] | None
+    ) = None
+    """What Meta's handshake has to bring. Kept as ``sha256:`` and the hash, never as it was given."""
+    idempotency_key: IdempotencyKeySource | None = None
+    allowed_ips: Annotated[tuple[Annotated[str, Meta(max_length=50)], ...], Meta(max_length=200)] = ()
+    """Networks (CIDR) or addresses; empty allows all."""
+    rate_limit: RateLimit | None = None
+    on_disabled: OnDisabled = OnDisabled.REJECT
+    missing_origin: MissingOrigin = MissingOrigin.ALLOW
+    custom_headers: Annotated[dict[HeaderName, HeaderValue], Meta(max_length=20)] = msgspec.field(
+        default_factory=dict
+    )
+    """Sent with every answer to an accepted request."""
+    response: WebhookResponse | None = None
