@@ -1,24 +1,19 @@
-"""Request bodies: read within limits; JSON decoded strictly, with every problem as a JSON pointer."""
+"""Request bodies: read within limits, JSON decoded strictly."""
 
 import asyncio
-import re
-from collections.abc import Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from trigger_runtime.web.problem import FieldProblem, ProblemError
+from trigger_runtime.web.shapes import CheckField, Misshapen, shaped
 
 T = TypeVar("T")
 
 MAX_NESTING: Final = 100
 """JSON that nests deeper is refused: every later reader of it recurses."""
-
-_PATH: Final = re.compile(r"^(?P<detail>.*?)(?: - at `(?:key` in `)?\$(?P<path>[^`]*)`)?$", re.DOTALL)
-_MISSING: Final = re.compile(r"Object missing required field `(?P<name>[^`]+)`")
-_STEP: Final = re.compile(r"\.(?P<name>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
 class BodyError(Exception):
@@ -97,23 +92,16 @@ async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
     return value
 
 
-def convert(value: Any, kind: type[T], *, pointer: str = "") -> T:
-    """Return the value as ``kind``; ``ProblemError`` 422 names what does not fit, and unknown fields.
+def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField | None = None) -> T:
+    """Return the value as ``kind``; ``ProblemError`` 422 names everything that does not fit.
 
     The types themselves ignore unknown fields, since messages on the bus must; a caller of the API
     is told about a misspelt one instead.
     """
-    try:
-        converted = msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise invalid([_problem(str(error), pointer=pointer)]) from None
-    unknown = [
-        FieldProblem(pointer=f"{pointer}{path}", detail="There is no such field.")
-        for path in _unknown(value, converted)
-    ]
-    if unknown:
-        raise invalid(unknown)
-    return converted
+    found = shaped(value, kind, pointer=pointer, check=check)
+    if isinstance(found, Misshapen):
+        raise invalid(list(found.problems))
+    return cast("T", found)
 
 
 def invalid(errors: list[FieldProblem]) -> ProblemError:
@@ -126,56 +114,10 @@ def invalid(errors: list[FieldProblem]) -> ProblemError:
     )
 
 
-def escape(token: str) -> str:
-    """Return one step of a JSON pointer."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
 def _too_deep() -> ProblemError:
     return ProblemError(
         400, code="malformed_json", detail=f"The body nests deeper than {MAX_NESTING} levels."
     )
-
-
-def _problem(text: str, *, pointer: str) -> FieldProblem:
-    """Turn msgspec's ``… - at `$.config.nodes[...].name` `` into a pointer."""
-    match = _PATH.match(text)
-    path = (match.group("path") or "") if match else ""
-    steps = [step.group("name") or step.group("index") for step in _STEP.finditer(path)]
-    detail = match.group("detail") if match else text
-    missing = _MISSING.fullmatch(detail)
-    if missing:
-        steps.append(missing.group("name"))
-    # msgspec does not say which key of an object it was, only "[...]": the pointer ends before it, and
-    # the rest of the way is told in words.
-    if "..." in steps:
-        known = steps.index("...")
-        detail += f" (at {'/'.join(['*', *steps[known + 1 :]])} below)"
-        steps = steps[:known]
-    return FieldProblem(pointer=pointer + "".join(f"/{escape(step)}" for step in steps), detail=f"{detail}.")
-
-
-def _unknown(raw: Any, value: Any) -> Iterator[str]:
-    """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for."""
-    if isinstance(value, msgspec.Struct) and isinstance(raw, dict):
-        fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
-        tag = value.__struct_config__.tag_field
-        for key, item in raw.items():
-            if key in fields:
-                yield from _below(key, item, getattr(value, fields[key]))
-            elif key != tag:
-                yield f"/{escape(key)}"
-    elif isinstance(value, dict) and isinstance(raw, dict):
-        for key, item in raw.items():
-            yield from _below(key, item, value.get(key))
-    elif isinstance(value, list | tuple) and isinstance(raw, list):
-        for index, (item, decoded) in enumerate(zip(raw, value, strict=False)):
-            yield from _below(str(index), item, decoded)
-
-
-def _below(key: str, raw: Any, value: Any) -> Iterator[str]:
-    for path in _unknown(raw, value):
-        yield f"/{escape(key)}{path}"
 
 
 def _nesting(value: Any) -> int:

@@ -33,6 +33,18 @@ class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """An answer that is an error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: tuple[FieldProblem, ...] = ()
+
+
 class ProblemError(Exception):
     """An answer that is an error. ``code`` is stable and meant for programs, ``detail`` for people."""
 
@@ -54,18 +66,16 @@ class ProblemError(Exception):
 
     def document(self, *, request_id: str, extra: Mapping[str, str] | None = None) -> bytes:
         """Return the JSON document."""
-        body: dict[str, object] = {
-            "type": _TYPE + self.code.replace("_", "-"),
-            "title": _TITLES.get(self.status, "Error"),
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "requestId": request_id,
-            **(extra or {}),
-        }
-        if self.errors:
-            body["errors"] = self.errors
-        return msgspec.json.encode(body)
+        body = ProblemDocument(
+            type=_TYPE + self.code.replace("_", "-"),
+            title=_TITLES.get(self.status, "Error"),
+            status=self.status,
+            detail=self.detail,
+            code=self.code,
+            request_id=request_id,
+            errors=self.errors,
+        )
+        return msgspec.json.encode({**msgspec.to_builtins(body), **extra} if extra else body)
 
     def response(self, *, request_id: str) -> web.Response:
         """Return the answer."""

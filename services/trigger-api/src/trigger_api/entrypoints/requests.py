@@ -22,8 +22,9 @@ from trigger_contracts.config import (
 )
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.web.application import request_id
-from trigger_runtime.web.bodies import convert, escape, invalid, read_json
+from trigger_runtime.web.bodies import convert, invalid, read_json
 from trigger_runtime.web.problem import FieldProblem, ProblemError
+from trigger_runtime.web.shapes import escape
 from trigger_runtime.web.tokens import TokenVerifier
 
 _CONFIGS: Final[dict[TriggerType, type[AnyTriggerConfig]]] = {

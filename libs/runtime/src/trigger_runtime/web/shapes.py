@@ -1,0 +1,191 @@
+"""Decoding what a caller sent, with every problem at once.
+
+msgspec stops at the first thing that does not fit, and cannot say which key of an object it was. That is
+right for the bus and for the fast path; the person who wrote a configuration wants to see all of it. So a
+value that does not convert is walked by its type once more, and each part that fails is named.
+"""
+
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from trigger_runtime.web.problem import FieldProblem
+
+T = TypeVar("T")
+
+CheckField = Callable[[type, str, Any], Sequence[tuple[str, str]]]
+"""What is wrong with the meaning of one field, given its Struct, its name and its decoded value: pairs of
+the rest of the pointer ("" for the field itself) and words. Asked only for fields whose shape is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misshapen:
+    """A value that is not of its type: at least one problem."""
+
+    problems: tuple[FieldProblem, ...]
+
+
+def shaped(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None = None) -> Any | Misshapen:
+    """Return the value as ``kind``, or everything about it that does not fit.
+
+    Fields that do not exist are refused: the types themselves ignore them, as messages on the bus must.
+    ``check`` is asked only where something else is wrong too; a value that fits is its caller's to judge.
+    """
+    try:
+        converted = msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        found = tuple(_problems(value, kind, pointer=pointer, check=check))
+        return Misshapen(found or (FieldProblem(pointer=pointer, detail=_words(error)),))
+    unknown = tuple(
+        FieldProblem(pointer=f"{pointer}{path}", detail="There is no such field.")
+        for path in unknown_fields(value, converted)
+    )
+    if not unknown:
+        return converted
+    return Misshapen(tuple(_problems(value, kind, pointer=pointer, check=check)) or unknown)
+
+
+def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
+    """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for."""
+    if isinstance(value, msgspec.Struct) and isinstance(raw, dict):
+        fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
+        for key, item in raw.items():
+            if key in fields:
+                below = getattr(value, fields[key])
+                yield from (f"/{escape(key)}{path}" for path in unknown_fields(item, below))
+            elif key != value.__struct_config__.tag_field:
+                yield f"/{escape(key)}"
+    elif isinstance(value, dict) and isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from (f"/{escape(key)}{path}" for path in unknown_fields(item, value.get(key)))
+    elif isinstance(value, list | tuple) and isinstance(raw, list):
+        for index, (item, below) in enumerate(zip(raw, value, strict=False)):
+            yield from (f"/{index}{path}" for path in unknown_fields(item, below))
+
+
+def escape(token: str) -> str:
+    """Return one step of a JSON pointer (RFC 6901, 3)."""
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _problems(value: Any, kind: Any, *, pointer: str, check: CheckField | None) -> Iterator[FieldProblem]:
+    bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    origin = get_origin(bare)
+    if origin in (Union, types.UnionType):
+        below = _of_union(value, get_args(bare), pointer=pointer, check=check)
+    elif isinstance(bare, type) and issubclass(bare, msgspec.Struct) and isinstance(value, dict):
+        below = _of_struct(value, bare, pointer=pointer, check=check)
+    elif origin is dict and isinstance(value, dict):
+        below = _of_dict(value, get_args(bare), pointer=pointer, check=check)
+    elif origin in (list, tuple) and isinstance(value, list):
+        below = _of_list(value, get_args(bare)[0], pointer=pointer, check=check)
+    else:
+        below = iter(())
+    found = list(below)
+    yield from found
+    if not found and (words := _refusal(value, kind)) is not None:
+        yield FieldProblem(pointer=pointer, detail=words)
+
+
+def _of_union(
+    value: Any, members: tuple[Any, ...], *, pointer: str, check: CheckField | None
+) -> Iterator[FieldProblem]:
+    if value is None and types.NoneType in members:
+        return
+    rest = [member for member in members if member is not types.NoneType]
+    tagged = {_tag_of(member): member for member in rest if _tag_of(member) is not None}
+    if len(rest) == 1:
+        yield from _problems(value, rest[0], pointer=pointer, check=check)
+    elif len(tagged) == len(rest) and isinstance(value, dict):
+        field = str(rest[0].__struct_config__.tag_field)
+        tag = value.get(field)
+        if isinstance(tag, str) and tag in tagged:
+            yield from _problems(value, tagged[tag], pointer=pointer, check=check)
+        else:
+            expected = f"Expected one of {', '.join(map(str, tagged))}."
+            yield FieldProblem(pointer=f"{pointer}/{field}", detail=expected)
+            yield from _of_struct(value, rest[0], pointer=pointer, check=check, only=_shared(rest))
+
+
+def _of_struct(
+    value: dict[str, Any],
+    kind: type[msgspec.Struct],
+    *,
+    pointer: str,
+    check: CheckField | None,
+    only: frozenset[str] | None = None,
+) -> Iterator[FieldProblem]:
+    hints = _hints(kind)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    for name, field in fields.items():
+        if only is not None and name not in only:
+            continue
+        place = f"{pointer}/{escape(name)}"
+        if name not in value:
+            if field.required:
+                yield FieldProblem(pointer=place, detail="This is required.")
+            continue
+        found = list(_problems(value[name], hints[field.name], pointer=place, check=check))
+        yield from found
+        if not found and check is not None:
+            meant = msgspec.convert(value[name], hints[field.name])
+            for rest, words in check(kind, field.name, meant):
+                yield FieldProblem(pointer=place + rest, detail=words)
+    if only is None:
+        for name in value:
+            if name not in fields and name != kind.__struct_config__.tag_field:
+                yield FieldProblem(pointer=f"{pointer}/{escape(name)}", detail="There is no such field.")
+
+
+def _of_dict(
+    value: dict[str, Any], arguments: tuple[Any, ...], *, pointer: str, check: CheckField | None
+) -> Iterator[FieldProblem]:
+    keys, items = arguments
+    for name, item in value.items():
+        place = f"{pointer}/{escape(name)}"
+        if (words := _refusal(name, keys)) is not None:
+            yield FieldProblem(pointer=place, detail=f"The name: {words}")
+        yield from _problems(item, items, pointer=place, check=check)
+
+
+def _of_list(
+    value: list[Any], kind: Any, *, pointer: str, check: CheckField | None
+) -> Iterator[FieldProblem]:
+    for index, item in enumerate(value):
+        yield from _problems(item, kind, pointer=f"{pointer}/{index}", check=check)
+
+
+def _refusal(value: Any, kind: Any) -> str | None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        return _words(error)
+    return None
+
+
+def _words(error: msgspec.ValidationError) -> str:
+    return f"{str(error).partition(' - at `')[0]}."
+
+
+def _tag_of(kind: Any) -> str | int | None:
+    return kind.__struct_config__.tag if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
+
+
+def _shared(kinds: Sequence[type[msgspec.Struct]]) -> frozenset[str]:
+    """Return the fields that are the same in all of some types, as they are spelled on the wire."""
+    first, *others = [_named_hints(kind) for kind in kinds]
+    return frozenset(name for name, hint in first.items() if all(other.get(name) == hint for other in others))
+
+
+def _named_hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    hints = _hints(kind)
+    return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+
+
+@cache
+def _hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
+    return get_type_hints(kind, include_extras=True)

@@ -1,0 +1,121 @@
+"""Every problem of a value, each at its place; and never an answer that disagrees with msgspec's."""
+
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import Meta
+
+from trigger_runtime.web.shapes import Misshapen, shaped
+
+
+class Inner(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    how_many: Annotated[int, Meta(ge=1)]
+    note: str | None = None
+
+
+class Circle(msgspec.Struct, frozen=True, kw_only=True, tag="circle", tag_field="kind"):
+    name: str
+    radius: float
+
+
+class Square(msgspec.Struct, frozen=True, kw_only=True, tag="square", tag_field="kind"):
+    name: str
+    side: Annotated[int, Meta(gt=0)]
+
+
+class Outer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    shape: Circle | Square
+    inner_one: Inner | None = None
+    few: Annotated[tuple[Inner, ...], Meta(max_length=2)] = ()
+    by_name: dict[Annotated[str, Meta(min_length=2)], Inner] = {}
+    free: Any = None
+
+
+def pointers(value: Any, kind: Any = Outer, **more: Any) -> list[str]:
+    found = shaped(value, kind, **more)
+    assert isinstance(found, Misshapen), found
+    assert all(problem.detail.endswith(".") for problem in found.problems)
+    return [problem.pointer for problem in found.problems]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (5, [""]),
+        ({}, ["/shape"]),
+        ({"shape": {"kind": "circle", "name": 1}}, ["/shape/name", "/shape/radius"]),
+        ({"shape": {"name": 1}}, ["/shape/kind", "/shape/name"]),
+        ({"shape": {"kind": ["circle"], "name": "a", "radius": 1}}, ["/shape/kind"]),
+        ({"shape": None}, ["/shape"]),
+        (
+            {
+                "shape": {"kind": "square", "name": "s", "side": 0, "size": 1},
+                "innerOne": {"howMany": 0, "note": 1},
+                "few": [{"howMany": 1}, {}, "x"],
+                "byName": {"a": {"howMany": 1}, "a~/b": {"howMany": "1"}},
+                "inner_one": 1,
+            },
+            [
+                "/shape/side",
+                "/shape/size",
+                "/innerOne/howMany",
+                "/innerOne/note",
+                "/few/1/howMany",
+                "/few/2",
+                "/byName/a",
+                "/byName/a~0~1b/howMany",
+                "/inner_one",
+            ],
+        ),
+        (
+            {"shape": {"kind": "square", "name": "s", "side": 1}, "few": [{"howMany": 1}] * 3},
+            ["/few"],
+        ),
+    ],
+)
+def test_everything_that_is_wrong_is_named(value: Any, expected: list[str]) -> None:
+    assert pointers(value) == expected
+
+
+def test_the_meaning_of_what_fits_is_checked_beside_what_does_not() -> None:
+    def check(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
+        return [("/deep", "Odd.")] if kind is Inner and name == "how_many" and value % 2 else []
+
+    value = {"shape": {"kind": "square"}, "innerOne": {"howMany": 3, "note": 4}, "few": [{"howMany": 2}]}
+    found = pointers(value, check=check)
+    assert found == ["/shape/name", "/shape/side", "/innerOne/howMany/deep", "/innerOne/note"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 3) | st.text("ab", max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["shape", "kind", "name", "radius", "side", "innerOne", "howMany", "few", "byName", "x/y"]
+            ),
+            inner | st.sampled_from(["circle", "square"]),
+            max_size=5,
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(value=JSON)
+def test_a_value_is_refused_exactly_when_msgspec_refuses_it_or_a_field_is_unknown(value: Any) -> None:
+    found = shaped(value, Outer)
+    try:
+        converted = msgspec.convert(value, Outer)
+    except msgspec.ValidationError:
+        assert isinstance(found, Misshapen)
+        assert found.problems
+    else:
+        if isinstance(found, Misshapen):
+            assert {problem.detail for problem in found.problems} == {"There is no such field."}
+        else:
+            assert found == converted
