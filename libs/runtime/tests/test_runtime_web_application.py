@@ -69,7 +69,7 @@ class Door:
         self.entered = asyncio.Event()
         self.release = asyncio.Event()
         self.bound: dict[str, Any] = {}
-        self.verifier = TokenVerifier(TokenSettings(jwt_secret=Secret("x" * 40)))
+        self.verifier = TokenVerifier(TokenSettings(jwt_secret=Secret("x" * 40)), metrics=Metrics())
 
     async def read(self, request: web.Request) -> web.Response:
         thing = bodies.convert(await bodies.read_json(request), Thing)
@@ -119,7 +119,7 @@ class Door:
         return web.Response(text="finished")
 
     async def guarded(self, request: web.Request) -> web.Response:
-        return json_response({"who": self.verifier.principal(request, scope="x").subject})
+        return json_response({"who": (await self.verifier.principal(request, scope="x")).subject})
 
 
 @pytest.fixture

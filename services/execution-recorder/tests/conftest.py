@@ -142,12 +142,14 @@ class Answer:
 
 def settings_for(*, database_url: str, nats_url: str, **changes: Any) -> Settings:
     return Settings(
-        http_port=0,
-        database=DatabaseSettings(database_url=Secret(database_url)),
-        nats_url=Secret(nats_url),
-        tokens=TokenSettings(jwt_secret=Secret(JWT_SECRET)),
-        shutdown_seconds=10.0,
-        **changes,
+        **{
+            "http_port": 0,
+            "database": DatabaseSettings(database_url=Secret(database_url)),
+            "nats_url": Secret(nats_url),
+            "tokens": TokenSettings(jwt_secret=Secret(JWT_SECRET)),
+            "shutdown_seconds": 10.0,
+            **changes,
+        }
     )
 
 

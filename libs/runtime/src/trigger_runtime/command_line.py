@@ -4,7 +4,8 @@ import argparse
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import uvloop
@@ -18,24 +19,39 @@ S = TypeVar("S", bound=ServiceSettings)
 _REACHED_AT: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound to, but asked
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """Something that a service does once; ``run`` returns what is to be said of it.
+
+    Raises ``SettingsError``, ``OSError`` or ``RuntimeError`` where it cannot be done.
+    """
+
+    help: str
+    run: Callable[[], str]
+
+
 def run(
     name: str,
     *,
     settings: type[S],
     build: Callable[[S], Service],
     migrate: Callable[[], str] | None = None,
+    verbs: Mapping[str, Verb] | None = None,
 ) -> int:
     """Do what the command line asks; return the process's exit status.
 
     0 is success, 1 a failure (said on standard error), 2 a wrong command line or environment.
-    ``build`` is called inside the running event loop.
+    ``build`` is called inside the running event loop. ``verbs`` are what one service can do beside that.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name.replace('-', '_')}")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("serve", help="run the service until SIGTERM")
-    verbs.add_parser("healthcheck", help="exit 0 when the service on HTTP_PORT is ready")
+    known = parser.add_subparsers(dest="verb", required=True)
+    known.add_parser("serve", help="run the service until SIGTERM")
+    known.add_parser("healthcheck", help="exit 0 when the service on HTTP_PORT is ready")
+    own = dict(verbs or {})
     if migrate is not None:
-        verbs.add_parser("migrate", help="bring the service's database schema up to date")
+        own["migrate"] = Verb(help="bring the service's database schema up to date", run=migrate)
+    for verb_name, one in own.items():
+        known.add_parser(verb_name, help=one.help)
     verb = parser.parse_args().verb
     try:
         match verb:
@@ -43,11 +59,9 @@ def run(
                 return _serve(name, settings=load(settings), build=build)
             case "healthcheck":
                 return _healthcheck(load(settings))
-            case _ if migrate is not None:
-                sys.stdout.write(f"{migrate()}\n")
-                return 0
             case _:
-                return 2
+                sys.stdout.write(f"{own[verb].run()}\n")
+                return 0
     except SettingsError as error:
         for problem in error.problems:
             sys.stderr.write(f"{name}: {problem}\n")

@@ -36,6 +36,11 @@ class KeyRing:
         self._current = next(iter(keys))
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
 
+    @property
+    def current(self) -> str:
+        """The id of the key that seals."""
+        return self._current
+
     @classmethod
     def parse(cls, text: str) -> "KeyRing":
         """Read ``id:base64[,id:base64…]``. Raises ``ValueError``, which never quotes a key."""

@@ -50,6 +50,7 @@ def build(settings: Settings) -> Service:
     )
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
     owners = TriggerOwners(bus)
+    tokens = TokenVerifier(settings.tokens, metrics=metrics)
     handlers = consumers.Handlers(PostgresRecording(database), metrics=metrics)
     reading = [
         Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
@@ -62,7 +63,7 @@ def build(settings: Settings) -> Service:
             executions=PostgresExecutions(database),
             webhook_logs=PostgresWebhookLogs(database),
             owners=owners,
-            tokens=TokenVerifier(settings.tokens),
+            tokens=tokens,
         ),
         readiness=readiness,
         metrics=metrics,
@@ -75,6 +76,8 @@ def build(settings: Settings) -> Service:
     readiness.require("triggers", owners.check)
     for consumer in reading:
         readiness.require(consumer.name, consumer.check)
+    for key_set in tokens.key_sets:
+        readiness.require(key_set.name, key_set.check)
     return Service(
         NAME,
         components=[
@@ -82,6 +85,7 @@ def build(settings: Settings) -> Service:
             database,
             schema,
             owners,
+            *tokens.key_sets,
             *reading,
             *_pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),

@@ -125,7 +125,7 @@ class Bus:
         # sends more than its limit, headers included: one large message would cut everybody off.
         if len(data) + _size(all_headers) > client.max_payload:
             raise MessageTooLargeError(f"{len(data)} bytes for {subject}")
-        answer = await _ask(client, subject=subject, data=data, timeout=timeout, headers=all_headers)
+        answer = await request_reply(client, subject=subject, data=data, timeout=timeout, headers=all_headers)
         return confirmed(answer, size=len(data), subject=subject)
 
     async def last(self, stream: str, *, subject: str, timeout: float = 5.0) -> bytes | None:
@@ -135,7 +135,9 @@ class Bus:
         """
         request = msgspec.json.encode({"last_by_subj": subject})
         api_subject = f"$JS.API.STREAM.MSG.GET.{stream}"
-        answer = await _ask(self.client, subject=api_subject, data=request, timeout=timeout, headers={})
+        answer = await request_reply(
+            self.client, subject=api_subject, data=request, timeout=timeout, headers={}
+        )
         return last_message(answer)
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
@@ -251,7 +253,7 @@ async def _closed(client: Client) -> None:
         log.warning("bus connection not closed cleanly", reason=describe(error))
 
 
-async def _ask(
+async def request_reply(
     client: Client, *, subject: str, data: bytes, timeout: float, headers: Mapping[str, str]
 ) -> bytes:
     """Return the server's answer; ``BusUnavailableError``, or ``ValueError`` for what can never be sent."""

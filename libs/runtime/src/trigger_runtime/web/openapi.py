@@ -36,7 +36,7 @@ def document(
     *,
     operations: Sequence[Operation],
     extra: Sequence[Any] = (),
-    untagged: Iterable[type] = (),
+    untagged: Iterable[type[msgspec.Struct]] = (),
 ) -> dict[str, Any]:
     """Return the document.
 

@@ -62,6 +62,16 @@ def choice_of(request: web.Request, name: str, *, among: Iterable[str]) -> str |
     return text
 
 
+def text_of(request: web.Request, name: str, *, longest: int) -> str | None:
+    """Return a query parameter that is free text, of 1 to ``longest`` characters."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    if not 1 <= len(text) <= longest or not text.isprintable():
+        raise _bad(name, f"Expected 1 to {longest} printable characters")
+    return text
+
+
 def time_of(request: web.Request, name: str) -> datetime | None:
     """Return a query parameter that is an RFC 3339 time."""
     text = request.query.get(name)

@@ -9,13 +9,14 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from trigger_runtime.web.problem import FieldProblem
 
-T = TypeVar("T")
+_SHOWN: Final = 40
+"""Characters of a wrong value in an answer."""
 
 CheckField = Callable[[type, str, Any], Sequence[tuple[str, str]]]
 """What is wrong with the meaning of one field, given its Struct, its name and its decoded value: pairs of
@@ -106,7 +107,8 @@ def _of_union(
         if isinstance(tag, str) and tag in tagged:
             yield from _problems(value, tagged[tag], pointer=pointer, check=check)
         else:
-            expected = f"Expected one of {', '.join(map(str, tagged))}."
+            given = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
+            expected = f"Expected one of {', '.join(map(str, tagged))}{given}."
             yield FieldProblem(pointer=f"{pointer}/{field}", detail=expected)
             yield from _of_struct(value, rest[0], pointer=pointer, check=check, only=_shared(rest))
 

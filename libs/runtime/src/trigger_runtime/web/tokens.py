@@ -1,106 +1,160 @@
-"""Bearer tokens of management calls: JWTs with one pinned algorithm."""
+"""Bearer tokens of management calls: JWTs whose algorithms are pinned."""
 
+import base64
 import re
-from dataclasses import dataclass
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 import jwt
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
+from trigger_runtime.metrics import Metrics
 from trigger_runtime.settings import Secret
-from trigger_runtime.web.problem import ProblemError
+from trigger_runtime.web.key_document import PublicKey
+from trigger_runtime.web.key_set import USUAL, KeySet, NoKeysError, Timing
+from trigger_runtime.web.problem import ProblemError, unavailable
+from trigger_runtime.web.token_cache import TokenCache
+from trigger_runtime.web.token_claims import ClaimsError, ExpiredError, Principal, check_claims
+from trigger_runtime.web.token_settings import TokenSettings
 
-_MIN_SECRET_BYTES: Final = 32
-_SECRET_BYTES: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
-_LEEWAY_SECONDS: Final = 30
-_MAX_NAME: Final = 255
-_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+__all__ = ["Principal", "TokenSettings", "TokenVerifier"]
 
-
-class TokenSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How tokens are checked."""
-
-    jwt_secret: Secret
-    jwt_algorithm: str = "HS256"
-    jwt_issuer: str = "flowmaestro"
-    jwt_audience: str = "flowmaestro-triggers"
-
-    def __post_init__(self) -> None:
-        problems = []
-        if self.jwt_algorithm not in _SECRET_BYTES:
-            problems.append(f"JWT_ALGORITHM must be one of {', '.join(_SECRET_BYTES)}")
-        least = _SECRET_BYTES.get(self.jwt_algorithm, _MIN_SECRET_BYTES)
-        if len(self.jwt_secret.reveal().encode()) < least:
-            problems.append(f"JWT_SECRET must have at least {least} bytes (RFC 7518, 3.2)")
-        if problems:
-            raise ValueError("\n".join(problems))
+_COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_INVALID: Final = 'Bearer error="invalid_token"'
+_RETRY_AFTER_SECONDS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who calls. ``scopes`` is ``None`` for a token that carries none: it may do everything."""
+class _Header(msgspec.Struct, frozen=True):
+    """What is read of a token's header (RFC 7515, 4.1).
 
-    workspace: str
-    subject: str
-    scopes: frozenset[str] | None
+    ``jku``, ``jwk``, ``x5u`` and ``x5c`` are not: a token does not say what it is to be trusted for.
+    """
+
+    alg: str
+    kid: str | UnsetType = UNSET
+    crit: Any = UNSET
+
+
+class _Keys(Protocol):
+    generation: int
+
+    async def find(self, *, key_id: str | None, algorithm: str) -> PublicKey | bytes | None: ...
+
+
+class _SharedSecret:
+    """The one key of all tokens, whatever id they name."""
+
+    generation = 0
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    async def find(self, **_named: str | None) -> bytes:
+        return self._secret.reveal().encode()
 
 
 class TokenVerifier:
-    """Turns an ``Authorization`` header into a principal, or refuses."""
+    """Turns an ``Authorization`` header into a principal, or refuses.
 
-    def __init__(self, settings: TokenSettings) -> None:
+    ``key_sets`` are the components that it needs: one with ``JWT_JWKS_URL``, none with ``JWT_SECRET``. Until
+    one has fetched its keys, tokens are answered 503. ``now`` returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        settings: TokenSettings,
+        *,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+        timing: Timing = USUAL,
+    ) -> None:
         self._settings = settings
+        self._now = now
+        self._algorithms = frozenset(settings.jwt_algorithm)
+        self._jws = jwt.PyJWS(algorithms=settings.jwt_algorithm)
+        self._cache = TokenCache()
+        self._keys: _Keys
+        self.key_sets: tuple[KeySet, ...] = ()
+        match settings:
+            case TokenSettings(jwt_secret=Secret() as secret):
+                self._keys = _SharedSecret(secret)
+            case TokenSettings(jwt_jwks_url=str() as url):
+                self._keys = key_set = KeySet(
+                    url, algorithms=settings.jwt_algorithm, metrics=metrics, timing=timing
+                )
+                self.key_sets = (key_set,)
+            case _:
+                raise ValueError("neither a secret nor a key set")
 
-    def principal(self, request: web.Request, *, scope: str) -> Principal:
-        """Return who calls, checked for ``scope``; ``ProblemError`` 401 or 403.
+    async def principal(self, request: web.Request, *, scope: str) -> Principal:
+        """Return who calls, checked for ``scope``; ``ProblemError`` 401, 403, or 503 while there are no keys.
 
         The answer does not tell which check failed: that would help only a forger.
         """
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _refused("Send a token: Authorization: Bearer <jwt>.", challenge="Bearer")
-        principal = self._verified(token.strip())
+        token = _bearer(request)
+        principal = self._cache.get(token, now=self._now(), key_generation=self._keys.generation)
+        if principal is None:
+            principal = await self._verified(token)
         if principal.scopes is not None and scope not in principal.scopes:
             raise ProblemError(403, code="scope_missing", detail=f"The token lacks the scope {scope}.")
         return principal
 
-    def _verified(self, token: str) -> Principal:
-        wanted = self._settings
-        # PyJWT's base64 drops what is none, so that one token could be written in many ways.
-        if not _COMPACT.fullmatch(token):
-            raise _refused("The token is not valid.", challenge=_INVALID)
+    async def _verified(self, token: bytes) -> Principal:
+        header = _header(token)
+        # First of all, so that no other token has a key looked for (RFC 8725, 3.1). We understand no
+        # extension, so what a token calls critical is one that we do not (RFC 7515, 4.1.11).
+        if header.alg not in self._algorithms or header.crit is not UNSET:
+            raise _invalid()
+        key_id = None if isinstance(header.kid, UnsetType) else header.kid
         try:
-            claims = jwt.decode(
-                token,
-                wanted.jwt_secret.reveal(),
-                algorithms=[wanted.jwt_algorithm],
-                issuer=wanted.jwt_issuer,
-                audience=wanted.jwt_audience,
-                leeway=_LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
-        except jwt.ExpiredSignatureError:
+            key = await self._keys.find(key_id=key_id, algorithm=header.alg)
+        except NoKeysError:
+            detail = "Tokens cannot be verified now."
+            raise unavailable(detail, retry_after_seconds=_RETRY_AFTER_SECONDS) from None
+        if key is None:
+            raise _invalid()
+        # Nothing is awaited from here on: the keys and the time are those of one moment.
+        now = self._now()
+        try:
+            payload = self._jws.decode(token, key, algorithms=[header.alg])
+            verified = check_claims(payload, settings=self._settings, now=now)
+        except ExpiredError:
             raise _refused("The token has expired.", challenge=_INVALID) from None
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # The four builtins: PyJWT lets through what its parsing of strange claims raises.
-            raise _refused("The token is not valid.", challenge=_INVALID) from None
-        subject, org, scope = claims["sub"], claims.get("org"), claims.get("scope")
-        # A claim of a wrong type is refused, not overlooked: without its scope a token may do everything.
-        if not _is_name(subject) or not (org is None or _is_name(org)) or not isinstance(scope, str | None):
-            raise _refused("The token is not valid.", challenge=_INVALID)
-        return Principal(
-            workspace=org or subject,
-            subject=subject,
-            scopes=frozenset(scope.split()) if scope is not None else None,
-        )
+        except (ClaimsError, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            # The four builtins: PyJWT lets through what its parsing of strange headers raises.
+            raise _invalid() from None
+        self._cache.put(token, verified=verified, now=now, key_generation=self._keys.generation)
+        return verified.principal
 
 
-_INVALID: Final = 'Bearer error="invalid_token"'
+def _bearer(request: web.Request) -> bytes:
+    """Return the request's one token; ``ProblemError`` 401 where there is none, or more than one."""
+    given = request.headers.getall("Authorization", [])
+    scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise _refused("Send a token: Authorization: Bearer <jwt>.", challenge="Bearer")
+    if not token.isascii():
+        raise _invalid()
+    return token.strip().encode()
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
+def _header(token: bytes) -> _Header:
+    """Return the header of a token, of which nothing is verified yet."""
+    # PyJWT's base64 drops what is none, so that one token could be written in many ways.
+    if not _COMPACT.fullmatch(token):
+        raise _invalid()
+    try:
+        data = base64.urlsafe_b64decode(token.partition(b".")[0] + b"==")
+        return msgspec.json.decode(data, type=_Header)
+    except (ValueError, RecursionError):
+        raise _invalid() from None
+
+
+def _invalid() -> ProblemError:
+    return _refused("The token is not valid.", challenge=_INVALID)
 
 
 def _refused(detail: str, *, challenge: str) -> ProblemError:

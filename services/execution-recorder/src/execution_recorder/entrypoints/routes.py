@@ -65,11 +65,12 @@ class _History:
         self._owners = owners
         self._tokens = tokens
 
-    def _workspace(self, request: web.Request) -> str:
-        return self._tokens.principal(request, scope=_SCOPE).workspace
+    async def _workspace(self, request: web.Request) -> str:
+        principal = await self._tokens.principal(request, scope=_SCOPE)
+        return principal.workspace
 
     async def show_execution(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=())
         found = await self._executions.get(queries.path_id(request, what="execution"), workspace=workspace)
         if found is None:
@@ -77,7 +78,7 @@ class _History:
         return json_response(execution_view(found))
 
     async def show_webhook_log(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=())
         found = await self._logs.get(queries.path_id(request, what="webhook log"), workspace=workspace)
         if found is None:
@@ -85,7 +86,7 @@ class _History:
         return json_response(webhook_log_view(found))
 
     async def list_executions(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=_OF_EXECUTIONS | {"triggerId"})
         page = await self._executions_page(
             request, workspace=workspace, trigger_id=queries.uuid_of(request, "triggerId")
@@ -93,7 +94,7 @@ class _History:
         return _page_response(page, view=execution_view)
 
     async def list_executions_of_trigger(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=_OF_EXECUTIONS)
         trigger_id = queries.path_id(request, what="trigger")
         page = await self._executions_page(request, workspace=workspace, trigger_id=trigger_id)
@@ -101,7 +102,7 @@ class _History:
         return _page_response(page, view=execution_view)
 
     async def list_webhook_logs(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=_OF_LOGS | {"triggerId"})
         page = await self._logs_page(
             request, workspace=workspace, trigger_id=queries.uuid_of(request, "triggerId")
@@ -109,7 +110,7 @@ class _History:
         return _page_response(page, view=webhook_log_view)
 
     async def list_webhook_logs_of_trigger(self, request: web.Request) -> web.Response:
-        workspace = self._workspace(request)
+        workspace = await self._workspace(request)
         queries.refuse_unknown(request, known=_OF_LOGS)
         trigger_id = queries.path_id(request, what="trigger")
         page = await self._logs_page(request, workspace=workspace, trigger_id=trigger_id)
