@@ -6,6 +6,7 @@ from scheduler_sync.adapters.config_stream import ConfigStream
 from scheduler_sync.adapters.schedule_facts import ScheduleFacts
 from scheduler_sync.adapters.temporal_schedules import TemporalSchedules
 from scheduler_sync.entrypoints.consumers import on_trigger_changed
+from scheduler_sync.entrypoints.requests import on_describe_schedule
 from scheduler_sync.entrypoints.resync import Resync
 from scheduler_sync.ports import BusAwayError, TemporalAwayError
 from scheduler_sync.settings import Settings
@@ -15,6 +16,7 @@ from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, Subscription
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.requests import Responder
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection
@@ -35,8 +37,9 @@ def build(settings: Settings) -> Service:
     )
     temporal = TemporalConnection(settings.temporal, identity=NAME)
     configuration = ConfigStream(bus)
+    schedules = TemporalSchedules(temporal)
     reconciler = Reconciler(
-        TemporalSchedules(temporal),
+        schedules,
         configuration=configuration,
         announcements=ScheduleFacts(bus),
         now=lambda: datetime.now(UTC),
@@ -72,12 +75,21 @@ def build(settings: Settings) -> Service:
         seconds=settings.resync_seconds,
         registry=metrics.registry,
     )
+    responder = Responder(
+        bus,
+        subject=streams.DESCRIBE_SCHEDULE,
+        queue=NAME,
+        handle=on_describe_schedule(schedules),
+        # As long as the README tells others to wait.
+        seconds=3.0,
+    )
     app = new_application(
         routes=[], readiness=readiness, metrics=metrics, error_map=lambda _: None, max_body_bytes=1024
     )
     readiness.require("bus", bus.check)
     readiness.require("temporal", temporal.check)
     readiness.require("triggers", follower.check)
+    # Not the responder: whoever asks it can do without an answer, and schedules converge all the same.
     readiness.require("consumer", consumer.check)
     return Service(
         NAME,
@@ -86,6 +98,7 @@ def build(settings: Settings) -> Service:
             temporal,
             follower,
             consumer,
+            responder,
             BackgroundTask("resync", resync.run),
             HttpListener(app, host=settings.http_host, port=settings.http_port),
         ],

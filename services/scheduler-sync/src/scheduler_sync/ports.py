@@ -5,6 +5,7 @@ from typing import Protocol
 from uuid import UUID
 
 from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.live import LiveSchedule
 from scheduler_sync.domain.plan import ActualSchedule
 from trigger_contracts.config import TriggerState
 from trigger_contracts.schedules import AnyScheduleFact
@@ -35,6 +36,13 @@ class Schedules(Protocol):
 
     def all(self) -> AsyncIterator[ActualSchedule]:
         """List every schedule under our prefix. The list is eventually consistent."""
+
+
+class LiveSchedules(Protocol):
+    """Temporal's schedules, for somebody who waits for the answer."""
+
+    async def live(self, schedule_id: str) -> LiveSchedule | None:
+        """Return what a schedule does now. Raises ``TemporalAwayError``, within 2 s."""
 
 
 class Configuration(Protocol):

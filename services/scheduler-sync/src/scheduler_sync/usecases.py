@@ -1,4 +1,4 @@
-"""Reconciling: look at what shall be and what is, do the difference, say what became of it."""
+"""Reconciling: look at what shall be and what is, do the difference, say what became of it; describing."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,24 @@ from datetime import datetime
 from typing import Final, assert_never
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
+from scheduler_sync.domain.live import status_of
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Nothing, Step, Update, plan
 from scheduler_sync.ports import (
     Announcements,
     BusAwayError,
     Configuration,
+    LiveSchedules,
     ScheduleRefusedError,
     Schedules,
     TemporalAwayError,
 )
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
+from trigger_contracts.schedule_requests import ScheduleDescribed
 from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
 from trigger_cron import CronError
 
@@ -30,7 +34,29 @@ log = structlog.stdlib.get_logger(__name__)
 _ANNOUNCED: Final = 5
 """Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
 
+_DESCRIBED: Final = 10
+"""Times each way in a description: what Temporal gives, and what the contract allows."""
+
 _REASON_LENGTH: Final = 2000
+
+
+async def describe_schedule(trigger_id: UUID, *, schedules: LiveSchedules) -> ScheduleDescribed:
+    """Return what Temporal has for a trigger at this moment; a paused schedule has no next fire.
+
+    Raises ``TemporalAwayError``.
+    """
+    found = await schedules.live(schedule_id(trigger_id))
+    described = ScheduleDescribed(
+        trigger_id=trigger_id, schedule_id=schedule_id(trigger_id), status=status_of(found)
+    )
+    if found is None:
+        return described
+    return msgspec.structs.replace(
+        described,
+        next_fire_times=() if found.paused else found.next_fire_times[:_DESCRIBED],
+        recent_fire_times=found.recent_fire_times[-_DESCRIBED:],
+        running_workflow_ids=found.running_workflow_ids,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +106,10 @@ class Reconciler:
         """
         actual = {schedule.schedule_id: schedule async for schedule in self._schedules.all()}
         triggers = {schedule_id(state.id): state for state in self._configuration.schedule_triggers()}
-        differing = {key for key, state in triggers.items() if _differs(state, actual=actual.get(key))}
+        now = self._now()
+        differing = {
+            key for key, state in triggers.items() if _differs(state, actual=actual.get(key), now=now)
+        }
         away: list[TemporalAwayError | BusAwayError] = []
         for key, state in triggers.items():
             try:
@@ -106,7 +135,7 @@ class Reconciler:
             desired = desired_schedule(trigger)
             _check_size(desired)
             actual = await self._schedules.describe(schedule_id(trigger.id))
-            step = plan(desired, actual=actual)
+            step = plan(desired, actual=actual, now=self._now())
             await self._apply(step)
         except (CronError, ScheduleRefusedError) as error:
             await self._announce_refusal(trigger, reason=str(error)[:_REASON_LENGTH])
@@ -159,27 +188,29 @@ class Reconciler:
             return
         after = await self._schedules.describe(desired.schedule_id)
         if after is not None:
-            await self._announce_times(trigger, actual=after)
+            await self._announce_times(trigger, times=_times(after))
+        elif desired.is_over(self._now()):
+            await self._announce_times(trigger, times=())
 
     async def _announce_new_times(self, listed: TriggerState, *, actual: ActualSchedule) -> None:
         """Announce what a listing showed, if the trigger is still as it was when the listing began.
 
         A change may have been synced and announced meanwhile: an older fact must not follow it.
         """
-        if self._announced.get(listed.id) == _times(actual):
+        times = _times(actual)
+        if self._announced.get(listed.id) == times:
             return
         async with self._one_at_a_time(listed.id):
             now = await self._configuration.latest(listed.id)
             if now is not None and now.version == listed.version and now.deleted_at is None:
-                await self._announce_times(now, actual=actual)
+                await self._announce_times(now, times=times)
 
-    async def _announce_times(self, trigger: TriggerState, *, actual: ActualSchedule) -> None:
-        times = _times(actual)
+    async def _announce_times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
         await self._announcements.announce(
             ScheduleSynced(
                 trigger_id=trigger.id,
                 trigger_version=trigger.version,
-                schedule_id=actual.schedule_id,
+                schedule_id=schedule_id(trigger.id),
                 at=self._now(),
                 next_fire_times=times,
             )
@@ -202,9 +233,9 @@ class Reconciler:
                 self._locks[trigger_id] = (lock, users - 1)
 
 
-def _differs(state: TriggerState, *, actual: ActualSchedule | None) -> bool:
+def _differs(state: TriggerState, *, actual: ActualSchedule | None, now: datetime) -> bool:
     try:
-        return not isinstance(plan(desired_schedule(state), actual=actual), Nothing)
+        return not isinstance(plan(desired_schedule(state), actual=actual, now=now), Nothing)
     except CronError:
         return True
 

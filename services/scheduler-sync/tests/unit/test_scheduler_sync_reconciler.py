@@ -1,6 +1,7 @@
 """What the real servers cannot be made to show at a chosen moment: races, and one trigger that fails."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -55,7 +56,8 @@ class World:
         # What happens once everything is listed, or once a trigger is read, before the reader goes on.
         self.listed: list[Any] = []
         self.read: list[Any] = []
-        self.reconciler = Reconciler(self, configuration=self, announcements=self, now=lambda: AT)
+        self.now = AT
+        self.reconciler = Reconciler(self, configuration=self, announcements=self, now=lambda: self.now)
 
     async def describe(self, schedule_id: str) -> ActualSchedule | None:
         return self.schedules.get(schedule_id)
@@ -214,3 +216,44 @@ async def test_a_trigger_that_cannot_be_read_is_left_and_not_called_unknown() ->
     world.unreadable = [state.id]
     assert (await world.reconciler.resync()).unknown == 0
     assert f"trigger-{state.id}" in world.schedules
+
+
+async def test_what_fires_each_minute_always_has_a_known_fire_ahead() -> None:
+    """Temporal lists five times. Compared each minute, the last of them is always far enough ahead."""
+    state = trigger(config=ScheduleConfig(cron_expression="* * * * *"))
+    world = World(state)
+    await world.reconciler.resync()
+    key = schedule_id(state.id)
+    for _ in range(30):
+        minute = world.now.replace(second=0, microsecond=0)
+        world.schedules[key] = dataclasses.replace(
+            world.schedules[key],
+            next_fire_times=tuple(minute + timedelta(minutes=1 + number) for number in range(5)),
+        )
+        await world.reconciler.resync()
+        said = world.facts[-1]
+        assert isinstance(said, ScheduleSynced)
+        # The comparison itself, and an interruption of it, take their time, too.
+        world.now += timedelta(seconds=60 + 47)
+        assert said.next_fire_times[-1] > world.now
+
+
+async def test_a_trigger_whose_end_has_passed_needs_no_schedule_and_is_in_order() -> None:
+    end = AT + timedelta(hours=1)
+    state = trigger(config=ScheduleConfig(cron_expression="* * * * *", end_at=end))
+    world = World(state)
+    assert (await world.reconciler.resync()).drift == 1
+    world.now = end + timedelta(days=8)
+    world.schedules.clear()  # as Temporal does 7 days after the last fire
+    for _ in range(2):
+        assert (await world.reconciler.resync()).drift == 0
+    assert not world.schedules
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced]
+
+    # A message, here of a new name, has an answer all the same.
+    world.states[state.id] = msgspec.structs.replace(state, name="Other", version=2)
+    await world.reconciler.sync(state.id)
+    last = world.facts[-1]
+    assert isinstance(last, ScheduleSynced)
+    assert (last.trigger_version, last.next_fire_times) == (2, ())
+    assert not world.schedules

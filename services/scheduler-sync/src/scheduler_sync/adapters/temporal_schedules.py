@@ -1,5 +1,6 @@
 """Temporal's schedules, through its client."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -7,6 +8,8 @@ from typing import Final
 
 from temporalio.client import (
     Schedule,
+    ScheduleActionExecution,
+    ScheduleActionExecutionStartWorkflow,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
@@ -21,6 +24,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.live import LiveSchedule, nominal_time
 from scheduler_sync.domain.plan import ActualSchedule
 from scheduler_sync.ports import ScheduleRefusedError, TemporalAwayError
 from trigger_contracts import workflow_io
@@ -30,6 +34,8 @@ from trigger_runtime.temporal import TemporalConnection
 
 _PREFIX: Final = "trigger-"
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
+# Of all tries together: the client tries a call again for up to 10 s, and whoever asks waits for less.
+_LIVE_SECONDS: Final = 2.0
 _REFUSED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE})
 
 _OVERLAP: Final = {
@@ -61,6 +67,30 @@ class TemporalSchedules:
             note=found.schedule.state.note,
             paused=found.schedule.state.paused,
             next_fire_times=tuple(found.info.next_action_times),
+        )
+
+    async def live(self, schedule_id: str) -> LiveSchedule | None:
+        """Return what a schedule does now, and did of late."""
+        handle = self._temporal.client.get_schedule_handle(schedule_id)
+        try:
+            with _temporal_errors():
+                async with asyncio.timeout(_LIVE_SECONDS):
+                    found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+        except _GoneError:
+            return None
+        except TimeoutError as error:
+            raise TemporalAwayError(f"no answer within {_LIVE_SECONDS:g} s") from error
+        return LiveSchedule(
+            paused=found.schedule.state.paused,
+            next_fire_times=tuple(found.info.next_action_times),
+            # In the order of their starts, which a backfill's nominal times do not have.
+            recent_fire_times=tuple(
+                sorted(
+                    nominal_time(_workflow_id(recent.action), scheduled_at=recent.scheduled_at)
+                    for recent in found.info.recent_actions
+                )
+            ),
+            running_workflow_ids=tuple(_workflow_id(running) for running in found.info.running_actions),
         )
 
     async def create(self, desired: DesiredSchedule) -> None:
@@ -142,6 +172,9 @@ def _schedule(desired: DesiredSchedule) -> Schedule:
         spec=ScheduleSpec(
             calendars=[_calendar(calendar) for calendar in desired.calendars],
             time_zone_name=desired.timezone,
+            jitter=timedelta(seconds=desired.jitter_seconds) if desired.jitter_seconds else None,
+            start_at=desired.start_at,
+            end_at=desired.end_at,
         ),
         policy=SchedulePolicy(
             overlap=_OVERLAP[desired.overlap],
@@ -149,6 +182,11 @@ def _schedule(desired: DesiredSchedule) -> Schedule:
         ),
         state=ScheduleState(note=desired.note, paused=desired.paused),
     )
+
+
+def _workflow_id(run: ScheduleActionExecution) -> str:
+    # Ours start workflows, and there is no other kind; the client's type leaves room for one.
+    return run.workflow_id if isinstance(run, ScheduleActionExecutionStartWorkflow) else ""
 
 
 def _calendar(calendar: Calendar) -> ScheduleCalendarSpec:

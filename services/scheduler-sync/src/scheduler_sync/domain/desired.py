@@ -1,6 +1,7 @@
 """What Temporal's schedule of a trigger shall be."""
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -14,8 +15,13 @@ from trigger_cron import Calendar, compile_calendars, parse
 _NOTE_PREFIX: Final = "Kept equal to its trigger by scheduler-sync; changes here are undone. Fingerprint "
 
 
-class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is compared, and nothing else: equal values need no write."""
+class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that is compared, and nothing else: equal values need no write.
+
+    What came after the first release has a default and stands at the end. Defaults are left out of the
+    fingerprint, so that the schedules of triggers without the option keep theirs: otherwise each release
+    with a new option would write every schedule anew.
+    """
 
     schedule_id: str
     trigger_id: UUID
@@ -25,6 +31,14 @@ class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True):
     catchup_window_seconds: int
     paused: bool
     input: TriggeredInput
+    jitter_seconds: int = 0
+    start_at: datetime | None = None
+    """UTC, and so is ``end_at``."""
+    end_at: datetime | None = None
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether the end has passed. A fire at the very end is still one (Temporal's rule)."""
+        return self.end_at is not None and now > self.end_at
 
     @property
     def note(self) -> str:
@@ -61,4 +75,21 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
             workflow_id=trigger.workflow_id,
             scheduled=ScheduledRun(input=config.input),
         ),
+        jitter_seconds=config.jitter_seconds,
+        start_at=_utc(config.start_at),
+        end_at=_utc(config.end_at),
     )
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    """Return a moment in UTC: however it is written, the fingerprint is the same.
+
+    One that UTC has no year for (the last evening of the year 9999 in New York) is the last, or the first,
+    that it has.
+    """
+    if moment is None:
+        return None
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if moment.year > 1 else datetime.min.replace(tzinfo=UTC)

@@ -45,12 +45,16 @@ class Nothing:
 Step = Create | Update | Delete | Nothing
 
 
-def plan(desired: DesiredSchedule | None, *, actual: ActualSchedule | None) -> Step:
-    """Return the one step from what is to what shall be."""
+def plan(desired: DesiredSchedule | None, *, actual: ActualSchedule | None, now: datetime) -> Step:
+    """Return the one step from what is to what shall be.
+
+    A schedule whose end has passed need not be there: Temporal drops it 7 days after its last fire, or
+    its last update, and to make it again would be undone 7 days later, and so on for ever.
+    """
     if desired is None:
         return Nothing() if actual is None else Delete(actual.schedule_id)
     if actual is None:
-        return Create(desired)
+        return Nothing() if desired.is_over(now) else Create(desired)
     # The note alone is not enough: pausing by hand need not touch it.
     same = actual.note == desired.note and actual.paused == desired.paused
     return Nothing() if same else Update(desired)
