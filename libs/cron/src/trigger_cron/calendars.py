@@ -67,6 +67,11 @@ def compile_calendars(cron: Cron) -> tuple[Calendar, ...]:
     )
 
 
+def values(ranges: Ranges) -> frozenset[int]:
+    """Return what is in any of the ranges."""
+    return frozenset(value for item in ranges for value in range(item.start, item.end + 1, item.step))
+
+
 def _ranges(values: Sequence[int]) -> Ranges:
     """Fold sorted values, from the left, into the longest runs with one step.
 

@@ -54,6 +54,12 @@ def parse(expression: str) -> Cron:
     return _read(words)
 
 
+def expanded(expression: str) -> str:
+    """Return a valid expression in five fields: a nickname as what it stands for."""
+    words = expression.split()
+    return _expand(words[0], position=0) if words[0].startswith("@") else " ".join(words)
+
+
 def _read(words: list[tuple[str, int]]) -> Cron:
     minute, hour, day_of_month, month, day_of_week = words
     cron = Cron(

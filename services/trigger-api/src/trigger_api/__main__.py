@@ -2,9 +2,17 @@
 
 import sys
 
+from trigger_api import commands
 from trigger_api.app import build, migrate
 from trigger_api.settings import Settings
-from trigger_runtime.command_line import run
+from trigger_runtime.command_line import Verb, run
+
+_VERBS = {
+    "rebuild": Verb(help="make the read models anew from the log; the API serves on", run=commands.rebuild),
+    "reseal": Verb(help="seal all webhook secrets with the first key of SECRET_KEYS", run=commands.reseal),
+    "announce": Verb(help="announce the state of everything again, on CONFIG", run=commands.announce),
+    "openapi": Verb(help="print the OpenAPI document", run=commands.openapi),
+}
 
 if __name__ == "__main__":
-    sys.exit(run("trigger-api", settings=Settings, build=build, migrate=migrate))
+    sys.exit(run("trigger-api", settings=Settings, build=build, migrate=migrate, verbs=_VERBS))

@@ -1,26 +1,43 @@
 """Composition root: the one place where the service is put together."""
 
+import base64
 import os
 import secrets
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+from trigger_api.adapters.cron_words import in_words
+from trigger_api.adapters.idempotency_keys import KeyExpiry
+from trigger_api.adapters.live_schedules import LiveSchedules
 from trigger_api.adapters.nats_firings import NatsFirings
 from trigger_api.adapters.outbox_relay import OutboxRelay
 from trigger_api.adapters.postgres_event_store import PostgresEventStore
+from trigger_api.adapters.postgres_history import PostgresHistory
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
-from trigger_api.adapters.trigger_activity import PositionedProjection, count_executions, note_schedules
+from trigger_api.adapters.trigger_activity import (
+    PositionedProjection,
+    Write,
+    count_executions,
+    note_schedules,
+    note_secret_uses,
+)
+from trigger_api.adapters.vault import RingVault
 from trigger_api.entrypoints import error_map
+from trigger_api.entrypoints.access import Access
+from trigger_api.entrypoints.catalog_routes import CatalogRoutes
+from trigger_api.entrypoints.operations import TITLE, api_document, operations
+from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
-from trigger_api.ports import Chance, Seal
+from trigger_api.ports import Chance
 from trigger_api.settings import DatabaseSettings, Settings
+from trigger_api.usecases.runs_by_hand import RunsByHand
 from trigger_api.usecases.trigger_commands import Triggers
 from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts import ids, streams
-from trigger_contracts.config import SealedSecret
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
@@ -29,10 +46,12 @@ from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
 from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.sealing import KeyRing
-from trigger_runtime.settings import load
+from trigger_runtime.settings import Secret, load
+from trigger_runtime.web.api_pages import api_pages
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
-from trigger_runtime.web.tokens import TokenVerifier
+from trigger_runtime.web.operations import Operation, routes
+from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
 
 NAME = "trigger-api"
 MIGRATIONS_TABLE = "trigger_api.schema_migrations"
@@ -47,15 +66,13 @@ def build(settings: Settings) -> Service:
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=(streams.CONFIG, streams.FIRINGS, streams.EXECUTIONS, streams.SCHEDULES),
+        streams=(streams.CONFIG, streams.FIRINGS, streams.EXECUTIONS, streams.SCHEDULES, streams.SECRETS),
         replicas=settings.nats_stream_replicas,
     )
     database = Database(
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
     chance = Chance(now=_now, new_id=_new_id, new_secret=_new_secret)
-    store = PostgresEventStore(database)
-    read_model = PostgresReadModel(database)
     relay = OutboxRelay(
         database,
         bus=bus,
@@ -63,27 +80,10 @@ def build(settings: Settings) -> Service:
         holder=chance.new_id(),
         registry=metrics.registry,
     )
-    triggers = Triggers(
-        store,
-        read_model=read_model,
-        firings=NatsFirings(bus, timeout_seconds=settings.publish_seconds),
-        seal=_seal(KeyRing.parse(settings.secret_keys.reveal())),
-        chance=chance,
-    )
-    tokens = TokenVerifier(settings.tokens)
-    routes = [
-        *TriggerRoutes(
-            triggers,
-            read_model=read_model,
-            history=store,
-            tokens=tokens,
-            chance=chance,
-            public_url=settings.public_url,
-        ).routes(),
-        *WorkflowRoutes(Workflows(store, chance=chance), read_model=read_model, tokens=tokens).routes(),
-    ]
+    tokens = TokenVerifier(settings.tokens, metrics=metrics)
+    offered = _operations(settings, database=database, bus=bus, tokens=tokens, chance=chance)
     app = new_application(
-        routes=routes,
+        routes=[*routes(offered), *api_pages(api_document(offered), title=TITLE)],
         readiness=readiness,
         metrics=metrics,
         error_map=error_map.answer,
@@ -94,41 +94,119 @@ def build(settings: Settings) -> Service:
     readiness.require("database", database.check)
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
     readiness.require("schema", schema.check)
-    counts = PositionedProjection(
-        database, bus=bus, stream=streams.EXECUTIONS.name, name="executions", write=count_executions
-    )
-    schedules = PositionedProjection(
-        database, bus=bus, stream=streams.SCHEDULES.name, name="schedules", write=note_schedules
-    )
+    for key_set in tokens.key_sets:
+        readiness.require(key_set.name, key_set.check)
+    expiry = KeyExpiry(database, keep=timedelta(hours=settings.idempotency_hours), now=_now)
     return Service(
         NAME,
         components=[
             bus,
             database,
             schema,
+            *tokens.key_sets,
             BackgroundTask("outbox relay", relay.run),
             BackgroundTask("outbox gauges", relay.measure),
-            Follower(
-                bus,
-                name="executions",
-                stream=streams.EXECUTIONS.name,
-                subjects=[streams.execution("started")],
-                position=counts.position,
-                apply=counts.apply,
+            BackgroundTask("idempotency keys", expiry.run),
+            _follower(
+                database,
+                bus=bus,
+                stream=streams.EXECUTIONS,
+                subjects=(streams.execution("started"),),
+                write=count_executions,
             ),
-            Follower(
-                bus,
-                name="schedules",
-                stream=streams.SCHEDULES.name,
+            _follower(
+                database,
+                bus=bus,
+                stream=streams.SCHEDULES,
                 subjects=streams.SCHEDULES.subjects,
-                position=schedules.position,
-                apply=schedules.apply,
+                write=note_schedules,
+            ),
+            _follower(
+                database,
+                bus=bus,
+                stream=streams.SECRETS,
+                subjects=streams.SECRETS.subjects,
+                write=note_secret_uses,
             ),
             HttpListener(app, host=settings.http_host, port=settings.http_port),
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
         drain_seconds=settings.drain_seconds,
+    )
+
+
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document. It needs handlers to name, and nothing that they need is ever used."""
+    settings = Settings(
+        database=DatabaseSettings(database_url=Secret("")),
+        tokens=TokenSettings(jwt_secret=Secret(secrets.token_hex())),
+        secret_keys=Secret(f"none:{base64.b64encode(os.urandom(32)).decode()}"),
+    )
+    offered = _operations(
+        settings,
+        database=Database(settings.database.database_url, application=NAME),
+        bus=Bus(url="", client_name=NAME),
+        tokens=TokenVerifier(settings.tokens, metrics=Metrics()),
+        chance=Chance(now=_now, new_id=_new_id, new_secret=_new_secret),
+    )
+    return api_document(offered)
+
+
+def _operations(
+    settings: Settings, *, database: Database, bus: Bus, tokens: TokenVerifier, chance: Chance
+) -> list[Operation]:
+    store, read_model, history = (
+        PostgresEventStore(database),
+        PostgresReadModel(database),
+        PostgresHistory(database),
+    )
+    vault = RingVault(KeyRing.parse(settings.secret_keys.reveal()), random_bytes=os.urandom)
+    access = Access(tokens, if_match=settings.if_match, now=chance.now)
+    runs = RunsByHand(
+        store,
+        read_model=read_model,
+        firings=NatsFirings(bus, timeout_seconds=settings.publish_seconds),
+        vault=vault,
+        chance=chance,
+    )
+    return operations(
+        triggers=TriggerRoutes(
+            Triggers(store, vault=vault, chance=chance),
+            runs=runs,
+            read_model=read_model,
+            history=history,
+            access=access,
+            public_url=settings.public_url,
+        ),
+        workflows=WorkflowRoutes(
+            Workflows(store, vault=vault, chance=chance),
+            read_model=read_model,
+            history=history,
+            access=access,
+        ),
+        schedules=ScheduleRoutes(
+            read_model,
+            live=LiveSchedules(bus),
+            access=access,
+            in_words=lambda expression, zone: in_words(expression, timezone=zone),
+        ),
+        catalog=CatalogRoutes(access),
+    )
+
+
+def _follower(
+    database: Database, *, bus: Bus, stream: streams.Stream, subjects: tuple[str, ...], write: Write
+) -> Follower:
+    name = stream.name.lower()
+    projection = PositionedProjection(database, bus=bus, stream=stream.name, name=name, write=write)
+    return Follower(
+        bus,
+        name=name,
+        stream=stream.name,
+        subjects=subjects,
+        position=projection.position,
+        apply=projection.apply,
     )
 
 
@@ -156,13 +234,3 @@ def _new_id() -> UUID:
 def _new_secret() -> str:
     """Return 32 random bytes as URL-safe text."""
     return f"whsec_{secrets.token_urlsafe(32)}"
-
-
-def _seal(ring: KeyRing) -> Seal:
-    def seal(secret: str, *, secret_id: UUID, trigger_id: UUID) -> SealedSecret:
-        sealed = ring.seal(secret.encode(), belongs_to=trigger_id.bytes, nonce=os.urandom(12))
-        return SealedSecret(
-            id=secret_id, key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext
-        )
-
-    return seal

@@ -1,18 +1,20 @@
 """What the use cases need from the world; the adapters provide it, ``app.py`` connects them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from trigger_api.domain.idempotency import Once, SealedAnswer
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_contracts.codec import Message
 from trigger_contracts.config import SealedSecret
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.schedule_requests import ScheduleDescribed
 
 
 class NotFoundError(Exception):
@@ -39,12 +41,20 @@ class SecretNotUsedError(Exception):
     """The trigger takes no secret."""
 
 
+class KeyReusedError(Exception):
+    """The idempotency key came before, with another request."""
+
+
 class FiringNotStoredError(Exception):
     """The bus did not confirm the request to run; it may have taken it all the same."""
 
 
 class FiringTooLargeError(Exception):
     """The request to run is larger than the bus takes; trying again cannot help."""
+
+
+class ScheduleUnknownError(Exception):
+    """Nobody can say now what Temporal has."""
 
 
 class Unit(Protocol):
@@ -62,11 +72,14 @@ class Unit(Protocol):
     async def live_triggers(self, workflow_id: UUID) -> list[UUID]:
         """Return the triggers of a workflow that are not deleted."""
 
-    async def sealed_secrets(self, trigger_id: UUID) -> dict[UUID, SealedSecret]:
-        """Return a trigger's secrets by id, sealed."""
+    async def sealed_secrets(self, trigger_id: UUID, *, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
+        """Return some of a trigger's secrets by id, sealed."""
 
     async def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
         """Store a sealed secret."""
+
+    async def forget_secrets(self, trigger_id: UUID, *, but: Collection[UUID]) -> None:
+        """Delete the secrets of a trigger that its state does not name any more."""
 
     async def append_trigger(
         self, trigger: Trigger, *, recorded: Recorded[TriggerEvent], message: Message
@@ -80,6 +93,16 @@ class Unit(Protocol):
         self, workflow: Workflow, *, recorded: Recorded[WorkflowEvent], message: Message
     ) -> None:
         """The same for a workflow."""
+
+    async def claim(self, once: Once, *, now: datetime) -> SealedAnswer | None:
+        """Take an idempotency key until the end of the transaction; return what it was answered before.
+
+        Waits for another transaction that holds the same key. A key that was taken and has no answer yet
+        counts as new. Raises ``KeyReusedError`` for another request.
+        """
+
+    async def remember(self, once: Once, *, answer: SealedAnswer) -> None:
+        """Keep the answer to a key that was taken."""
 
 
 class EventStore(Protocol):
@@ -96,6 +119,13 @@ class Firings(Protocol):
         """Return once the bus has stored it; raise ``FiringNotStoredError`` or ``FiringTooLargeError``."""
 
 
+class LiveSchedules(Protocol):
+    """What Temporal has, as scheduler-sync sees it."""
+
+    async def describe(self, trigger_id: UUID) -> ScheduleDescribed:
+        """Ask now. Raises ``ScheduleUnknownError``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chance:
     """Time and randomness, handed in so that decisions can be repeated."""
@@ -105,8 +135,14 @@ class Chance:
     new_secret: Callable[[], str]
 
 
-class Seal(Protocol):
-    """Seals secrets for the store and the bus."""
+class Vault(Protocol):
+    """Seals what must not be kept in the clear."""
 
-    def __call__(self, secret: str, *, secret_id: UUID, trigger_id: UUID) -> SealedSecret:
-        """Return the secret, sealed for one trigger."""
+    def seal_secret(self, secret: str, *, secret_id: UUID, trigger_id: UUID) -> SealedSecret:
+        """Return a webhook's secret, sealed for one trigger."""
+
+    def seal_answer(self, answer: bytes, *, once: Once) -> SealedAnswer:
+        """Return an answer, sealed for one idempotency key."""
+
+    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes | None:
+        """Return an answer; ``None`` where its key is no longer in the ring."""

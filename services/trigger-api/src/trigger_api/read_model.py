@@ -7,6 +7,7 @@ from uuid import UUID
 
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent
+from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 
@@ -17,10 +18,21 @@ V_co = TypeVar("V_co", covariant=True)
 class Activity:
     """What the bus says of a trigger. ``schedule_error`` is why Temporal does not have it as configured."""
 
-    trigger_count: int = 0
+    trigger_count: int | None = 0
+    """``None`` where it is not known: of an earlier day."""
     last_triggered_at: datetime | None = None
     next_fire_times: tuple[datetime, ...] = ()
     schedule_error: str | None = None
+    previous_secret_id: UUID | None = None
+    previous_secret_used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousSecret:
+    """A secret that was rotated away and is still accepted. ``last_used_at`` is as coarse as a minute."""
+
+    valid_until: datetime
+    last_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +47,19 @@ class TriggerView:
     version: int
     created_at: datetime
     updated_at: datetime
+    previous_secret_id: UUID | None
+    previous_secret_valid_until: datetime | None
     activity: Activity
+
+    def previous_secret(self, now: datetime) -> PreviousSecret | None:
+        """Return the secret that was rotated away and still counts."""
+        until = self.previous_secret_valid_until
+        if until is None or until <= now:
+            return None
+        known = self.activity.previous_secret_id == self.previous_secret_id
+        return PreviousSecret(
+            valid_until=until, last_used_at=self.activity.previous_secret_used_at if known else None
+        )
 
     def next_scheduled_at(self, now: datetime) -> datetime | None:
         """Return the next fire that Temporal announced."""
@@ -45,6 +69,7 @@ class TriggerView:
 
 def view_of(trigger: Trigger, *, activity: Activity) -> TriggerView:
     """Return the view of a trigger that a command has just led to."""
+    previous = trigger.previous_secret
     return TriggerView(
         id=trigger.id,
         workflow_id=trigger.workflow_id,
@@ -54,6 +79,8 @@ def view_of(trigger: Trigger, *, activity: Activity) -> TriggerView:
         version=trigger.version,
         created_at=trigger.created_at,
         updated_at=trigger.updated_at,
+        previous_secret_id=previous.id if previous else None,
+        previous_secret_valid_until=previous.valid_until if previous else None,
         activity=activity,
     )
 
@@ -83,6 +110,18 @@ class WorkflowView:
     updated_at: datetime
 
 
+def workflow_view_of(workflow: Workflow) -> WorkflowView:
+    """Return the view of a workflow that a command has just led to, or that was."""
+    return WorkflowView(
+        id=workflow.id,
+        name=workflow.name,
+        definition=workflow.definition,
+        version=workflow.version,
+        created_at=workflow.created_at,
+        updated_at=workflow.updated_at,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerFilter:
     """``None`` filters nothing."""
@@ -90,6 +129,8 @@ class TriggerFilter:
     workflow_id: UUID | None = None
     trigger_type: str | None = None
     enabled: bool | None = None
+    name: str | None = None
+    """A part of the name, in either case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +161,17 @@ class ReadModel(Protocol):
     async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
         """Return a workflow."""
 
-    async def workflows(self, *, workspace: str, before: UUID | None, limit: int) -> Page[WorkflowView]:
+    async def workflows(
+        self, *, workspace: str, name: str | None, before: UUID | None, limit: int
+    ) -> Page[WorkflowView]:
         """Return workflows, newest first."""
 
 
 class History(Protocol):
-    """Reads the log itself."""
+    """Reads the log itself, one workspace at a time, deleted aggregates included."""
 
-    async def trigger_history(
-        self, trigger_id: UUID, *, before: int | None, limit: int
-    ) -> list[Recorded[TriggerEvent]]:
-        """Return some of a trigger's events, newest first, before a version."""
+    async def of_trigger(self, trigger_id: UUID, *, workspace: str) -> list[Recorded[TriggerEvent]]:
+        """Return a trigger's events in their order; none where the workspace has no such trigger."""
+
+    async def of_workflow(self, workflow_id: UUID, *, workspace: str) -> list[Recorded[WorkflowEvent]]:
+        """Return a workflow's events in their order; none where the workspace has no such workflow."""

@@ -1,18 +1,45 @@
 """What the environment says; see README.md for the table."""
 
+from enum import StrEnum
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, ServiceSettings
 from trigger_runtime.web.tokens import TokenSettings
 
 
+class IfMatch(StrEnum):
+    """Whether a change must say which version it is meant for."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that ``migrate`` needs."""
 
     database_url: Secret
+
+
+class ResealSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that ``reseal`` needs."""
+
+    database_url: Secret
+    secret_keys: Secret
+
+    def __post_init__(self) -> None:
+        _check_keys(self.secret_keys)
+
+
+def _check_keys(keys: Secret) -> None:
+    try:
+        KeyRing.parse(keys.reveal())
+    except ValueError as error:
+        raise ValueError(f"SECRET_KEYS: {error}") from None
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):
@@ -29,12 +56,13 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     max_body_bytes: int = 1024 * 1024
     publish_seconds: float = 2.0
     """How long a run by hand may wait for the bus before it is answered 503."""
+    if_match: IfMatch = IfMatch.OPTIONAL
+    """Whether changes must say which version they are meant for (428 where they do not)."""
+    idempotency_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 24
+    """How long the answer to an ``Idempotency-Key`` is kept."""
 
     def __post_init__(self) -> None:
-        try:
-            KeyRing.parse(self.secret_keys.reveal())
-        except ValueError as error:
-            raise ValueError(f"SECRET_KEYS: {error}") from None
+        _check_keys(self.secret_keys)
         parts = urlsplit(self.public_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise ValueError("PUBLIC_URL must be an absolute http or https URL")

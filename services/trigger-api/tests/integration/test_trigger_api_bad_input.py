@@ -51,7 +51,7 @@ WRONG_TRIGGERS: list[tuple[dict[str, Any], str]] = [
     ({"triggerType": "event", "config": {"eventType": "a", "expression": "total >"}}, "/config/expression"),
     ({"triggerType": "event", "config": {"eventType": "a", "expression": "total > 1"}}, "/config/expression"),
     ({"triggerType": "event", "config": {"eventType": "*"}}, "/config/eventType"),
-    ({"triggerType": "event", "config": {"eventType": "a", "filters": {"a b": 1}}}, "/config/filters"),
+    ({"triggerType": "event", "config": {"eventType": "a", "filters": {"a b": 1}}}, "/config/filters/a b"),
 ]
 
 

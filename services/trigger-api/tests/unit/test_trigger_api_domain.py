@@ -15,7 +15,7 @@ from trigger_api.domain.flaw import InvalidError
 from trigger_api.domain.merge_patch import merge
 from trigger_api.domain.recorded import Author, Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent, Wanted
-from trigger_api.usecases.trigger_commands import effective_inputs
+from trigger_api.usecases.runs_by_hand import effective_inputs
 from trigger_contracts.config import (
     AuthType,
     EventConfig,
@@ -72,26 +72,36 @@ def test_a_history_begins_with_a_creation() -> None:
         triggers.fold(history(triggers.TriggerPaused()))
 
 
+GENERATED = triggers.NewSecret(UUID(int=9), triggers.SecretOrigin.GENERATED)
+SUPPLIED = triggers.NewSecret(UUID(int=9), triggers.SecretOrigin.SUPPLIED)
+
+
+def rotated(number: int, *, hours: int) -> triggers.SecretRotated:
+    return triggers.SecretRotated(
+        secret_id=UUID(int=number),
+        previous_valid_until=NOW + timedelta(hours=hours),
+        origin=triggers.SecretOrigin.GENERATED,
+    )
+
+
 def test_rotation_keeps_older_secrets_for_their_overlap_only() -> None:
     once = folded(
-        triggers.SecretRotated(secret_id=UUID(int=4), previous_valid_until=NOW + timedelta(hours=10)),
+        rotated(4, hours=10),
     )
     assert [(secret.id.int, secret.valid_until) for secret in once.secrets] == [
         (4, None),
         (3, NOW + timedelta(hours=10)),
     ]
     twice = folded(
-        triggers.SecretRotated(secret_id=UUID(int=4), previous_valid_until=NOW + timedelta(hours=10)),
-        triggers.SecretRotated(secret_id=UUID(int=5), previous_valid_until=NOW + timedelta(hours=20)),
+        rotated(4, hours=10),
+        rotated(5, hours=20),
     )
     assert [(secret.id.int, secret.valid_until) for secret in twice.secrets] == [
         (5, None),
         (4, NOW + timedelta(hours=20)),
         (3, NOW + timedelta(hours=10)),
     ], "a second rotation does not prolong the first"
-    at_once = folded(
-        triggers.SecretRotated(secret_id=UUID(int=4), previous_valid_until=NOW + timedelta(hours=2))
-    )
+    at_once = folded(rotated(4, hours=2))
     assert [secret.id.int for secret in at_once.secrets] == [4]
 
 
@@ -105,17 +115,24 @@ def test_a_deleted_trigger_keeps_no_secret_and_is_deleted_once() -> None:
 def test_a_revision_says_what_was_meant() -> None:
     trigger = folded()
     wanted = Wanted(name="Hook", enabled=True, config=trigger.config)
-    assert triggers.decide_revision(trigger, wanted=wanted, secret_id=UUID(int=9), now=NOW) == []
+    assert triggers.decide_revision(trigger, wanted=wanted, secret=GENERATED, now=NOW) == []
     wanted = Wanted(name="B", enabled=False, config=WebhookConfig(auth_type=AuthType.BEARER))
-    events = triggers.decide_revision(trigger, wanted=wanted, secret_id=UUID(int=9), now=NOW)
+    events = triggers.decide_revision(trigger, wanted=wanted, secret=GENERATED, now=NOW)
     assert [type(event).__name__ for event in events] == [
         "TriggerRenamed",
         "TriggerConfigChanged",
         "TriggerPaused",
     ], "a secret in force is kept"
+    supplied = triggers.decide_revision(
+        trigger,
+        wanted=Wanted(name="Hook", enabled=True, config=trigger.config),
+        secret=SUPPLIED,
+        now=NOW,
+    )
+    assert [type(event).__name__ for event in supplied] == ["SecretRotated"], "its user chose it"
     with pytest.raises(triggers.TriggerTypeFixedError):
         other = Wanted(name="B", enabled=True, config=ManualConfig())
-        triggers.decide_revision(trigger, wanted=other, secret_id=UUID(int=9), now=NOW)
+        triggers.decide_revision(trigger, wanted=other, secret=GENERATED, now=NOW)
 
 
 def definition(**edges: str) -> WorkflowDefinition:
@@ -153,6 +170,7 @@ def test_a_long_chain_is_checked_without_recursing(length: int) -> None:
         ),
         (ScheduleConfig(cron_expression="0 9 * * *", timezone="localtime"), ["/config/timezone"]),
         (EventConfig(event_type="order.*"), []),
+        (EventConfig(event_type="a", filters={"a b": 1, "c": 2}), ["/config/filters/a b"]),
         (EventConfig(event_type="order.>"), ["/config/eventType"]),
         (EventConfig(event_type=".*"), ["/config/eventType"]),
         (WebhookConfig(allowed_origins=("https://a.example:8443", "http://[::1]:80", "null")), []),

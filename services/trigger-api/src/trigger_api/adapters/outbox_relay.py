@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from typing import Final, TypeAlias
 from uuid import UUID
 
@@ -9,25 +10,24 @@ import asyncpg
 import structlog
 from nats import errors as nats_errors
 from nats.js import errors as js_errors
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
+from trigger_api.adapters.announcing import announce_all
+from trigger_api.adapters.outbox_gauges import OutboxGauges
 from trigger_api.adapters.postgres_event_store import OUTBOX_CHANNEL
+from trigger_api.adapters.relay_lease import LeaseLostError, RelayLease
 from trigger_contracts import streams
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
 from trigger_runtime.postgres import AWAY, Database, DatabaseUnavailableError
-from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
 DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _BATCH: Final = 100
-
-
-class LeaseLostError(Exception):
-    """Another relay leads by now."""
-
+_LOOK_SECONDS: Final = 1.0
+_MESSAGE_ID: Final = re.compile(r"outbox:([0-9]{1,18})", re.ASCII)
 
 _INTERRUPTIONS: Final[tuple[type[Exception], ...]] = (
     LeaseLostError,
@@ -38,35 +38,32 @@ _INTERRUPTIONS: Final[tuple[type[Exception], ...]] = (
     js_errors.Error,
     *AWAY,
 )
-_LEASE_SECONDS: Final = 4.0
-"""How long a leader that is gone, or frozen, keeps the others from taking over."""
-_RENEW_SECONDS: Final = 1.0
-_MEASURE_SECONDS: Final = 2.0
-_TAKE: Final = f"""
-INSERT INTO trigger_api.relay_lease AS lease (name, holder, until)
-VALUES ('outbox', $1, now() + interval '{_LEASE_SECONDS} seconds')
-ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, until = EXCLUDED.until
-WHERE lease.holder = EXCLUDED.holder OR lease.until < now()
-RETURNING true
-"""  # noqa: S608 - a constant of ours
-_RELEASE: Final = "DELETE FROM trigger_api.relay_lease WHERE name = 'outbox' AND holder = $1"
-_WAITING: Final = "SELECT position, subject, message FROM trigger_api.outbox WHERE refused IS NULL"
-_LOOK: Final = """
-SELECT count(*) FILTER (WHERE refused IS NULL) AS waiting, count(refused) AS refused,
-       coalesce(extract(epoch FROM now() - min(occurred_at) FILTER (WHERE refused IS NULL)), 0) AS oldest
-FROM trigger_api.outbox JOIN trigger_api.trigger_events USING (position)
+_WAITING: Final = """
+SELECT sequence, subject, message FROM trigger_api.outbox WHERE refused IS NULL ORDER BY sequence LIMIT $1
 """
+_DONE: Final = """
+WITH done AS (DELETE FROM trigger_api.outbox WHERE sequence = ANY($1) AND refused IS NULL)
+INSERT INTO trigger_api.relay_progress (name, stream_created, announced) VALUES ('outbox', $2, $3)
+ON CONFLICT (name) DO UPDATE SET stream_created = EXCLUDED.stream_created, announced = EXCLUDED.announced
+"""
+_ANNOUNCED_UP_TO: Final = "DELETE FROM trigger_api.outbox WHERE sequence <= $1 AND refused IS NULL"
+_PROGRESS: Final = "SELECT stream_created, announced FROM trigger_api.relay_progress WHERE name = 'outbox'"
+_REFUSE: Final = "UPDATE trigger_api.outbox SET refused = $2 WHERE sequence = $1"
 
 
 class OutboxRelay:
     """The replica that holds the lease publishes; the others stand by.
 
-    A message leaves the outbox only after the bus has confirmed it, so that a crash in between
-    publishes it again: the server drops the repetition by its message id, and a reader by its version.
+    A message leaves the outbox only after the bus has confirmed it. A crash in between is noticed by the
+    next leader: the stream's last message names its place in the outbox, so nothing is published twice,
+    however long the interruption was; the server's window for repetitions would forget.
 
     The lease alone would not do: a leader that is frozen and wakes up believes that it still leads. So
     each publish names the stream's last sequence as this relay knows it. Nobody else writes to
     ``CONFIG``; where a successor has published meanwhile, the bus refuses the publish.
+
+    A stream that ends before what was announced, or that was made anew, has lost something: everything is
+    announced again.
     """
 
     def __init__(
@@ -76,11 +73,9 @@ class OutboxRelay:
         self._database = database
         self._bus = bus
         self._holder = holder
-        self._renewed = 0.0
         self._last_sequence = 0
-        self._waiting = Gauge("outbox_waiting", "Changes that are not announced yet.", registry=registry)
-        self._refused = Gauge("outbox_refused", "Changes that the bus will never take.", registry=registry)
-        self._oldest = Gauge("outbox_oldest_seconds", "Age of the oldest one that waits.", registry=registry)
+        self._created = ""
+        self._gauges = OutboxGauges(database, registry=registry)
 
     async def run(self) -> None:
         """Relay for as long as the process lives."""
@@ -89,12 +84,16 @@ class OutboxRelay:
             await self._bus.ready()
             try:
                 connection = await self._database.dedicated()
+                lease = RelayLease(connection, holder=self._holder)
                 try:
-                    await self._lead(connection)
+                    await lease.take()
+                    await self._begin(connection, lease=lease)
                     attempt = 0
-                    await self._relay(connection)
+                    await self._relay(connection, lease=lease)
                 finally:
-                    await self._leave(connection)
+                    await lease.leave()
+                    with contextlib.suppress(asyncpg.PostgresError, *AWAY):
+                        await connection.close(timeout=2)
             except _INTERRUPTIONS as error:
                 log.warning("outbox relay interrupted", reason=describe(error))
             except Exception:
@@ -103,55 +102,66 @@ class OutboxRelay:
             attempt += 1
             await asyncio.sleep(backoff.delay(attempt, cap=3.0))
 
-    async def _lead(self, connection: DatabaseConnection) -> None:
-        while not await self._hold(connection):  # noqa: ASYNC110 - the lease is PostgreSQL's
-            await asyncio.sleep(_RENEW_SECONDS)
+    async def measure(self) -> None:
+        """Keep the gauges true for as long as the process lives, whoever leads and whatever is away."""
+        await self._gauges.run()
+
+    async def _begin(self, connection: DatabaseConnection, *, lease: RelayLease) -> None:
+        """Find out how far the stream is, and whether it still has what it was told."""
         info = await self._bus.js.stream_info(streams.CONFIG.name)
-        self._last_sequence = info.state.last_seq
+        self._last_sequence, self._created = info.state.last_seq, str(info.created)
+        on_stream = await self._last_announced()
+        progress = await connection.fetchrow(_PROGRESS)
+        if on_stream is not None:
+            await connection.execute(_ANNOUNCED_UP_TO, on_stream)
         log.info("outbox relay leads", holder=str(self._holder))
+        if progress is not None and (
+            progress["stream_created"] != self._created
+            or (on_stream is not None and on_stream < progress["announced"])
+        ):
+            log.error(
+                "the bus has lost changes; announcing everything again", announced=progress["announced"]
+            )
+            await announce_all(connection, keep=lease.keep)
+            # Only now: where this is cut short, it has to be done again.
+            await connection.execute(_DONE, [], self._created, on_stream or 0)
 
-    async def _hold(self, connection: DatabaseConnection) -> bool:
-        self._renewed = asyncio.get_running_loop().time()
-        return bool(await connection.fetchval(_TAKE, self._holder))
+    async def _last_announced(self) -> int | None:
+        """Return the place in the outbox of the stream's last message; ``None`` where it names none."""
+        if self._last_sequence == 0:
+            return None
+        try:
+            message = await self._bus.js.get_msg(streams.CONFIG.name, self._last_sequence)
+        except js_errors.NotFoundError:
+            return None
+        match = _MESSAGE_ID.fullmatch((message.headers or {}).get("Nats-Msg-Id", ""))
+        return int(match.group(1)) if match else None
 
-    async def _keep(self, connection: DatabaseConnection) -> None:
-        if asyncio.get_running_loop().time() - self._renewed < _RENEW_SECONDS:
-            return
-        if not await self._hold(connection):
-            raise LeaseLostError("another relay leads")
-
-    async def _leave(self, connection: DatabaseConnection) -> None:
-        """Let another one lead at once; where that cannot be said any more, the lease runs out."""
-        with contextlib.suppress(asyncpg.PostgresError, *AWAY):
-            await connection.execute(_RELEASE, self._holder, timeout=1)
-        with contextlib.suppress(asyncpg.PostgresError, *AWAY):
-            await connection.close(timeout=2)
-
-    async def _relay(self, connection: DatabaseConnection) -> None:
+    async def _relay(self, connection: DatabaseConnection, *, lease: RelayLease) -> None:
         appended = asyncio.Event()
         await connection.add_listener(OUTBOX_CHANNEL, lambda *_: appended.set())
         connection.add_termination_listener(lambda _: appended.set())
         while True:
             appended.clear()
-            while await self._publish_some(connection):
+            while await self._publish_some(connection, lease=lease):
                 pass
             # A notification can be lost with its connection; renewing the lease notices that.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RENEW_SECONDS):
+                async with asyncio.timeout(_LOOK_SECONDS):
                     await appended.wait()
 
-    async def _publish_some(self, connection: DatabaseConnection) -> int:
-        await self._keep(connection)
-        rows = await connection.fetch(f"{_WAITING} ORDER BY position LIMIT $1", _BATCH)
+    async def _publish_some(self, connection: DatabaseConnection, *, lease: RelayLease) -> int:
+        await lease.keep()
+        rows = await connection.fetch(_WAITING, _BATCH)
         done: list[int] = []
         try:
             for row in rows:
-                await self._keep(connection)
+                await lease.keep()
                 if await self._publish(connection, row=row):
-                    done.append(row["position"])
+                    done.append(row["sequence"])
         finally:
             if done:
-                await connection.execute("DELETE FROM trigger_api.outbox WHERE position = ANY($1)", done)
+                await connection.execute(_DONE, done, self._created, done[-1])
         return len(rows)
 
     async def _publish(self, connection: DatabaseConnection, *, row: asyncpg.Record) -> bool:
@@ -159,34 +169,16 @@ class OutboxRelay:
             sequence = await self._bus.publish(
                 row["subject"],
                 row["message"],
-                message_id=f"config:{row['position']}",
+                message_id=f"outbox:{row['sequence']}",
                 headers={"Nats-Expected-Last-Sequence": str(self._last_sequence)},
             )
         except (MessageTooLargeError, ValueError) as error:
             if self._bus.max_payload < self._needed_bytes:
                 # Not the change's fault, and an operator's to mend: everything waits for that.
                 raise BusUnavailableError(f"it takes only {self._bus.max_payload} bytes") from error
-            log.error("change can never be announced", position=row["position"], reason=describe(error))
-            await connection.execute(
-                "UPDATE trigger_api.outbox SET refused = $2 WHERE position = $1",
-                row["position"],
-                describe(error),
-            )
+            log.error("change can never be announced", sequence=row["sequence"], reason=describe(error))
+            await connection.execute(_REFUSE, row["sequence"], describe(error))
             return False
         # A repetition is confirmed with the sequence of the first one, which is an older one.
         self._last_sequence = max(self._last_sequence, sequence)
         return True
-
-    async def measure(self) -> None:
-        """Keep the gauges true for as long as the process lives, whoever leads and whatever is away."""
-        while True:
-            try:
-                async with lent(self._database) as connection:
-                    found = await connection.fetchrow(_LOOK)
-                if found is not None:
-                    self._waiting.set(found["waiting"])
-                    self._refused.set(found["refused"])
-                    self._oldest.set(float(found["oldest"]))
-            except DatabaseUnavailableError as error:
-                log.warning("outbox not measured", reason=describe(error))
-            await asyncio.sleep(_MEASURE_SECONDS)

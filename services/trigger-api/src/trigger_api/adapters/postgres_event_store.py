@@ -1,24 +1,25 @@
 """The event log in PostgreSQL: events, projections and outbox in one transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
-import msgspec
 
-from trigger_api.domain import trigger as triggers
-from trigger_api.domain import workflow as workflows
-from trigger_api.domain.recorded import Author, Recorded
+from trigger_api.adapters import projections
+from trigger_api.adapters.idempotency_keys import claim, remember
+from trigger_api.adapters.postgres_history import read_trigger, read_workflow
+from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.domain.recorded import Recorded
+from trigger_api.domain.stored_events import TRIGGER_EVENTS, WORKFLOW_EVENTS, EventCodec, name_of
 from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_api.ports import ConcurrentChangeError
 from trigger_contracts import codec, streams
 from trigger_contracts.codec import Message
-from trigger_contracts.config import SealedSecret, TriggerType
-from trigger_contracts.schedules import schedule_id
+from trigger_contracts.config import SealedSecret
 from trigger_runtime.postgres import Connection, Database
 from trigger_runtime.postgres_errors import lent
 
@@ -26,14 +27,31 @@ OUTBOX_CHANNEL: Final = "trigger_api_outbox"
 
 # Held from before a position is drawn until after the commit (PostgreSQL releases transaction locks
 # once the transaction is visible), so that positions become visible in their order.
-_LOCK_THE_LOG: Final = "SELECT pg_advisory_xact_lock(hashtext('trigger_api.trigger_events'))"
+LOCK_THE_LOG: Final = "pg_advisory_xact_lock(hashtext('trigger_api.trigger_events'))"
 
-_trigger_events: Final = msgspec.json.Decoder(TriggerEvent)
-_workflow_events: Final = msgspec.json.Decoder(WorkflowEvent)
+# One statement, so that the lock, which all writers share, is held for one exchange and the commit. Each part
+# reads the one before it, which is what puts them in order: the lock, then the event and its position, then
+# the projection (whose row would otherwise be locked first, and two writers could wait for each other). The
+# notification is sent at the commit, once however often it is asked for.
+_APPEND: Final = f"""
+WITH locked AS MATERIALIZED (SELECT {LOCK_THE_LOG}, pg_notify('{OUTBOX_CHANNEL}', '')),
+appended AS (
+    INSERT INTO trigger_api.trigger_events
+        (stream_id, aggregate, version, workspace, type, schema_version, data, actor, request_id, occurred_at,
+         cause_stream, cause_version)
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM locked
+    RETURNING position
+),
+announced AS (
+    INSERT INTO trigger_api.outbox (position, subject, message) SELECT position, $13, $14 FROM appended
+)
+"""  # noqa: S608 - constants of ours
+_APPEND_TRIGGER: Final = _APPEND + projections.trigger_upsert(first=15, after="appended")
+_APPEND_WORKFLOW: Final = _APPEND + projections.workflow_upsert(first=15, after="appended")
 
 
 class PostgresEventStore:
-    """Begins units of work, and reads the history."""
+    """Begins units of work."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -44,38 +62,24 @@ class PostgresEventStore:
         async with lent(self._database) as connection, connection.transaction():
             yield PostgresUnit(connection)
 
-    async def trigger_history(
-        self, trigger_id: UUID, *, before: int | None, limit: int
-    ) -> list[Recorded[TriggerEvent]]:
-        """Return some of a trigger's events, newest first."""
-        async with lent(self._database) as connection:
-            rows = await connection.fetch(
-                f"{_HISTORY} AND ($2::integer IS NULL OR version < $2) ORDER BY version DESC LIMIT $3",
-                trigger_id,
-                before,
-                limit,
-            )
-        return [_recorded(row, event=_trigger_events.decode(row["data"])) for row in rows]
-
 
 class PostgresUnit:
     """One transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._holds_the_log = False
+        self._kept: dict[UUID, SealedSecret] = {}
 
     async def workflow(self, workflow_id: UUID) -> Workflow | None:
         """Fold a workflow, holding its row so that no trigger is added to it meanwhile."""
         await self._connection.execute(
             "SELECT 1 FROM trigger_api.workflows WHERE id = $1 FOR UPDATE", workflow_id
         )
-        rows = await _history(self._connection, stream_id=workflow_id)
-        return workflows.fold([_recorded(row, event=_workflow_events.decode(row["data"])) for row in rows])
+        return await read_workflow(self._connection, workflow_id=workflow_id)
 
     async def trigger(self, trigger_id: UUID) -> Trigger | None:
         """Fold a trigger."""
-        return triggers.fold(await _trigger_history(self._connection, trigger_id=trigger_id))
+        return await read_trigger(self._connection, trigger_id=trigger_id)
 
     async def workflow_is_live(self, workflow_id: UUID, *, workspace: str) -> bool:
         """Look, and hold the row against deletion; other readers may hold it too."""
@@ -96,13 +100,18 @@ class PostgresUnit:
         )
         return [row["id"] for row in rows]
 
-    async def sealed_secrets(self, trigger_id: UUID) -> dict[UUID, SealedSecret]:
-        """Read the secrets that are stored for a trigger."""
-        rows = await self._connection.fetch(
-            "SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets WHERE trigger_id = $1",
-            trigger_id,
-        )
-        return {row["id"]: SealedSecret(**dict(row)) for row in rows}
+    async def sealed_secrets(self, trigger_id: UUID, *, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
+        """Read secrets, those of this transaction from memory."""
+        if missing := [key for key in ids if key not in self._kept]:
+            rows = await self._connection.fetch(
+                "SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets"
+                # Held, so that they are not sealed with another key before this change is announced.
+                " WHERE trigger_id = $1 AND id = ANY($2) FOR SHARE",
+                trigger_id,
+                missing,
+            )
+            self._kept.update((row["id"], SealedSecret(**dict(row))) for row in rows)
+        return {key: self._kept[key] for key in ids}
 
     async def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
         """Store a sealed secret."""
@@ -116,147 +125,72 @@ class PostgresUnit:
             secret.ciphertext,
             now,
         )
+        self._kept[secret.id] = secret
+
+    async def forget_secrets(self, trigger_id: UUID, *, but: Collection[UUID]) -> None:
+        """Delete what the state does not name."""
+        await self._connection.execute(
+            "DELETE FROM trigger_api.trigger_secrets WHERE trigger_id = $1 AND id <> ALL($2)",
+            trigger_id,
+            list(but),
+        )
 
     async def append_trigger(
         self, trigger: Trigger, *, recorded: Recorded[TriggerEvent], message: Message
     ) -> None:
         """Append, project, queue."""
         await self._append(
-            trigger.id,
-            aggregate="trigger",
-            workspace=trigger.workspace,
-            recorded=recorded,
-            subject=streams.config_trigger(trigger.id),
-            message=message,
+            _APPEND_TRIGGER,
+            *_event_row(trigger.id, "trigger", trigger.workspace, recorded=recorded, events=TRIGGER_EVENTS),
+            streams.config_trigger(trigger.id),
+            codec.encode(message),
+            *projections.trigger_row(trigger),
         )
-        await self._connection.execute(_PROJECT_TRIGGER, *_trigger_row(trigger))
 
     async def append_workflow(
         self, workflow: Workflow, *, recorded: Recorded[WorkflowEvent], message: Message
     ) -> None:
         """Append, project, queue."""
         await self._append(
-            workflow.id,
-            aggregate="workflow",
-            workspace=workflow.workspace,
-            recorded=recorded,
-            subject=streams.config_workflow(workflow.id),
-            message=message,
-        )
-        await self._connection.execute(
-            _PROJECT_WORKFLOW,
-            workflow.id,
-            workflow.workspace,
-            workflow.name,
-            msgspec.json.encode(workflow.definition).decode(),
-            workflow.version,
-            workflow.created_at,
-            workflow.updated_at,
-            workflow.deleted_at,
+            _APPEND_WORKFLOW,
+            *_event_row(
+                workflow.id, "workflow", workflow.workspace, recorded=recorded, events=WORKFLOW_EVENTS
+            ),
+            streams.config_workflow(workflow.id),
+            codec.encode(message),
+            *projections.workflow_row(workflow),
         )
 
-    async def _append(
-        self,
-        stream_id: UUID,
-        *,
-        aggregate: str,
-        workspace: str,
-        recorded: Recorded[Any],
-        subject: str,
-        message: Message,
-    ) -> None:
-        if not self._holds_the_log:
-            await self._connection.execute(_LOCK_THE_LOG)
-            # Sent at the commit, once for all that this transaction appends.
-            await self._connection.execute("SELECT pg_notify($1, '')", OUTBOX_CHANNEL)
-            self._holds_the_log = True
+    async def claim(self, once: Once, *, now: datetime) -> SealedAnswer | None:
+        """Take an idempotency key."""
+        return await claim(self._connection, once=once, now=now)
+
+    async def remember(self, once: Once, *, answer: SealedAnswer) -> None:
+        """Keep the answer to a key."""
+        await remember(self._connection, once=once, answer=answer)
+
+    async def _append(self, statement: str, *values: object) -> None:
         try:
-            await self._connection.execute(
-                _APPEND,
-                stream_id,
-                aggregate,
-                recorded.version,
-                workspace,
-                str(type(recorded.event).__struct_config__.tag),
-                msgspec.json.encode(recorded.event).decode(),
-                recorded.author.actor,
-                recorded.author.request_id,
-                recorded.at,
-                subject,
-                codec.encode(message),
-            )
+            await self._connection.execute(statement, *values)
         except asyncpg.UniqueViolationError as error:
             raise ConcurrentChangeError from error
 
 
-_APPEND: Final = """
-WITH appended AS (
-    INSERT INTO trigger_api.trigger_events
-        (stream_id, aggregate, version, workspace, type, data, actor, request_id, occurred_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-    RETURNING position
-)
-INSERT INTO trigger_api.outbox (position, subject, message) SELECT position, $10, $11 FROM appended
-"""
-
-_PROJECT_TRIGGER: Final = """
-INSERT INTO trigger_api.workflow_triggers
-    (id, workspace, workflow_id, name, trigger_type, config, enabled, version, secret_id,
-     temporal_schedule_id, created_at, updated_at, deleted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-ON CONFLICT (id) DO UPDATE SET
-    name = EXCLUDED.name, config = EXCLUDED.config, enabled = EXCLUDED.enabled, version = EXCLUDED.version,
-    secret_id = EXCLUDED.secret_id, temporal_schedule_id = EXCLUDED.temporal_schedule_id,
-    updated_at = EXCLUDED.updated_at, deleted_at = EXCLUDED.deleted_at
-"""
-
-_PROJECT_WORKFLOW: Final = """
-INSERT INTO trigger_api.workflows
-    (id, workspace, name, definition, version, created_at, updated_at, deleted_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-ON CONFLICT (id) DO UPDATE SET
-    name = EXCLUDED.name, definition = EXCLUDED.definition, version = EXCLUDED.version,
-    updated_at = EXCLUDED.updated_at, deleted_at = EXCLUDED.deleted_at
-"""
-
-
-def _trigger_row(trigger: Trigger) -> tuple[object, ...]:
-    in_force = next((secret.id for secret in trigger.secrets if secret.valid_until is None), None)
+def _event_row(
+    stream_id: UUID, aggregate: str, workspace: str, *, recorded: Recorded[Any], events: EventCodec[Any]
+) -> tuple[object, ...]:
+    cause = recorded.cause
     return (
-        trigger.id,
-        trigger.workspace,
-        trigger.workflow_id,
-        trigger.name,
-        trigger.type.value,
-        msgspec.json.encode(trigger.config).decode(),
-        trigger.enabled,
-        trigger.version,
-        in_force,
-        schedule_id(trigger.id) if trigger.type is TriggerType.SCHEDULE else None,
-        trigger.created_at,
-        trigger.updated_at,
-        trigger.deleted_at,
-    )
-
-
-_HISTORY: Final = """
-SELECT version, data, actor, request_id, occurred_at FROM trigger_api.trigger_events WHERE stream_id = $1
-"""
-
-
-async def _history(connection: Connection, *, stream_id: UUID) -> list[asyncpg.Record]:
-    return await connection.fetch(f"{_HISTORY} ORDER BY version", stream_id)
-
-
-async def _trigger_history(connection: Connection, *, trigger_id: UUID) -> list[Recorded[TriggerEvent]]:
-    rows = await _history(connection, stream_id=trigger_id)
-    return [_recorded(row, event=_trigger_events.decode(row["data"])) for row in rows]
-
-
-def _recorded(row: asyncpg.Record, *, event: Any) -> Recorded[Any]:
-    return Recorded(
-        event=event,
-        version=row["version"],
-        at=row["occurred_at"],
-        author=Author(actor=row["actor"], request_id=row["request_id"]),
+        stream_id,
+        aggregate,
+        recorded.version,
+        workspace,
+        name_of(recorded.event),
+        events.schema_version(recorded.event),
+        events.encode(recorded.event),
+        recorded.author.actor,
+        recorded.author.request_id,
+        recorded.at,
+        cause.stream_id if cause else None,
+        cause.version if cause else None,
     )

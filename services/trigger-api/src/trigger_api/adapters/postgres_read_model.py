@@ -1,5 +1,6 @@
 """What the API shows: the projections, joined with what the bus says of a trigger."""
 
+import re
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from trigger_api.read_model import (
 )
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
-from trigger_runtime.postgres import Database
+from trigger_runtime.postgres import Connection, Database
 from trigger_runtime.postgres_errors import lent
 
 _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
@@ -24,14 +25,17 @@ _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
 
 _TRIGGER: Final = """
 SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.created_at, t.updated_at,
+       t.previous_secret_id AS older_id, t.previous_secret_valid_until AS older_until,
        coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
-       coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_error
+       coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_error,
+       a.previous_secret_id, a.previous_secret_used_at
 FROM trigger_api.workflow_triggers AS t LEFT JOIN trigger_api.trigger_activity AS a ON a.trigger_id = t.id
 WHERE t.workspace = $1 AND t.deleted_at IS NULL
 """
 
 _ACTIVITY: Final = """
-SELECT trigger_count, last_triggered_at, next_fire_times, schedule_error
+SELECT trigger_count, last_triggered_at, next_fire_times, schedule_error,
+       previous_secret_id, previous_secret_used_at
 FROM trigger_api.trigger_activity WHERE trigger_id = $1
 """
 
@@ -75,19 +79,16 @@ class PostgresReadModel:
         self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
     ) -> Page[TriggerView]:
         """Return triggers, newest first: ids are UUIDv7, and so in the order of creation."""
+        # Only what is asked for stands in the statement: each combination gets the plan that suits it.
+        query = _Query(f"{_TRIGGER}", workspace)
+        query.add("t.workflow_id = {}", where.workflow_id)
+        query.add("t.trigger_type = {}", where.trigger_type)
+        if where.enabled is not None:
+            query.text += " AND t.enabled" if where.enabled else " AND NOT t.enabled"
+        query.add("t.name ILIKE {}", _containing(where.name))
+        query.add("t.id < {}", before)
         async with lent(self._database) as connection:
-            rows = await connection.fetch(
-                f"{_TRIGGER} AND ($2::uuid IS NULL OR t.workflow_id = $2)"
-                " AND ($3::text IS NULL OR t.trigger_type = $3)"
-                " AND ($4::boolean IS NULL OR t.enabled = $4)"
-                " AND ($5::uuid IS NULL OR t.id < $5) ORDER BY t.id DESC LIMIT $6",
-                workspace,
-                where.workflow_id,
-                where.trigger_type,
-                where.enabled,
-                before,
-                limit + 1,
-            )
+            rows = await query.page(connection, key="t.id", limit=limit)
         views = [_trigger_view(row) for row in rows[:limit]]
         return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
 
@@ -97,17 +98,44 @@ class PostgresReadModel:
             row = await connection.fetchrow(f"{_WORKFLOW} AND id = $2", workspace, workflow_id)
         return _workflow_view(row) if row else None
 
-    async def workflows(self, *, workspace: str, before: UUID | None, limit: int) -> Page[WorkflowView]:
+    async def workflows(
+        self, *, workspace: str, name: str | None, before: UUID | None, limit: int
+    ) -> Page[WorkflowView]:
         """Return workflows, newest first."""
+        query = _Query(_WORKFLOW, workspace)
+        query.add("name ILIKE {}", _containing(name))
+        query.add("id < {}", before)
         async with lent(self._database) as connection:
-            rows = await connection.fetch(
-                f"{_WORKFLOW} AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
-                workspace,
-                before,
-                limit + 1,
-            )
+            rows = await query.page(connection, key="id", limit=limit)
         views = [_workflow_view(row) for row in rows[:limit]]
         return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
+
+
+class _Query:
+    """A statement that grows by the conditions that are asked for."""
+
+    def __init__(self, text: str, *values: object) -> None:
+        self.text = text
+        self._values = list(values)
+
+    def add(self, condition: str, value: object) -> None:
+        """Add a condition with one parameter; ``None`` adds nothing."""
+        if value is not None:
+            self._values.append(value)
+            self.text += " AND " + condition.format(f"${len(self._values)}")
+
+    async def page(self, connection: Connection, *, key: str, limit: int) -> list[asyncpg.Record]:
+        """Return up to one row more than ``limit``, which tells whether there is a next page."""
+        self._values.append(limit + 1)
+        text = f"{self.text} ORDER BY {key} DESC LIMIT ${len(self._values)}"
+        return await connection.fetch(text, *self._values)
+
+
+def _containing(text: str | None) -> str | None:
+    """Return the pattern for names that contain a text, whatever characters it holds."""
+    if text is None:
+        return None
+    return "%" + re.sub(r"([%_\\])", r"\\\1", text) + "%"
 
 
 def _trigger_view(row: asyncpg.Record) -> TriggerView:
@@ -120,6 +148,8 @@ def _trigger_view(row: asyncpg.Record) -> TriggerView:
         version=row["version"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        previous_secret_id=row["older_id"],
+        previous_secret_valid_until=row["older_until"],
         activity=_activity(row),
     )
 
@@ -130,6 +160,8 @@ def _activity(row: asyncpg.Record) -> Activity:
         last_triggered_at=row["last_triggered_at"],
         next_fire_times=tuple(row["next_fire_times"]),
         schedule_error=row["schedule_error"],
+        previous_secret_id=row["previous_secret_id"],
+        previous_secret_used_at=row["previous_secret_used_at"],
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from trigger_contracts import executions, schedules
+from trigger_contracts import executions, schedules, secret_uses
 from trigger_contracts.codec import ContractError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
@@ -45,6 +45,16 @@ ON CONFLICT (trigger_id) DO UPDATE SET
                            ELSE a.next_fire_times END,
     schedule_version = EXCLUDED.schedule_version, schedule_error = EXCLUDED.schedule_error
 WHERE a.schedule_version <= EXCLUDED.schedule_version
+"""
+
+_OLDER_USED: Final = """
+INSERT INTO trigger_api.trigger_activity AS a (trigger_id, previous_secret_id, previous_secret_used_at)
+VALUES ($1, $2, $3)
+ON CONFLICT (trigger_id) DO UPDATE SET
+    previous_secret_id = EXCLUDED.previous_secret_id,
+    previous_secret_used_at = CASE WHEN a.previous_secret_id = EXCLUDED.previous_secret_id
+                                   THEN greatest(a.previous_secret_used_at, EXCLUDED.previous_secret_used_at)
+                                   ELSE EXCLUDED.previous_secret_used_at END
 """
 
 Write = Callable[[Connection, Sequence[Received]], Awaitable[None]]
@@ -134,6 +144,17 @@ async def note_schedules(connection: Connection, batch: Sequence[Received]) -> N
         times = list(fact.next_fire_times) if isinstance(fact, schedules.ScheduleSynced) else []
         reason = fact.reason if isinstance(fact, schedules.ScheduleSyncFailed) else None
         await connection.execute(_SCHEDULE, fact.trigger_id, times, fact.trigger_version, reason)
+
+
+async def note_secret_uses(connection: Connection, batch: Sequence[Received]) -> None:
+    """Keep when a secret that was rotated away was last used."""
+    for message in batch:
+        try:
+            fact = secret_uses.USES.decode(message.data)
+        except ContractError as error:
+            _skip(message, error=error)
+            continue
+        await connection.execute(_OLDER_USED, fact.trigger_id, fact.secret_id, fact.at)
 
 
 def _skip(message: Received, *, error: ContractError) -> None:

@@ -1,13 +1,16 @@
 """What a trigger's configuration must be beyond its shape."""
 
 import re
+from functools import cache
 from typing import Any, Final, assert_never
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import jsonschema_rs
+import msgspec
 
+from trigger_api.domain import webhook_rules
 from trigger_api.domain.flaw import Flaw, escape, too_large
+from trigger_api.domain.webhook_rules import FieldRule
 from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
@@ -29,97 +32,97 @@ def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
     """Return everything that is wrong with a configuration, with pointers into the request's body."""
     if flaws := too_large(config, limit=MAX_BYTES, pointer="/config"):
         return flaws
+    kind = type(config)
+    flaws = [
+        Flaw(f"/config/{field.encode_name}{flaw.pointer}", flaw.detail)
+        for field in msgspec.structs.fields(kind)
+        for flaw in field_flaws(kind, field.name, getattr(config, field.name))
+    ]
+    return flaws or [Flaw(f"/config{flaw.pointer}", flaw.detail) for flaw in _flaws_between(config)]
+
+
+def field_flaws(kind: type, name: str, value: Any) -> list[Flaw]:
+    """Return what is wrong with one field, whatever the others are; pointers are from the field on."""
+    rule = _FIELD_RULES.get((kind, name))
+    return rule(value) if rule is not None else []
+
+
+def _flaws_between(config: AnyTriggerConfig) -> list[Flaw]:
+    """Return what does not go together; pointers are from the configuration on."""
     match config:
         case ScheduleConfig():
-            return _schedule(config)
+            ends_first = config.start_at and config.end_at and config.end_at <= config.start_at
+            return [Flaw("/endAt", "This is not after startAt.")] if ends_first else []
         case WebhookConfig():
-            return _webhook(config)
-        case EventConfig():
-            return _event(config)
+            return webhook_rules.flaws_between(config)
         case ManualConfig():
             return _manual(config)
+        case EventConfig():
+            return []
         case _:
             assert_never(config)
 
 
-def _schedule(config: ScheduleConfig) -> list[Flaw]:
-    flaws = []
+def _cron(expression: str) -> list[Flaw]:
     try:
-        parse(config.cron_expression)
+        parse(expression)
     except CronError as error:
-        flaws.append(Flaw("/config/cronExpression", f"{error}."))
-    if not _is_zone(config.timezone):
-        flaws.append(Flaw("/config/timezone", "This is no IANA time zone, like Europe/Amsterdam."))
-    return flaws
+        return [Flaw("", f"{error}.")]
+    return []
+
+
+def _timezone(name: str) -> list[Flaw]:
+    return [] if _is_zone(name) else [Flaw("", "This is no IANA time zone, like Europe/Amsterdam.")]
 
 
 def _is_zone(name: str) -> bool:
     # "localtime" and "posixrules" depend on the machine, and the machine that fires is another one.
-    if name not in available_timezones() or name in {"localtime", "posixrules", "Factory"}:
+    if name not in _zones() or name in {"localtime", "posixrules", "Factory"}:
         return False
     return ZoneInfo(name).key == name
 
 
-def _webhook(config: WebhookConfig) -> list[Flaw]:
+@cache
+def _zones() -> frozenset[str]:
+    # Read once: it walks the whole zone database, which takes milliseconds.
+    return frozenset(available_timezones())
+
+
+def _event_type(text: str) -> list[Flaw]:
+    if streams.is_event_type(text.removesuffix(".*")):
+        return []
+    words = "Expected words of letters, digits, - and _ joined by dots, optionally ending in '.*'."
+    return [Flaw("", words)]
+
+
+def _filters(filters: dict[str, Any]) -> list[Flaw]:
     return [
-        Flaw(f"/config/allowedOrigins/{index}", "An origin is scheme://host[:port], without a path.")
-        for index, origin in enumerate(config.allowed_origins)
-        if not _is_origin(origin)
+        Flaw(f"/{escape(path)}", f"{path[:80]!r} is no path like data.country.")
+        for path in filters
+        if not _PATH.fullmatch(path)
     ]
 
 
-def _is_origin(text: str) -> bool:
-    """Tell whether the text is a serialised origin (RFC 6454, 6.2), lower-case, or ``null``."""
-    if text == "null":
-        return True
+def _expression(text: str | None) -> list[Flaw]:
+    if text is None:
+        return []
     try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
-    rebuilt = f"{parts.scheme}://{parts.netloc}"
-    return (
-        parts.scheme in {"http", "https"}
-        and bool(host)
-        and "@" not in parts.netloc
-        and rebuilt == text == text.lower()
-        and (port is None or port > 0)
-        and re.fullmatch(r"[a-z0-9.:\[\]-]+", parts.netloc, re.ASCII) is not None
-    )
+        Expression(text)
+    except ExpressionError as error:
+        return [Flaw("", f"This is no condition: {error}.")]
+    return []
 
 
-def _event(config: EventConfig) -> list[Flaw]:
-    flaws = []
-    if not streams.is_event_type(config.event_type.removesuffix(".*")):
-        flaws.append(
-            Flaw(
-                "/config/eventType",
-                "Expected words of letters, digits, - and _ joined by dots, optionally ending in '.*'.",
-            )
-        )
-    flaws.extend(
-        Flaw("/config/filters", f"{path[:80]!r} is no path like data.country.")
-        for path in config.filters
-        if not _PATH.fullmatch(path)
-    )
-    if config.expression is not None:
-        try:
-            Expression(config.expression)
-        except ExpressionError as error:
-            flaws.append(Flaw("/config/expression", f"This is no condition: {error}."))
-    return flaws
+def _input_schema(schema: dict[str, Any] | None) -> list[Flaw]:
+    return [] if schema is None else schema_flaws(schema, pointer="")
 
 
 def _manual(config: ManualConfig) -> list[Flaw]:
-    if config.input_schema is None:
+    if config.input_schema is None or not config.inputs:
         return []
-    flaws = schema_flaws(config.input_schema, pointer="/config/inputSchema")
-    if not flaws and config.inputs:
-        # Defaults may be incomplete (a run adds to them), so only what is there is checked.
-        relaxed = {name: item for name, item in config.input_schema.items() if name != "required"}
-        flaws = input_flaws(config.inputs, schema=relaxed, pointer="/config/inputs")
-    return flaws
+    # Defaults may be incomplete (a run adds to them), so only what is there is checked.
+    relaxed = {name: item for name, item in config.input_schema.items() if name != "required"}
+    return input_flaws(config.inputs, schema=relaxed, pointer="/inputs")
 
 
 def schema_flaws(schema: dict[str, Any], *, pointer: str) -> list[Flaw]:
@@ -149,3 +152,14 @@ def _validator(schema: dict[str, Any]) -> Any:
 
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0].rstrip(".")[:300]
+
+
+_FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
+    (ScheduleConfig, "cron_expression"): _cron,
+    (ScheduleConfig, "timezone"): _timezone,
+    (EventConfig, "event_type"): _event_type,
+    (EventConfig, "filters"): _filters,
+    (EventConfig, "expression"): _expression,
+    (ManualConfig, "input_schema"): _input_schema,
+    **webhook_rules.FIELD_RULES,
+}

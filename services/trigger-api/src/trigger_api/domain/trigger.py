@@ -1,6 +1,7 @@
 """The aggregate ``Trigger``: its events, the fold over them, and what each command leads to."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
@@ -18,6 +19,13 @@ class DeletionReason(StrEnum):
 
     REQUESTED = "requested"
     WORKFLOW_DELETED = "workflow_deleted"
+
+
+class SecretOrigin(StrEnum):
+    """Who made a secret up."""
+
+    GENERATED = "generated"
+    SUPPLIED = "supplied"
 
 
 class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
@@ -61,6 +69,7 @@ class SecretRotated(_Event, frozen=True, kw_only=True, tag="SecretRotated"):
 
     secret_id: UUID
     previous_valid_until: datetime
+    origin: SecretOrigin
 
 
 class TriggerDeleted(_Event, frozen=True, kw_only=True, tag="TriggerDeleted"):
@@ -108,9 +117,15 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
         return trigger_type_of(self.config)
 
     @property
-    def has_secret(self) -> bool:
-        """Whether a secret is in force."""
-        return any(secret.valid_until is None for secret in self.secrets)
+    def secret_in_force(self) -> SecretRef | None:
+        """The secret that senders should use."""
+        return next((secret for secret in self.secrets if secret.valid_until is None), None)
+
+    @property
+    def previous_secret(self) -> SecretRef | None:
+        """Of the secrets that were rotated away, the one that stays valid the longest."""
+        older = [(secret.valid_until, secret) for secret in self.secrets if secret.valid_until is not None]
+        return max(older, key=lambda pair: pair[0])[1] if older else None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,35 +208,46 @@ def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[S
 
 def needs_secret(config: AnyTriggerConfig) -> bool:
     """Tell whether the sender of a webhook has to know a secret."""
-    return isinstance(config, WebhookConfig) and config.auth_type is not AuthType.NONE
+    if not isinstance(config, WebhookConfig):
+        return False
+    return config.provider is not None or config.auth_type is not AuthType.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """The id of a secret that a command may put in force, and who made it up."""
+
+    id: UUID
+    origin: SecretOrigin
 
 
 def decide_revision(
-    trigger: Trigger, *, wanted: Wanted, secret_id: UUID, now: datetime
+    trigger: Trigger, *, wanted: Wanted, secret: NewSecret, now: datetime
 ) -> list[TriggerEvent]:
     """Return what happens when a trigger shall become ``wanted``: nothing where it is so already.
 
-    ``secret_id`` is used when the new configuration is the first one that needs a secret. Raises
-    ``TriggerTypeFixedError``.
+    ``secret`` comes into force where its user supplied it, or where the new configuration is the first
+    one that needs one; the one before it ends at once. Raises ``TriggerTypeFixedError``.
     """
     if trigger_type_of(wanted.config) is not trigger.type:
         raise TriggerTypeFixedError(trigger.type)
     events: list[TriggerEvent] = []
     if wanted.name != trigger.name:
         events.append(TriggerRenamed(name=wanted.name))
+    missing = needs_secret(wanted.config) and trigger.secret_in_force is None
+    if missing or secret.origin is SecretOrigin.SUPPLIED:
+        # Before the configuration: at no version may a webhook need a secret that does not exist.
+        events.append(SecretRotated(secret_id=secret.id, previous_valid_until=now, origin=secret.origin))
     if not same(wanted.config, trigger.config):
-        if needs_secret(wanted.config) and not trigger.has_secret:
-            # Before the configuration: at no version may a webhook need a secret that does not exist.
-            events.append(SecretRotated(secret_id=secret_id, previous_valid_until=now))
         events.append(TriggerConfigChanged(config=wanted.config))
     if wanted.enabled != trigger.enabled:
         events.append(TriggerResumed() if wanted.enabled else TriggerPaused())
     return events
 
 
-def decide_rotation(*, secret_id: UUID, overlap: timedelta, now: datetime) -> list[TriggerEvent]:
+def decide_rotation(*, secret: NewSecret, overlap: timedelta, now: datetime) -> list[TriggerEvent]:
     """Return the rotation; the secret in force stays valid for ``overlap``."""
-    return [SecretRotated(secret_id=secret_id, previous_valid_until=now + overlap)]
+    return [SecretRotated(secret_id=secret.id, previous_valid_until=now + overlap, origin=secret.origin)]
 
 
 def decide_deletion(trigger: Trigger, *, reason: DeletionReason) -> list[TriggerEvent]:

@@ -1,11 +1,16 @@
 """Typed errors to HTTP answers: the one place."""
 
+import structlog
+
 from trigger_api.domain.flaw import InvalidError
+from trigger_api.domain.past import NeverSoError
+from trigger_api.domain.stored_events import UnreadableEventError
 from trigger_api.domain.trigger import TriggerTypeFixedError
 from trigger_api.ports import (
     ConcurrentChangeError,
     FiringNotStoredError,
     FiringTooLargeError,
+    KeyReusedError,
     NotFoundError,
     SecretNotUsedError,
     StaleVersionError,
@@ -15,10 +20,12 @@ from trigger_runtime.postgres import DatabaseUnavailableError
 from trigger_runtime.web.bodies import invalid
 from trigger_runtime.web.problem import FieldProblem, ProblemError, not_found, unavailable
 
+log = structlog.stdlib.get_logger(__name__)
+
 
 def answer(error: Exception) -> ProblemError | None:
     """Return the answer to an error, ``None`` for one that nobody expected."""
-    return _outage(error) or _refusal(error)
+    return _outage(error) or _refusal(error) or _conflict(error)
 
 
 def _outage(error: Exception) -> ProblemError | None:
@@ -29,6 +36,11 @@ def _outage(error: Exception) -> ProblemError | None:
             )
         case DatabaseUnavailableError():
             return unavailable("The database cannot be reached. Try again.")
+        case UnreadableEventError():
+            log.error("event of a newer release", reason=str(error))
+            return unavailable(
+                "It was changed by a newer release of this service, which is being rolled out."
+            )
         case _:
             return None
 
@@ -39,6 +51,22 @@ def _refusal(error: Exception) -> ProblemError | None:
             return invalid([FieldProblem(pointer=flaw.pointer, detail=flaw.detail) for flaw in error.flaws])
         case NotFoundError():
             return not_found(str(error))
+        case NeverSoError():
+            return not_found(f"{error} at that time or version")
+        case KeyReusedError():
+            return ProblemError(
+                422,
+                code="idempotency_key_reused",
+                detail="This Idempotency-Key came before, with another request.",
+            )
+        case FiringTooLargeError():
+            return ProblemError(413, code="body_too_large", detail="The inputs are more than the bus takes.")
+        case _:
+            return None
+
+
+def _conflict(error: Exception) -> ProblemError | None:
+    match error:
         case StaleVersionError():
             return ProblemError(
                 412, code="stale_version", detail=f"The version is {error.current} by now: read it again."
@@ -53,7 +81,5 @@ def _refusal(error: Exception) -> ProblemError | None:
             )
         case TriggerTypeFixedError():
             return ProblemError(409, code="trigger_type_fixed", detail="A trigger's type cannot be changed.")
-        case FiringTooLargeError():
-            return ProblemError(413, code="body_too_large", detail="The inputs are more than the bus takes.")
         case _:
             return None

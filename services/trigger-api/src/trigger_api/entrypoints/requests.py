@@ -1,90 +1,38 @@
-"""From HTTP to commands: bodies, conditions, callers."""
+"""From HTTP to commands: bodies, conditions, callers, keys."""
 
 import re
-from typing import Annotated, Any, Final
-from uuid import UUID
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final, TypeVar
 
-import msgspec
 from aiohttp import web
-from msgspec import Meta
 
+from trigger_api.domain import config_rules
+from trigger_api.domain.idempotency import Keyed, Once, StoredAnswer, fingerprint
 from trigger_api.domain.recorded import Author
 from trigger_api.domain.trigger import Trigger, Wanted, needs_secret
-from trigger_api.usecases.appending import Caller
-from trigger_contracts.config import (
-    AnyTriggerConfig,
-    EventConfig,
-    ManualConfig,
-    Name,
-    ScheduleConfig,
-    TriggerType,
-    WebhookConfig,
-)
-from trigger_contracts.definition import WorkflowDefinition
+from trigger_api.entrypoints.bodies import REPLACE_TRIGGER, CreateTrigger, ReplaceTrigger
+from trigger_api.settings import IfMatch
+from trigger_api.usecases.appending import Caller, Condition
+from trigger_api.usecases.trigger_commands import Revision
+from trigger_runtime.web import queries
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import convert, invalid, read_json
 from trigger_runtime.web.problem import FieldProblem, ProblemError
 from trigger_runtime.web.shapes import escape
 from trigger_runtime.web.tokens import TokenVerifier
 
-_CONFIGS: Final[dict[TriggerType, type[AnyTriggerConfig]]] = {
-    TriggerType.SCHEDULE: ScheduleConfig,
-    TriggerType.WEBHOOK: WebhookConfig,
-    TriggerType.EVENT: EventConfig,
-    TriggerType.MANUAL: ManualConfig,
-}
+T = TypeVar("T")
+
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
-_ETAG: Final = re.compile(r'"([0-9]{1,9})"', re.ASCII)
+_ETAGS: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"(?:[ \t]*,[ \t]*(?:W/)?"[\x21\x23-\x7e]*")*', re.ASCII)
+_VERSION_TAG: Final = re.compile(r'(?<!W/)"([0-9]{1,9})"', re.ASCII)
+_VERSION: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
-
-
-class CreateTrigger(_Body, frozen=True, kw_only=True):
-    """``POST /api/triggers``."""
-
-    workflow_id: UUID
-    name: Name
-    trigger_type: TriggerType
-    enabled: bool = True
-    config: dict[str, Any] = msgspec.field(default_factory=dict)
-    secret: Annotated[str, Meta(min_length=16, max_length=256, pattern=r"^[\x21-\x7e]+(?!\n)$")] | None = None
-
-
-class ReplaceTrigger(_Body, frozen=True, kw_only=True):
-    """``PUT`` and, merged into what is there, ``PATCH /api/triggers/{id}``.
-
-    Where ``enabled`` is left out a paused trigger stays paused.
-    """
-
-    name: Name
-    enabled: bool | None = None
-    config: dict[str, Any]
-
-
-class WorkflowBody(_Body, frozen=True, kw_only=True):
-    """``POST /api/workflows`` and ``PUT /api/workflows/{id}``."""
-
-    name: Name
-    definition: WorkflowDefinition
-
-
-class ExecuteTrigger(_Body, frozen=True, kw_only=True):
-    """``POST /api/triggers/{id}/execute``."""
-
-    inputs: dict[str, Any] | None = None
-
-
-class RotateSecret(_Body, frozen=True, kw_only=True):
-    """``POST /api/triggers/{id}/rotate-secret``."""
-
-    overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 24 * 3600)] = 0
-
-
-def caller_of(request: web.Request, *, tokens: TokenVerifier, scope: str) -> Caller:
-    """Return who calls. ``ProblemError`` 401 or 403."""
-    principal = tokens.principal(request, scope=scope)
+async def caller_of(request: web.Request, *, tokens: TokenVerifier, scope: str) -> Caller:
+    """Return who calls. ``ProblemError`` 401, 403 or 503."""
+    principal = await tokens.principal(request, scope=scope)
     author = Author(actor=principal.subject, request_id=request_id(request))
     return Caller(workspace=principal.workspace, author=author)
 
@@ -102,34 +50,35 @@ async def optional_body_of(request: web.Request) -> Any:
     return await body_of(request) if request.body_exists else {}
 
 
-def config_of(config: dict[str, Any], *, trigger_type: TriggerType) -> AnyTriggerConfig:
-    """Return a configuration as its type has it. ``ProblemError`` 422."""
-    if "triggerType" in config:
-        raise invalid([FieldProblem(pointer="/config/triggerType", detail="There is no such field.")])
-    return convert(config, _CONFIGS[trigger_type], pointer="/config")
+def new_trigger_of(raw: Any) -> CreateTrigger:
+    """Return a new trigger's body. ``ProblemError`` 422 with everything that is wrong with it."""
+    _refuse_inner_type(raw)
+    return convert(raw, CreateTrigger, check=_check_field)  # type: ignore[arg-type] # a union of Structs
 
 
-def wanted_of(body: CreateTrigger) -> Wanted:
-    """Return what a new trigger shall be."""
-    config = config_of(body.config, trigger_type=body.trigger_type)
-    return Wanted(name=body.name, enabled=body.enabled, config=config)
+def revision_of(read: Callable[[Trigger], Any], *, secret: str | None) -> Revision:
+    """Return the change that a body asks for; ``read`` makes the whole body, seen from what is there."""
+
+    def wanted(trigger: Trigger) -> Wanted:
+        raw = read(trigger)
+        _refuse_inner_type(raw)
+        body = convert(raw, REPLACE_TRIGGER[trigger.type], check=_check_field)
+        _refuse_dropping(trigger, body=body, raw=raw)
+        enabled = trigger.enabled if body.enabled is None else body.enabled
+        return Wanted(name=body.name, enabled=enabled, config=body.config)
+
+    return Revision(wanted=wanted, secret=secret)
 
 
-def revised(trigger: Trigger, *, body: ReplaceTrigger) -> Wanted:
-    """Return what a trigger shall become. ``ProblemError`` 422.
-
-    A webhook that authenticates its senders stops doing so only where that is said: leaving
-    ``authType`` out would open the door by accident.
-    """
-    config = config_of(body.config, trigger_type=trigger.type)
-    if needs_secret(trigger.config) and not needs_secret(config) and "authType" not in body.config:
-        detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
-        raise invalid([FieldProblem(pointer="/config/authType", detail=detail)])
-    enabled = trigger.enabled if body.enabled is None else body.enabled
-    return Wanted(name=body.name, enabled=enabled, config=config)
+def secret_in(raw: Any) -> str | None:
+    """Return the secret beside a configuration; one that is no text is refused with the body."""
+    secret = raw.get("secret") if isinstance(raw, dict) else None
+    return secret if isinstance(secret, str) else None
 
 
-def idempotency_key_of(request: web.Request) -> str | None:
+def keyed_of(
+    request: web.Request, *, caller: Caller, body: Any, answer: Callable[[T], StoredAnswer]
+) -> Keyed[T] | None:
     """Return the caller's ``Idempotency-Key``. ``ProblemError`` 400 for one that cannot be one."""
     keys = request.headers.getall("Idempotency-Key", [])
     if not keys:
@@ -137,7 +86,14 @@ def idempotency_key_of(request: web.Request) -> str | None:
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         detail = "Send one Idempotency-Key of 1 to 255 visible ASCII characters."
         raise ProblemError(400, code="bad_idempotency_key", detail=detail)
-    return keys[0]
+    said = fingerprint(
+        method=request.method,
+        path=request.path,
+        body=body,
+        condition=request.headers.get("If-Match"),
+    )
+    once = Once(workspace=caller.workspace, actor=caller.author.actor, key=keys[0], fingerprint=said)
+    return Keyed(once=once, answer=answer)
 
 
 def refuse_fixed(body: Any, *, names: tuple[str, ...]) -> None:
@@ -146,17 +102,51 @@ def refuse_fixed(body: Any, *, names: tuple[str, ...]) -> None:
         raise invalid([FieldProblem(pointer=f"/{name}", detail="This cannot be changed.") for name in fixed])
 
 
-def if_match_of(request: web.Request) -> int | None:
-    """Return the version that the caller's ``If-Match`` names (RFC 9110, 13.1.1); ``None`` for none or ``*``.
+def condition_of(request: web.Request, *, if_match: IfMatch) -> Condition:
+    """Return the versions that ``If-Match`` names (RFC 9110, 13.1.1); ``None`` for none or ``*``.
 
-    A well-formed tag that this service never gave matches nothing: ``ProblemError`` 412.
+    Tags that this service never gave, and weak ones, match nothing. ``ProblemError`` 428 where there is
+    none and one is required, 400 where it is no list of tags.
     """
-    text = request.headers.get("If-Match")
-    if text is None or text.strip() == "*":
+    lines = request.headers.getall("If-Match", [])
+    if not lines:
+        if if_match is IfMatch.REQUIRED:
+            detail = "Send If-Match with the ETag of the version that you have seen."
+            raise ProblemError(428, code="precondition_required", detail=detail)
         return None
-    if match := _ETAG.fullmatch(text.strip()):
-        return int(match.group(1))
-    raise ProblemError(412, code="stale_version", detail="If-Match names no version of this resource.")
+    text = ", ".join(line.strip() for line in lines)
+    if text == "*":
+        return None
+    if not _ETAGS.fullmatch(text):
+        raise ProblemError(400, code="bad_if_match", detail='Send If-Match like "3", with the quotes.')
+    return frozenset(int(found) for found in _VERSION_TAG.findall(text))
+
+
+def as_of(request: web.Request) -> int | datetime | None:
+    """Return the query parameter ``asOf``: a version, or a time. ``ProblemError`` 400 for neither."""
+    text = request.query.get("asOf")
+    if text is not None and _VERSION.fullmatch(text):
+        return int(text)
+    moment = queries.time_of(request, "asOf")
+    return moment.astimezone(UTC) if moment is not None else None
+
+
+def _check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
+    return [(flaw.pointer, flaw.detail) for flaw in config_rules.field_flaws(kind, name, value)]
+
+
+def _refuse_inner_type(raw: Any) -> None:
+    config = raw.get("config") if isinstance(raw, dict) else None
+    if isinstance(config, dict) and "triggerType" in config:
+        raise invalid([FieldProblem(pointer="/config/triggerType", detail="There is no such field.")])
+
+
+def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, raw: Any) -> None:
+    """A webhook that authenticates its senders stops doing so only where that is said."""
+    said = "authType" in raw["config"]
+    if needs_secret(trigger.config) and not needs_secret(body.config) and not said:
+        detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
+        raise invalid([FieldProblem(pointer="/config/authType", detail=detail)])
 
 
 def _nul_paths(value: Any) -> list[str]:

@@ -1,15 +1,198 @@
 """From what is stored to what the API shows."""
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
+from trigger_api.domain.history import Changes, summary
+from trigger_api.domain.idempotency import StoredAnswer
 from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.trigger import TriggerEvent
+from trigger_api.domain.stored_events import name_of
 from trigger_api.read_model import TriggerView, WorkflowView
-from trigger_contracts.config import AnyTriggerConfig, TriggerType, trigger_type_of
+from trigger_contracts.config import (
+    AnyTriggerConfig,
+    EventConfig,
+    ManualConfig,
+    ScheduleConfig,
+    Time,
+    TriggerType,
+    WebhookConfig,
+    trigger_type_of,
+)
+from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.schedules import schedule_id
+
+
+class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class PreviousSecretDocument(_Document, frozen=True, kw_only=True):
+    """A secret that was rotated away and is still accepted; ``lastUsedAt`` is as coarse as a minute."""
+
+    valid_until: Time
+    last_used_at: Time | None
+
+
+class TriggerDocument(_Document, frozen=True, kw_only=True):
+    """A trigger. What does not apply, or is not known of an earlier day, is null."""
+
+    id: UUID
+    workflow_id: UUID
+    name: str
+    trigger_type: TriggerType
+    enabled: bool
+    config: Annotated[
+        dict[str, Any],
+        Meta(
+            extra_json_schema={
+                "anyOf": [
+                    {"$ref": f"#/components/schemas/{kind.__name__}"}
+                    for kind in (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
+                ]
+            }
+        ),
+    ]
+    version: int
+    webhook_url: str | None
+    webhook_secret: str | None
+    """Only in the answer to the request that put it in force."""
+    previous_secret: PreviousSecretDocument | None
+    temporal_schedule_id: str | None
+    next_scheduled_at: Time | None
+    schedule_error: str | None
+    last_triggered_at: Time | None
+    trigger_count: int | None
+    created_at: Time
+    updated_at: Time
+
+
+class TriggerPage(_Document, frozen=True, kw_only=True):
+    """Triggers, newest first."""
+
+    items: list[TriggerDocument]
+    next_cursor: str | None
+
+
+class WorkflowDocument(_Document, frozen=True, kw_only=True):
+    """A workflow."""
+
+    id: UUID
+    name: str
+    definition: WorkflowDefinition
+    version: int
+    created_at: Time
+    updated_at: Time
+
+
+class WorkflowPage(_Document, frozen=True, kw_only=True):
+    """Workflows, newest first."""
+
+    items: list[WorkflowDocument]
+    next_cursor: str | None
+
+
+class CauseDocument(_Document, frozen=True, kw_only=True):
+    """The event that another one follows from."""
+
+    id: UUID
+    version: int
+
+
+class ChangeDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """What was there and what is; left out where there was or is nothing."""
+
+    before: Any = msgspec.UNSET
+    after: Any = msgspec.UNSET
+
+
+class EventDocument(_Document, frozen=True, kw_only=True):
+    """One event of a history. ``changes`` is by JSON pointer; secrets are named by id, never shown."""
+
+    version: int
+    type: str
+    at: Time
+    actor: str
+    request_id: str
+    summary: str
+    changes: dict[str, ChangeDocument]
+    caused_by: CauseDocument | None
+
+
+class EventPage(_Document, frozen=True, kw_only=True):
+    """Events, newest first."""
+
+    items: list[EventDocument]
+    next_cursor: str | None
+
+
+class ExecutionAccepted(_Document, frozen=True, kw_only=True):
+    """The promise of a run."""
+
+    success: bool
+    execution_id: UUID
+
+
+class FireTime(_Document, frozen=True, kw_only=True):
+    """One moment, by both clocks."""
+
+    utc: Time
+    local: str
+    """RFC 3339, with the zone's offset at that moment."""
+
+
+class WarningDocument(_Document, frozen=True, kw_only=True):
+    """Something to know about a schedule, in words."""
+
+    kind: str
+    message: str
+    date: date | None
+
+
+class PreviewDocument(_Document, frozen=True, kw_only=True):
+    """When a schedule would fire."""
+
+    fire_times: list[FireTime]
+    description: str
+    warnings: list[WarningDocument]
+
+
+class ScheduleDocument(_Document, frozen=True, kw_only=True):
+    """A trigger's schedule: as Temporal has it (``live``), or as it was last known."""
+
+    schedule_id: str
+    state: str
+    next_fire_times: list[Time]
+    recent_fire_times: list[Time]
+    live: bool
+    error: str | None
+
+
+class TriggerTypeDocument(_Document, frozen=True, kw_only=True):
+    """A type of trigger, and the JSON Schema (2020-12) of its ``config``."""
+
+    type: TriggerType
+    description: str
+    config_schema: dict[str, Any]
+
+
+class ProviderDocument(_Document, frozen=True, kw_only=True):
+    """A provider that webhooks know by name: what its secret is, and who makes it up."""
+
+    id: str
+    secret: str
+    secret_is_given_by_provider: bool
+    secret_pattern: str
+
+
+class TriggerTypesDocument(_Document, frozen=True, kw_only=True):
+    """What can be configured."""
+
+    items: list[TriggerTypeDocument]
+    providers: list[ProviderDocument]
 
 
 def config_document(config: AnyTriggerConfig) -> dict[str, Any]:
@@ -20,53 +203,68 @@ def config_document(config: AnyTriggerConfig) -> dict[str, Any]:
 
 
 def trigger_document(
-    view: TriggerView, *, public_url: str, now: datetime, secret: str | None
-) -> dict[str, Any]:
+    view: TriggerView, *, public_url: str, now: datetime, secret: str | None = None
+) -> TriggerDocument:
     """Return a trigger. ``secret`` is given only in the answer to the request that made it."""
     kind = trigger_type_of(view.config)
-    is_webhook = kind is TriggerType.WEBHOOK
-    is_schedule = kind is TriggerType.SCHEDULE
-    return {
-        "id": view.id,
-        "workflowId": view.workflow_id,
-        "name": view.name,
-        "triggerType": kind.value,
-        "enabled": view.enabled,
-        "config": config_document(view.config),
-        "version": view.version,
-        "webhookUrl": f"{public_url.rstrip('/')}/api/webhooks/{view.id}" if is_webhook else None,
-        "webhookSecret": secret,
-        "temporalScheduleId": schedule_id(view.id) if is_schedule else None,
-        "nextScheduledAt": view.next_scheduled_at(now),
-        "scheduleError": view.activity.schedule_error,
-        "lastTriggeredAt": view.activity.last_triggered_at,
-        "triggerCount": view.activity.trigger_count,
-        "createdAt": view.created_at,
-        "updatedAt": view.updated_at,
-    }
+    previous = view.previous_secret(now)
+    return TriggerDocument(
+        id=view.id,
+        workflow_id=view.workflow_id,
+        name=view.name,
+        trigger_type=kind,
+        enabled=view.enabled,
+        config=config_document(view.config),
+        version=view.version,
+        webhook_url=f"{public_url}/api/webhooks/{view.id}" if kind is TriggerType.WEBHOOK else None,
+        webhook_secret=secret,
+        previous_secret=PreviousSecretDocument(
+            valid_until=previous.valid_until, last_used_at=previous.last_used_at
+        )
+        if previous
+        else None,
+        temporal_schedule_id=schedule_id(view.id) if kind is TriggerType.SCHEDULE else None,
+        next_scheduled_at=view.next_scheduled_at(now),
+        schedule_error=view.activity.schedule_error,
+        last_triggered_at=view.activity.last_triggered_at,
+        trigger_count=view.activity.trigger_count,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+    )
 
 
-def workflow_document(view: WorkflowView) -> dict[str, Any]:
+def workflow_document(view: WorkflowView) -> WorkflowDocument:
     """Return a workflow."""
-    return {
-        "id": view.id,
-        "name": view.name,
-        "definition": view.definition,
-        "version": view.version,
-        "createdAt": view.created_at,
-        "updatedAt": view.updated_at,
-    }
+    return WorkflowDocument(
+        id=view.id,
+        name=view.name,
+        definition=view.definition,
+        version=view.version,
+        created_at=view.created_at,
+        updated_at=view.updated_at,
+    )
 
 
-def event_document(recorded: Recorded[TriggerEvent]) -> dict[str, Any]:
-    """Return an event of a trigger's history. Events name secrets by id and never hold one."""
-    changes: dict[str, Any] = msgspec.to_builtins(recorded.event)
-    kind = changes.pop("type")
-    return {
-        "version": recorded.version,
-        "type": kind,
-        "at": recorded.at,
-        "actor": recorded.author.actor,
-        "requestId": recorded.author.request_id,
-        "changes": changes,
-    }
+def event_document(recorded: Recorded[Any], *, found: Changes) -> EventDocument:
+    """Return an event of a history. Events name secrets by id and never hold one."""
+    cause = recorded.cause
+    return EventDocument(
+        version=recorded.version,
+        type=name_of(recorded.event),
+        at=recorded.at,
+        actor=recorded.author.actor,
+        request_id=recorded.author.request_id,
+        summary=summary(found),
+        changes={
+            pointer: ChangeDocument(
+                before=change.get("from", msgspec.UNSET), after=change.get("to", msgspec.UNSET)
+            )
+            for pointer, change in found.items()
+        },
+        caused_by=CauseDocument(id=cause.stream_id, version=cause.version) if cause else None,
+    )
+
+
+def answer(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> StoredAnswer:
+    """Return an answer with a JSON body, as it is sent and may be kept."""
+    return StoredAnswer(status=status, headers=headers or {}, body=msgspec.json.encode(document))

@@ -1,96 +1,116 @@
 """``/api/workflows``: translate and never decide."""
 
+from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
+from trigger_api.domain.history import changes, workflow_facts
+from trigger_api.domain.idempotency import StoredAnswer
 from trigger_api.domain.merge_patch import merge
-from trigger_api.domain.workflow import Workflow
-from trigger_api.entrypoints.requests import WorkflowBody, body_of, caller_of, if_match_of, refuse_fixed
-from trigger_api.entrypoints.trigger_routes import READ, WRITE, After, next_cursor
-from trigger_api.entrypoints.views import workflow_document
+from trigger_api.domain.past import NeverSoError, state_as_of
+from trigger_api.domain.recorded import EventRef
+from trigger_api.domain.workflow import Workflow, evolve, fold
+from trigger_api.entrypoints import views
+from trigger_api.entrypoints.access import Access
+from trigger_api.entrypoints.answers import first_answer, same_answer
+from trigger_api.entrypoints.bodies import PutWorkflow, Revert
+from trigger_api.entrypoints.requests import as_of, body_of, keyed_of, refuse_fixed
+from trigger_api.entrypoints.trigger_routes import After, BeforeVersion, event_page
 from trigger_api.ports import NotFoundError
-from trigger_api.read_model import ReadModel
+from trigger_api.read_model import History, ReadModel, WorkflowView, workflow_view_of
 from trigger_api.usecases.appending import Caller
 from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response
 from trigger_runtime.web.bodies import convert
-from trigger_runtime.web.tokens import TokenVerifier
 
 _FIXED: Final = ("id", "version", "createdAt", "updatedAt")
+
+Wanted = Callable[[Workflow], tuple[str, WorkflowDefinition]]
 
 
 class WorkflowRoutes:
     """The handlers, and what they need."""
 
-    def __init__(self, workflows: Workflows, *, read_model: ReadModel, tokens: TokenVerifier) -> None:
+    def __init__(
+        self, workflows: Workflows, *, read_model: ReadModel, history: History, access: Access
+    ) -> None:
         self._workflows = workflows
         self._read_model = read_model
-        self._tokens = tokens
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return the route table."""
-        one = "/api/workflows/{id}"
-        return [
-            web.post("/api/workflows", self.register),
-            web.get("/api/workflows", self.list),
-            web.get(one, self.show),
-            web.put(one, self.replace),
-            web.patch(one, self.patch),
-            web.delete(one, self.delete),
-        ]
+        self._history = history
+        self._access = access
 
     async def register(self, request: web.Request) -> web.Response:
         """Register a workflow: 201."""
-        caller = self._caller(request, scope=WRITE)
-        body = convert(await body_of(request), WorkflowBody)
-        workflow = await self._workflows.register(caller, name=body.name, definition=body.definition)
-        return await self._shown(
-            workflow.id, caller=caller, status=201, headers={"Location": f"/api/workflows/{workflow.id}"}
-        )
+        caller = await self._access.writer(request)
+        raw = await body_of(request)
+        body = convert(raw, PutWorkflow)
 
-    async def list(self, request: web.Request) -> web.Response:
+        def answer(workflow: Workflow) -> StoredAnswer:
+            return _answer(workflow, status=201, headers={"Location": f"/api/workflows/{workflow.id}"})
+
+        done = await self._workflows.register(
+            caller,
+            name=body.name,
+            definition=body.definition,
+            keyed=keyed_of(request, caller=caller, body=raw, answer=answer),
+        )
+        return same_answer(done) if isinstance(done, StoredAnswer) else first_answer(answer(done))
+
+    async def index(self, request: web.Request) -> web.Response:
         """Return a page of workflows, newest first."""
-        caller = self._caller(request, scope=READ)
-        queries.refuse_unknown(request, known=("limit", "cursor"))
+        caller = await self._access.reader(request)
+        queries.refuse_unknown(request, known=("name", "limit", "cursor"))
         cursor = queries.cursor_of(request, After)
         page = await self._read_model.workflows(
             workspace=caller.workspace,
+            name=queries.text_of(request, "name", longest=200),
             before=cursor.id if cursor else None,
             limit=queries.limit_of(request),
         )
-        items = [workflow_document(view) for view in page.items]
-        return json_response({"items": items, "nextCursor": next_cursor(page.last)})
+        return json_response(
+            views.WorkflowPage(
+                items=[views.workflow_document(view) for view in page.items],
+                next_cursor=queries.encode_cursor(After(page.last)) if page.last else None,
+            )
+        )
 
     async def show(self, request: web.Request) -> web.Response:
-        """Return one workflow."""
-        caller = self._caller(request, scope=READ)
-        return await self._shown(queries.path_id(request, what="workflow"), caller=caller)
+        """Return one workflow, as it is or as it was."""
+        caller = await self._access.reader(request)
+        workflow_id = queries.path_id(request, what="workflow")
+        queries.refuse_unknown(request, known=("asOf",))
+        moment = as_of(request)
+        if moment is not None:
+            history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
+            past = fold(state_as_of(history, moment=moment, what="workflow"))
+            if past is None or past.deleted_at is not None:
+                raise NotFoundError("workflow at that time")
+            return json_response(views.workflow_document(workflow_view_of(past)))
+        view = await self._read_model.workflow(workflow_id, workspace=caller.workspace)
+        if view is None:
+            raise NotFoundError("workflow")
+        return _shown(view)
 
     async def replace(self, request: web.Request) -> web.Response:
         """Make a workflow what the body says."""
-        caller = self._caller(request, scope=WRITE)
-        workflow_id = queries.path_id(request, what="workflow")
+        caller = await self._access.writer(request)
         raw = await body_of(request)
         refuse_fixed(raw, names=_FIXED)
-        body = convert(raw, WorkflowBody)
+        body = convert(raw, PutWorkflow)
 
         def wanted(_: Workflow) -> tuple[str, WorkflowDefinition]:
             return body.name, body.definition
 
-        await self._workflows.revise(
-            caller, workflow_id=workflow_id, wanted=wanted, if_version=if_match_of(request)
-        )
-        return await self._shown(workflow_id, caller=caller)
+        return await self._revise(request, caller=caller, body=raw, wanted=wanted)
 
     async def patch(self, request: web.Request) -> web.Response:
         """Merge the body into a workflow (RFC 7396)."""
-        caller = self._caller(request, scope=WRITE)
-        workflow_id = queries.path_id(request, what="workflow")
+        caller = await self._access.writer(request)
         patch = await body_of(request)
         refuse_fixed(patch, names=_FIXED)
 
@@ -99,32 +119,87 @@ class WorkflowRoutes:
                 "name": workflow.name,
                 "definition": msgspec.to_builtins(workflow.definition),
             }
-            body = convert(merge(now, patch), WorkflowBody)
+            body = convert(merge(now, patch), PutWorkflow)
             return body.name, body.definition
 
-        await self._workflows.revise(
-            caller, workflow_id=workflow_id, wanted=wanted, if_version=if_match_of(request)
+        return await self._revise(request, caller=caller, body=patch, wanted=wanted)
+
+    async def revert(self, request: web.Request) -> web.Response:
+        """Lead a workflow back to what it was at a version."""
+        caller = await self._access.writer(request)
+        raw = await body_of(request)
+        version = convert(raw, Revert).version
+        workflow_id = queries.path_id(request, what="workflow")
+        history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
+        past = fold(state_as_of(history, moment=version, what="workflow"))
+        if past is None:
+            raise NeverSoError("workflow")
+
+        def wanted(_: Workflow) -> tuple[str, WorkflowDefinition]:
+            return past.name, past.definition
+
+        return await self._revise(
+            request, caller=caller, body=raw, wanted=wanted, cause=EventRef(workflow_id, version)
         )
-        return await self._shown(workflow_id, caller=caller)
 
     async def delete(self, request: web.Request) -> web.Response:
         """End a workflow and its triggers."""
-        caller = self._caller(request, scope=WRITE)
+        caller = await self._access.writer(request)
         workflow_id = queries.path_id(request, what="workflow")
-        await self._workflows.delete(caller, workflow_id=workflow_id, if_version=if_match_of(request))
+        await self._workflows.delete(
+            caller, workflow_id=workflow_id, condition=self._access.condition(request)
+        )
         return web.Response(status=204)
 
-    def _caller(self, request: web.Request, *, scope: str) -> Caller:
-        return caller_of(request, tokens=self._tokens, scope=scope)
-
-    async def _shown(
-        self, workflow_id: UUID, *, caller: Caller, status: int = 200, headers: dict[str, str] | None = None
-    ) -> web.Response:
-        view = await self._read_model.workflow(workflow_id, workspace=caller.workspace)
-        if view is None:
+    async def events(self, request: web.Request) -> web.Response:
+        """Return who changed what and when, newest first; of a deleted workflow, too."""
+        caller = await self._access.reader(request)
+        workflow_id = queries.path_id(request, what="workflow")
+        queries.refuse_unknown(request, known=("limit", "cursor"))
+        cursor, limit = queries.cursor_of(request, BeforeVersion), queries.limit_of(request)
+        history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
+        if not history:
             raise NotFoundError("workflow")
-        return json_response(
-            workflow_document(view),
-            status=status,
-            headers={"ETag": f'"{view.version}"', **(headers or {})},
+        documents: list[views.EventDocument] = []
+        workflow: Workflow | None = None
+        for recorded in history:
+            before, workflow = workflow, evolve(workflow, recorded)
+            found = changes(workflow_facts(before), after=workflow_facts(workflow))
+            documents.append(views.event_document(recorded, found=found))
+        return json_response(event_page(documents, cursor=cursor, limit=limit))
+
+    async def _revise(
+        self,
+        request: web.Request,
+        *,
+        caller: Caller,
+        body: Any,
+        wanted: Wanted,
+        cause: EventRef | None = None,
+    ) -> web.Response:
+        keyed = None
+        if request.method == "POST":
+            keyed = keyed_of(request, caller=caller, body=body, answer=_answer)
+        done = await self._workflows.revise(
+            caller,
+            workflow_id=_id_in(request),
+            wanted=wanted,
+            condition=self._access.condition(request),
+            keyed=keyed,
+            cause=cause,
         )
+        return same_answer(done) if isinstance(done, StoredAnswer) else first_answer(_answer(done))
+
+
+def _id_in(request: web.Request) -> UUID:
+    return queries.path_id(request, what="workflow")
+
+
+def _answer(workflow: Workflow, *, status: int = 200, headers: dict[str, str] | None = None) -> StoredAnswer:
+    document = views.workflow_document(workflow_view_of(workflow))
+    tag = {"ETag": f'"{workflow.version}"'}
+    return views.answer(document, status=status, headers={**tag, **(headers or {})})
+
+
+def _shown(view: WorkflowView) -> web.Response:
+    return json_response(views.workflow_document(view), headers={"ETag": f'"{view.version}"'})

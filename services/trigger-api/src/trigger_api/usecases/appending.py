@@ -1,21 +1,25 @@
-"""What every command shares: who calls, appending, and deciding again after a lost race."""
+"""What every command shares: who calls, appending, deciding again after a lost race, and answering once."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
-from uuid import UUID
+
+import msgspec
 
 from trigger_api.domain import config_message
 from trigger_api.domain import trigger as triggers
 from trigger_api.domain.flaw import Flaw, InvalidError
-from trigger_api.domain.recorded import Author, Recorded
-from trigger_api.domain.trigger import Trigger, TriggerEvent
-from trigger_api.ports import Chance, ConcurrentChangeError, Unit
-from trigger_contracts.config import SealedSecret
+from trigger_api.domain.idempotency import Keyed, StoredAnswer
+from trigger_api.domain.recorded import Author, EventRef, Recorded
+from trigger_api.domain.trigger import SecretRotated, Trigger, TriggerDeleted, TriggerEvent
+from trigger_api.ports import Chance, ConcurrentChangeError, StaleVersionError, Unit, Vault
 
 T = TypeVar("T")
 
 _TRIES: Final = 5
+
+Condition = frozenset[int] | None
+"""The versions that a caller's ``If-Match`` names; ``None`` is no condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +31,26 @@ class Caller:
 
 
 async def append_trigger_events(
-    unit: Unit, *, trigger: Trigger | None, events: Sequence[TriggerEvent], author: Author, chance: Chance
+    unit: Unit,
+    *,
+    trigger: Trigger | None,
+    events: Sequence[TriggerEvent],
+    author: Author,
+    chance: Chance,
+    cause: EventRef | None = None,
 ) -> Trigger:
     """Append events to a trigger's stream, each with its projection and its message."""
     after = trigger
-    sealed: dict[UUID, SealedSecret] = {}
     for event in events:
         version = after.version + 1 if after else 1
-        recorded = Recorded(event=event, version=version, at=chance.now(), author=author)
+        recorded = Recorded(event=event, version=version, at=chance.now(), author=author, cause=cause)
         after = triggers.evolve(after, recorded)
-        if any(secret.id not in sealed for secret in after.secrets):
-            sealed = await unit.sealed_secrets(after.id)
+        ids = [secret.id for secret in after.secrets]
+        sealed = await unit.sealed_secrets(after.id, ids=ids) if ids else {}
         message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
         await unit.append_trigger(after, recorded=recorded, message=message)
+        if isinstance(event, SecretRotated | TriggerDeleted):
+            await unit.forget_secrets(after.id, but=ids)
     if after is None:
         raise ValueError("a trigger begins with an event")
     return after
@@ -51,6 +62,12 @@ def refuse(flaws: list[Flaw]) -> None:
         raise InvalidError(flaws)
 
 
+def require(condition: Condition, *, version: int) -> None:
+    """Raise ``StaleVersionError`` where the caller's condition does not hold."""
+    if condition is not None and version not in condition:
+        raise StaleVersionError(version)
+
+
 async def again_after_a_lost_race(attempt: Callable[[], Awaitable[T]]) -> T:
     """Decide again on what the winner left. A caller with a condition then learns that it is stale."""
     for _ in range(_TRIES - 1):
@@ -59,3 +76,38 @@ async def again_after_a_lost_race(attempt: Callable[[], Awaitable[T]]) -> T:
         except ConcurrentChangeError:
             continue
     return await attempt()
+
+
+class Answering:
+    """Answers a request with an idempotency key once, and again with the same answer."""
+
+    def __init__(self, vault: Vault, *, chance: Chance) -> None:
+        self._vault = vault
+        self._chance = chance
+
+    async def once(
+        self, unit: Unit, *, keyed: Keyed[T] | None, act: Callable[[], Awaitable[T]]
+    ) -> T | StoredAnswer:
+        """Return the earlier answer; or act, and keep the answer in the same transaction.
+
+        Without a key there is nothing to keep. Raises ``KeyReusedError``, and what ``act`` raises.
+        """
+        if keyed is None:
+            return await act()
+        earlier = await self.earlier(unit, keyed=keyed)
+        if earlier is not None:
+            return earlier
+        done = await act()
+        await self.keep(unit, keyed=keyed, answer=keyed.answer(done))
+        return done
+
+    async def earlier(self, unit: Unit, *, keyed: Keyed[T]) -> StoredAnswer | None:
+        """Take the key; return what it was answered before. Raises ``KeyReusedError``."""
+        sealed = await unit.claim(keyed.once, now=self._chance.now())
+        opened = self._vault.open_answer(sealed, once=keyed.once) if sealed is not None else None
+        return msgspec.json.decode(opened, type=StoredAnswer) if opened is not None else None
+
+    async def keep(self, unit: Unit, *, keyed: Keyed[T], answer: StoredAnswer) -> None:
+        """Keep an answer."""
+        sealed = self._vault.seal_answer(msgspec.json.encode(answer), once=keyed.once)
+        await unit.remember(keyed.once, answer=sealed)

@@ -1,0 +1,222 @@
+"""What to know about a schedule before it runs: changes of the clock, and months that lack the day."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from itertools import takewhile
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from trigger_cron.calendars import Calendar, compile_calendars, values
+from trigger_cron.cron import Cron
+from trigger_cron.fires import fire_times
+from trigger_cron.zone_clock import Transition, ZoneClock
+
+HORIZON: Final = timedelta(days=2 * 366)
+"""How far from ``now`` caveats are looked for."""
+
+_SECOND: Final = timedelta(seconds=1)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_MARGIN: Final = 2 * _HOUR
+"""Around the hours of a change. Temporal's delay reaches one hour further than the change itself."""
+
+_HOURS_A_DAY: Final = 24
+_SHORTEST_MONTH: Final = 28
+_LEAP_DAY: Final = 29
+_SHOWN: Final = 3
+"""Times that a message lists one by one."""
+
+
+class CaveatKind(StrEnum):
+    """What happens to the caveat's times."""
+
+    SKIPPED = "skipped"
+    """A local time that the expression names does not fire."""
+    REPEATED = "repeated"
+    """A local time that the expression names fires twice."""
+    EXTRA = "extra"
+    """A local time that the expression does not name fires."""
+    MISSING_DAY = "missing_day"
+    """A month lacks the day."""
+
+
+_VERBS: Final = {
+    CaveatKind.SKIPPED: ("is skipped", "are skipped"),
+    CaveatKind.REPEATED: ("fires twice", "fire twice"),
+    CaveatKind.EXTRA: ("fires too, without being named", "fire too, without being named"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caveat:
+    """One thing to know. ``message`` is written for the person who typed the expression."""
+
+    kind: CaveatKind
+    date: date
+    """Of the zone; for a missing day the last day of the first month that lacks it."""
+    local_time: time | None
+    """The first such time of that date, by the zone's clock; ``None`` for a missing day."""
+    count: int
+    """Such times on that date; for a missing day, such months before the horizon."""
+    message: str
+
+
+def caveats(cron: Cron, *, zone: str | ZoneInfo, now: datetime) -> tuple[Caveat, ...]:
+    """Return what is to be known of the time from ``now`` to ``HORIZON`` later, by date.
+
+    Changes of the clock are judged by what Temporal fires (``fire_times``), against the times that the
+    expression names on those dates. An expression for every hour of the day is meant by the hour and not by
+    the clock: that an hour is missing or comes twice is no caveat there. A day of the month is not missed
+    where the day before it is named as well: ``28-31`` runs to the end of any month.
+
+    Raises ``ValueError`` for a ``now`` without a time zone, and ``zoneinfo.ZoneInfoNotFoundError`` for an
+    unknown zone.
+    """
+    if now.utcoffset() is None:
+        raise ValueError("a datetime without a time zone is no instant")
+    zone = ZoneInfo(zone) if isinstance(zone, str) else zone
+    found = [
+        *_missing_days(cron, since=now.astimezone(zone).date()),
+        *_clock_changes(cron, zone=zone, now=now),
+    ]
+    return tuple(sorted(found, key=lambda caveat: caveat.date))
+
+
+def most_fires_a_day(cron: Cron) -> int:
+    """Return how often the schedule fires on a day that matches and has 24 hours."""
+    return len(cron.hours) * len(cron.minutes)
+
+
+def _missing_days(cron: Cron, *, since: date) -> Iterator[Caveat]:
+    if not cron.day_of_month_restricted:
+        return
+    last_days = [last for last in _last_days(since, until=since + HORIZON) if last.month in cron.months]
+    for day in cron.days_of_month:
+        if day <= _SHORTEST_MONTH or day - 1 in cron.days_of_month:
+            continue
+        if without := [last for last in last_days if last.day < day]:
+            yield Caveat(
+                kind=CaveatKind.MISSING_DAY,
+                date=without[0],
+                local_time=None,
+                count=len(without),
+                message=_missing_day_message(day, without=without),
+            )
+
+
+def _last_days(since: date, *, until: date) -> Iterator[date]:
+    """Yield the last day of each month whose last day is within the two dates."""
+    last = _last_day(since)
+    while last <= until:
+        yield last
+        last = _last_day(last + _DAY)
+
+
+def _last_day(day: date) -> date:
+    return (day.replace(day=28) + 4 * _DAY).replace(day=1) - _DAY
+
+
+def _missing_day_message(day: int, *, without: Sequence[date]) -> str:
+    names = [f"{last:%B}" for last in sorted(without, key=lambda last: last.month)]
+    months = list(dict.fromkeys(names))
+    years = " outside leap years" if day == _LEAP_DAY else ""
+    verb = "has" if len(months) == 1 else "have"
+    return f"{_listed(months)} {verb} no day {day}{years}: nothing fires for it then."
+
+
+def _clock_changes(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
+    clock = ZoneClock(zone)
+    since = now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    calendars = compile_calendars(cron)
+    for transition in clock.transitions(since, until=since + HORIZON):
+        change = _change_text(transition, zone=zone)
+        first, end = _window(transition, clock=clock)
+        named = _named(calendars, first=first, end=end)
+        fired = Counter(_fired(calendars, zone=zone, first=first, end=end))
+        skipped = [wall for wall in named if not fired[wall]]
+        repeated = [wall for wall in named if fired[wall] > 1]
+        if len(cron.hours) == _HOURS_A_DAY:
+            skipped, repeated = [wall for wall in skipped if clock.shows(wall)], []
+        yield from _by_date(CaveatKind.SKIPPED, walls=skipped, change=change)
+        yield from _by_date(CaveatKind.REPEATED, walls=repeated, change=change)
+        yield from _by_date(CaveatKind.EXTRA, walls=fired.keys() - named, change=change)
+
+
+def _window(transition: Transition, *, clock: ZoneClock) -> tuple[datetime, datetime]:
+    """Return the wall times, from and before, between which Temporal may not do what is named.
+
+    Those are few hours; but a midnight that is skipped counts as the day before when Temporal looks for
+    weekdays, and that decides about its whole day.
+    """
+    walls = (transition.wall_before, transition.wall_after)
+    midnight = transition.wall_after.replace(hour=0, minute=0, second=0)
+    if not clock.shows(midnight):
+        return midnight - _DAY, midnight + _DAY
+    return min(walls) - _MARGIN, max(walls) + _MARGIN
+
+
+def _named(calendars: Sequence[Calendar], *, first: datetime, end: datetime) -> set[datetime]:
+    """Return the wall times that the expression names, whether or not the clock shows them."""
+    days = [first.replace(hour=0, minute=0, second=0) + n * _DAY for n in range((end - first).days + 2)]
+    return {
+        wall
+        for calendar in calendars
+        for day in days
+        if day.month in values(calendar.month)
+        and day.day in values(calendar.day_of_month)
+        and day.isoweekday() % 7 in values(calendar.day_of_week)
+        for hour in values(calendar.hour)
+        if first - _HOUR < day + hour * _HOUR < end
+        for minute in values(calendar.minute)
+        for second in values(calendar.second)
+        if first <= (wall := day.replace(hour=hour, minute=minute, second=second)) < end
+    }
+
+
+def _fired(
+    calendars: Sequence[Calendar], *, zone: ZoneInfo, first: datetime, end: datetime
+) -> Iterator[datetime]:
+    """Return the wall times at which Temporal fires."""
+    after = (ZoneClock(zone).instant(first) - _SECOND).replace(tzinfo=UTC)
+    fires = fire_times(calendars, zone=zone, after=after)
+    walls = (fire.astimezone(zone).replace(tzinfo=None, fold=0) for fire in fires)
+    return takewhile(lambda wall: wall < end, walls)
+
+
+def _by_date(kind: CaveatKind, *, walls: Iterable[datetime], change: str) -> Iterator[Caveat]:
+    times: defaultdict[date, list[time]] = defaultdict(list)
+    for wall in sorted(walls):
+        times[wall.date()].append(wall.time())
+    for day, of_day in times.items():
+        yield Caveat(
+            kind=kind,
+            date=day,
+            local_time=of_day[0],
+            count=len(of_day),
+            message=f"On {_day_text(day)}, {_times_message(kind, times=of_day)}: {change}.",
+        )
+
+
+def _times_message(kind: CaveatKind, *, times: Sequence[time]) -> str:
+    shown = [f"{each:%H:%M}" for each in times]
+    if len(shown) > _SHOWN:
+        shown = [f"{len(shown)} times from {shown[0]} to {shown[-1]}"]
+    one, many = _VERBS[kind]
+    return f"{_listed(shown)} {one if len(times) == 1 else many}"
+
+
+def _change_text(transition: Transition, *, zone: ZoneInfo) -> str:
+    direction = "forward" if transition.after > transition.before else "back"
+    before, after = transition.wall_before, transition.wall_after
+    return f"the clock of {zone} goes {direction} from {before:%H:%M} to {after:%H:%M}"
+
+
+def _day_text(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,91 @@
+"""Idempotency keys: taken in the transaction that they guard, forgotten after a while."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.ports import KeyReusedError
+from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
+from trigger_runtime.postgres_errors import lent
+
+log = structlog.stdlib.get_logger(__name__)
+
+_FORGET_EVERY_SECONDS: Final = 300.0
+
+# Waits where another transaction has just written the same key, and then finds its row or, where it was
+# rolled back, writes its own.
+_TAKE: Final = """
+INSERT INTO trigger_api.idempotency_keys (workspace, actor, key, fingerprint, created_at)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+"""
+_LOOK: Final = """
+SELECT fingerprint, key_id, nonce, ciphertext FROM trigger_api.idempotency_keys
+WHERE workspace = $1 AND actor = $2 AND key = $3 FOR UPDATE
+"""
+_REMEMBER: Final = """
+UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = $5, ciphertext = $6
+WHERE workspace = $1 AND actor = $2 AND key = $3
+"""
+_FORGET: Final = """
+DELETE FROM trigger_api.idempotency_keys WHERE (workspace, actor, key) IN (
+    SELECT workspace, actor, key FROM trigger_api.idempotency_keys
+    WHERE created_at < $1 ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+async def claim(connection: Connection, *, once: Once, now: datetime) -> SealedAnswer | None:
+    """Take a key; return its answer where it has one. Raises ``KeyReusedError``."""
+    taken = await connection.execute(_TAKE, once.workspace, once.actor, once.key, once.fingerprint, now)
+    if taken == "INSERT 0 1":
+        return None
+    row = await connection.fetchrow(_LOOK, once.workspace, once.actor, once.key)
+    if row is None:
+        # Forgotten between the two statements: it is a new key.
+        return await claim(connection, once=once, now=now)
+    if row["fingerprint"] != once.fingerprint:
+        raise KeyReusedError
+    if row["ciphertext"] is None:
+        return None
+    return SealedAnswer(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
+
+
+async def remember(connection: Connection, *, once: Once, answer: SealedAnswer) -> None:
+    """Keep the answer to a key that was taken."""
+    await connection.execute(
+        _REMEMBER,
+        once.workspace,
+        once.actor,
+        once.key,
+        answer.key_id,
+        answer.nonce,
+        answer.ciphertext,
+    )
+
+
+class KeyExpiry:
+    """Forgets keys that are older than ``keep``, now and then; several replicas may do so at once."""
+
+    def __init__(self, database: Database, *, keep: timedelta, now: Callable[[], datetime]) -> None:
+        self._database = database
+        self._keep = keep
+        self._now = now
+
+    async def run(self) -> None:
+        """Forget for as long as the process lives."""
+        while True:
+            try:
+                while await self._forget_some():
+                    pass
+            except DatabaseUnavailableError as error:
+                log.warning("idempotency keys not forgotten yet", reason=str(error))
+            await asyncio.sleep(_FORGET_EVERY_SECONDS)
+
+    async def _forget_some(self) -> bool:
+        async with lent(self._database) as connection:
+            done = await connection.execute(_FORGET, self._now() - self._keep)
+        return done != "DELETE 0"

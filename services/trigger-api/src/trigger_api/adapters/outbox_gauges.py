@@ -1,0 +1,44 @@
+"""How much waits to be announced, in numbers for those who watch."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from trigger_runtime.bus.connection import describe
+from trigger_runtime.postgres import Database, DatabaseUnavailableError
+from trigger_runtime.postgres_errors import lent
+
+log = structlog.stdlib.get_logger(__name__)
+
+_SECONDS: Final = 2.0
+_LOOK: Final = """
+SELECT count(*) FILTER (WHERE refused IS NULL) AS waiting, count(refused) AS refused,
+       coalesce(extract(epoch FROM now() - min(queued_at) FILTER (WHERE refused IS NULL)), 0) AS oldest
+FROM trigger_api.outbox
+"""
+
+
+class OutboxGauges:
+    """Looks at the outbox now and then, also while nobody can relay."""
+
+    def __init__(self, database: Database, *, registry: CollectorRegistry) -> None:
+        self._database = database
+        self._waiting = Gauge("outbox_waiting", "Changes that are not announced yet.", registry=registry)
+        self._refused = Gauge("outbox_refused", "Changes that the bus will never take.", registry=registry)
+        self._oldest = Gauge("outbox_oldest_seconds", "Age of the oldest one that waits.", registry=registry)
+
+    async def run(self) -> None:
+        """Look for as long as the process lives."""
+        while True:
+            try:
+                async with lent(self._database) as connection:
+                    found = await connection.fetchrow(_LOOK)
+                if found is not None:
+                    self._waiting.set(found["waiting"])
+                    self._refused.set(found["refused"])
+                    self._oldest.set(float(found["oldest"]))
+            except DatabaseUnavailableError as error:
+                log.warning("outbox not measured", reason=describe(error))
+            await asyncio.sleep(_SECONDS)

@@ -1,0 +1,219 @@
+"""Making the projections anew from the log, beside the live ones, and putting them in their place.
+
+The API serves meanwhile: reading the log takes no lock; what is appended during it is read afterwards, and
+the exchange of the tables takes milliseconds.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from trigger_api.adapters import projections
+from trigger_api.adapters.postgres_event_store import LOCK_THE_LOG
+from trigger_api.adapters.postgres_history import recorded
+from trigger_api.domain import trigger as triggers
+from trigger_api.domain import workflow as workflows
+from trigger_api.domain.stored_events import TRIGGER_EVENTS, WORKFLOW_EVENTS
+
+log = structlog.stdlib.get_logger(__name__)
+
+DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+_ROWS: Final = 1000
+_TRIES: Final = 100
+# Under PostgreSQL's deadlock timeout of a second: where a writer and the exchange wait for each other, the
+# exchange is what gives way and tries again.
+_LOCK_MILLISECONDS: Final = 400
+_FRESH: Final = "rebuilt_"
+_VIEW: Final = "trigger_api.triggers"
+
+_LOG: Final = """
+SELECT stream_id, version, type, schema_version, data, actor, request_id, occurred_at,
+       cause_stream, cause_version
+FROM trigger_api.trigger_events WHERE aggregate = $1 AND position <= $2 ORDER BY stream_id, version
+"""
+_SINCE: Final = """
+SELECT DISTINCT stream_id FROM trigger_api.trigger_events
+WHERE aggregate = $1 AND position > $2 AND position <= $3
+"""
+_STREAMS: Final = """
+SELECT stream_id, version, type, schema_version, data, actor, request_id, occurred_at,
+       cause_stream, cause_version
+FROM trigger_api.trigger_events WHERE stream_id = ANY($1) AND position <= $2 ORDER BY stream_id, version
+"""
+_END: Final = "SELECT coalesce(max(position), 0) FROM trigger_api.trigger_events"
+_INDEXES: Final = """
+SELECT i.relname AS name, pg_get_indexdef(i.oid) AS definition, x.indisprimary AS is_primary
+FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
+WHERE x.indrelid = ('trigger_api.' || $1)::regclass ORDER BY i.relname
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """One table: its columns, and how a stream's history becomes its row."""
+
+    table: str
+    aggregate: str
+    columns: tuple[str, ...]
+
+    def row(self, history: Sequence[asyncpg.Record]) -> tuple[object, ...]:
+        """Return the row that a history leads to."""
+        if self.aggregate == "trigger":
+            events = [recorded(row, events=TRIGGER_EVENTS) for row in history]
+            return projections.trigger_row(triggers.evolve(triggers.fold(events[:-1]), events[-1]))
+        changes = [recorded(row, events=WORKFLOW_EVENTS) for row in history]
+        return projections.workflow_row(workflows.evolve(workflows.fold(changes[:-1]), changes[-1]))
+
+
+PROJECTIONS: Final = (
+    Projection("workflows", "workflow", projections.WORKFLOW_COLUMNS),
+    Projection("workflow_triggers", "trigger", projections.TRIGGER_COLUMNS),
+)
+"""In the order in which writers lock them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild did: rows by table, and how many of them were not as the log says."""
+
+    rows: dict[str, int]
+    differed: dict[str, int]
+
+
+async def rebuild(connection: DatabaseConnection) -> Rebuilt:
+    """Rebuild every projection. One at a time: a second rebuild waits for the first."""
+    await connection.execute("SELECT pg_advisory_lock(hashtext('trigger_api.rebuild'))")
+    end = int(await connection.fetchval(_END))
+    for projection in PROJECTIONS:
+        await _make(connection, projection=projection, end=end)
+    # Most of what was appended meanwhile, so that little is left to be done under the lock.
+    end = await _catch_up(connection, since=end)
+    for _ in range(_TRIES):
+        try:
+            return await _exchange(connection, since=end)
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            end = await _catch_up(connection, since=end)
+            await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 - so as not to meet again
+    raise RuntimeError("the tables are too busy to be exchanged; nothing was changed")
+
+
+async def _make(connection: DatabaseConnection, *, projection: Projection, end: int) -> None:
+    fresh = _FRESH + projection.table
+    await connection.execute(f"DROP TABLE IF EXISTS trigger_api.{fresh}")
+    await connection.execute(
+        f"CREATE TABLE trigger_api.{fresh}"
+        f" (LIKE trigger_api.{projection.table} INCLUDING ALL EXCLUDING INDEXES)"
+    )
+    async with connection.transaction(isolation="repeatable_read", readonly=False):
+        cursor = connection.cursor(_LOG, projection.aggregate, end, prefetch=_ROWS)
+        rows: list[tuple[object, ...]] = []
+        async for history in _streams(cursor):
+            rows.append(projection.row(history))
+            if len(rows) == _ROWS:
+                await _copy(connection, projection=projection, rows=rows)
+                rows = []
+        await _copy(connection, projection=projection, rows=rows)
+    for index in await connection.fetch(_INDEXES, projection.table):
+        await connection.execute(_fresh_index(index, projection=projection))
+
+
+def _fresh_index(index: asyncpg.Record, *, projection: Projection) -> str:
+    name, fresh = index["name"], _FRESH + projection.table
+    if index["is_primary"]:
+        return f"ALTER TABLE trigger_api.{fresh} ADD CONSTRAINT {_FRESH}{name} PRIMARY KEY (id)"
+    definition: str = index["definition"]
+    on = f" ON trigger_api.{projection.table} "
+    return definition.replace(f"INDEX {name}{on}", f"INDEX {_FRESH}{name} ON trigger_api.{fresh} ", 1)
+
+
+async def _streams(cursor: Any) -> AsyncIterator[list[asyncpg.Record]]:
+    history: list[asyncpg.Record] = []
+    async for row in cursor:
+        if history and row["stream_id"] != history[0]["stream_id"]:
+            yield history
+            history = []
+        history.append(row)
+    if history:
+        yield history
+
+
+async def _copy(
+    connection: DatabaseConnection, *, projection: Projection, rows: Sequence[tuple[object, ...]]
+) -> None:
+    await connection.copy_records_to_table(
+        _FRESH + projection.table, schema_name="trigger_api", columns=projection.columns, records=rows
+    )
+
+
+async def _catch_up(connection: DatabaseConnection, *, since: int) -> int:
+    """Fold the streams that have grown once more; return up to which position."""
+    end = int(await connection.fetchval(_END))
+    for projection in PROJECTIONS:
+        found = await connection.fetch(_SINCE, projection.aggregate, since, end)
+        ids = [row["stream_id"] for row in found]
+        for some in _pieces(ids):
+            rows = await connection.fetch(_STREAMS, some, end)
+            fresh = f"trigger_api.{_FRESH}{projection.table}"
+            await connection.execute(f"DELETE FROM {fresh} WHERE id = ANY($1)", some)  # noqa: S608
+            histories = [list(group) for _, group in groupby(rows, key=lambda row: row["stream_id"])]
+            await _copy(
+                connection, projection=projection, rows=[projection.row(history) for history in histories]
+            )
+    return end
+
+
+def _pieces(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    for start in range(0, len(ids), _ROWS):
+        yield ids[start : start + _ROWS]
+
+
+async def _exchange(connection: DatabaseConnection, *, since: int) -> Rebuilt:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
+        for projection in PROJECTIONS:
+            await connection.execute(f"LOCK TABLE trigger_api.{projection.table} IN ACCESS EXCLUSIVE MODE")
+        await connection.execute(f"SELECT {LOCK_THE_LOG}")
+        await _catch_up(connection, since=since)
+        rows, differed = {}, {}
+        for projection in PROJECTIONS:
+            rows[projection.table], differed[projection.table] = await _compare(
+                connection, projection=projection
+            )
+        view = await connection.fetchval("SELECT pg_get_viewdef($1::regclass)", _VIEW)
+        indexes = {
+            projection.table: await connection.fetch(_INDEXES, projection.table) for projection in PROJECTIONS
+        }
+        await connection.execute(f"DROP VIEW {_VIEW}")
+        for projection in PROJECTIONS:
+            await connection.execute(f"DROP TABLE trigger_api.{projection.table}")
+            await connection.execute(
+                f"ALTER TABLE trigger_api.{_FRESH}{projection.table} RENAME TO {projection.table}"
+            )
+            for index in indexes[projection.table]:
+                name = index["name"]
+                await connection.execute(f"ALTER INDEX trigger_api.{_FRESH}{name} RENAME TO {name}")
+        await connection.execute(f"CREATE VIEW {_VIEW} AS {view}")
+    return Rebuilt(rows=rows, differed=differed)
+
+
+async def _compare(connection: DatabaseConnection, *, projection: Projection) -> tuple[int, int]:
+    live, fresh = f"trigger_api.{projection.table}", f"trigger_api.{_FRESH}{projection.table}"
+    columns = ", ".join(
+        f"{name}::text" if name in {"config", "definition"} else name for name in projection.columns
+    )
+    found = await connection.fetchrow(
+        f"SELECT (SELECT count(*) FROM {fresh}) AS rows,"  # noqa: S608 - constants of ours
+        f" (SELECT count(DISTINCT id) FROM ("
+        f"  (SELECT {columns} FROM {live} EXCEPT SELECT {columns} FROM {fresh})"
+        f"  UNION ALL (SELECT {columns} FROM {fresh} EXCEPT SELECT {columns} FROM {live})"
+        f" ) AS differing) AS differed"
+    )
+    return (found["rows"], found["differed"]) if found else (0, 0)

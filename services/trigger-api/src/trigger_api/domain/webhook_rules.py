@@ -1,0 +1,197 @@
+"""What a webhook's configuration must be beyond its shape, and what its secret must be."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from string import Formatter
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trigger_api.domain.flaw import Flaw, escape
+from trigger_api.domain.trigger import needs_secret
+from trigger_contracts.config import AnyTriggerConfig, AuthType, WebhookConfig
+from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from trigger_contracts.webhook_providers import PROVIDER_SECRETS
+
+_PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[[0-9]{1,6}\])*")
+_SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
+_HASHED: Final = re.compile(r"sha256:[0-9a-f]{64}")
+# What frames an answer, or belongs to the connection, is not a trigger's to say.
+_OURS: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "date",
+        "keep-alive",
+        "server",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-execution-id",
+        "x-request-id",
+    }
+)
+_ONLY_GENERIC: Final = (
+    "signature_header",
+    "signature_prefix",
+    "signature_encoding",
+    "algorithm",
+    "signed_content",
+    "timestamp_header",
+    "id_header",
+)
+_SECRET: Final = re.compile(r"[\x21-\x7e]{16,256}", re.ASCII)
+
+FieldRule = Callable[[Any], list[Flaw]]
+"""From a decoded field to its flaws, with pointers from the field on."""
+
+
+def _origins(origins: tuple[str, ...]) -> list[Flaw]:
+    return [
+        Flaw(f"/{index}", "An origin is scheme://host[:port], lower-case and without a path.")
+        for index, origin in enumerate(origins)
+        if not _is_origin(origin)
+    ]
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether the text is a serialised origin (RFC 6454, 6.2), lower-case, or ``null``."""
+    if text == "null":
+        return True
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and f"{parts.scheme}://{parts.netloc}" == text == text.lower()
+        and (port is None or port > 0)
+        and re.fullmatch(r"[a-z0-9.:\[\]-]+", parts.netloc, re.ASCII) is not None
+    )
+
+
+def _networks(networks: tuple[str, ...]) -> list[Flaw]:
+    flaws = []
+    for index, text in enumerate(networks):
+        try:
+            ip_network(text)
+        except ValueError:
+            words = "Expected an address or a network like 192.0.2.0/24, without bits set behind the prefix."
+            flaws.append(Flaw(f"/{index}", words))
+    return flaws
+
+
+def _signed_content(template: str) -> list[Flaw]:
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        return [Flaw("", f"This is no template: {error}.")]
+    names = [name for _, name, _, _ in parts if name is not None]
+    plain = all(not spec and conversion is None for _, _, spec, conversion in parts)
+    if not plain or not set(names) <= _SIGNED or "{{" in template or "}}" in template:
+        return [Flaw("", "Only {timestamp}, {body}, {url} and {id} may stand in braces.")]
+    # Without the body a signature would be good for any body.
+    return [] if "body" in names else [Flaw("", "{body} is missing.")]
+
+
+def _key_source(source: IdempotencyKeySource | None) -> list[Flaw]:
+    if source is None:
+        return []
+    if (source.header is None) == (source.body is None):
+        return [Flaw("", "Say either a header or a path in the body.")]
+    if source.body is not None and not _PATH.fullmatch(source.body):
+        return [Flaw("/body", "This is no path like data.id or items[0].id.")]
+    return []
+
+
+def _headers(headers: Mapping[str, str]) -> list[Flaw]:
+    return [
+        Flaw(f"/{escape(name)}", "This header is not a trigger's to set.")
+        for name in headers
+        if name.lower() in _OURS
+    ]
+
+
+def _response(response: WebhookResponse | None) -> list[Flaw]:
+    if response is None:
+        return []
+    flaws = [Flaw(f"/headers{flaw.pointer}", flaw.detail) for flaw in _headers(response.headers)]
+    if response.status in {204, 205} and response.body is not msgspec.UNSET:
+        flaws.append(Flaw("/body", f"An answer {response.status} has no body."))
+    return flaws
+
+
+FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
+    (WebhookConfig, "allowed_origins"): _origins,
+    (WebhookConfig, "allowed_ips"): _networks,
+    (WebhookConfig, "signed_content"): _signed_content,
+    (WebhookConfig, "idempotency_key"): _key_source,
+    (WebhookConfig, "custom_headers"): _headers,
+    (WebhookConfig, "response"): _response,
+}
+
+
+def flaws_between(config: WebhookConfig) -> list[Flaw]:
+    """Return what does not go together, with pointers from the configuration on."""
+    usual = WebhookConfig()
+    said = [name for name in _ONLY_GENERIC if getattr(config, name) != getattr(usual, name)]
+    flaws = []
+    if config.provider is not None:
+        if config.auth_type not in {AuthType.NONE, AuthType.HMAC}:
+            flaws.append(Flaw("/authType", "The provider says how it authenticates: leave this out."))
+        flaws += [Flaw(f"/{_camel(name)}", "The provider says this: leave it out.") for name in said]
+    elif config.auth_type is not AuthType.HMAC:
+        flaws += [Flaw(f"/{_camel(name)}", 'This goes with "authType": "hmac" only.') for name in said]
+    if "{timestamp}" in config.signed_content and config.timestamp_header is None:
+        flaws.append(Flaw("/timestampHeader", "{timestamp} is signed: say which header brings it."))
+    if config.timestamp_header is not None and "{timestamp}" not in config.signed_content:
+        flaws.append(
+            Flaw("/signedContent", "A timestamp that is not signed proves nothing: add {timestamp}.")
+        )
+    if "{id}" in config.signed_content and config.id_header is None:
+        flaws.append(Flaw("/idHeader", "{id} is signed: say which header brings it."))
+    return flaws
+
+
+def secret_flaws(config: AnyTriggerConfig, *, secret: str | None, exists: bool) -> list[Flaw]:
+    """Return what is wrong with the secret that comes with a configuration, or with its being left out.
+
+    ``exists`` tells whether the trigger has one already.
+    """
+    if not isinstance(config, WebhookConfig) or not needs_secret(config):
+        return [] if secret is None else [Flaw("/secret", "The configuration takes no secret.")]
+    if config.provider is None:
+        wanted, what = _SECRET, "16 to 256 visible ASCII characters"
+    else:
+        rule = PROVIDER_SECRETS[config.provider]
+        wanted, what = re.compile(rule.pattern, re.ASCII), rule.what
+        if secret is None and not exists and not rule.chosen_by_user:
+            return [Flaw("/secret", f"{config.provider} issues it: {rule.what}.")]
+    if secret is not None and not wanted.fullmatch(secret):
+        return [Flaw("/secret", f"Expected {what}.")]
+    return []
+
+
+def without_plain_tokens(config: AnyTriggerConfig) -> AnyTriggerConfig:
+    """Return a configuration as it may be kept: a handshake's token only as its hash.
+
+    It is only ever compared, so nobody needs it in the clear; what was hashed already stays.
+    """
+    if not isinstance(config, WebhookConfig) or config.verify_token is None:
+        return config
+    if _HASHED.fullmatch(config.verify_token):
+        return config
+    hashed = hashlib.sha256(config.verify_token.encode()).hexdigest()
+    return msgspec.structs.replace(config, verify_token=f"sha256:{hashed}")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)

@@ -1,0 +1,183 @@
+"""What requests hold: the types that decode their bodies, and that the API's document is made from."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta
+
+from trigger_contracts.config import (
+    EventConfig,
+    ManualConfig,
+    Name,
+    ScheduleConfig,
+    Time,
+    TriggerType,
+    WebhookConfig,
+)
+from trigger_contracts.definition import WorkflowDefinition
+
+SecretText = Annotated[
+    str,
+    Meta(
+        min_length=16,
+        max_length=256,
+        pattern=r"^[\x21-\x7e]+(?!\n)$",
+        description="What the sender proves itself with; left out, one is made up and shown once.",
+    ),
+]
+
+
+class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    pass
+
+
+class _NewTrigger(_Body, frozen=True, kw_only=True, tag_field="triggerType"):
+    workflow_id: UUID
+    name: Name
+    enabled: bool = True
+
+
+class CreateSchedule(_NewTrigger, frozen=True, kw_only=True, tag="schedule"):
+    """A trigger that fires on a cron schedule."""
+
+    config: ScheduleConfig
+
+
+class CreateWebhook(_NewTrigger, frozen=True, kw_only=True, tag="webhook"):
+    """A trigger that fires on an HTTP request."""
+
+    config: WebhookConfig = WebhookConfig()
+    secret: SecretText | None = None
+
+
+class CreateEvent(_NewTrigger, frozen=True, kw_only=True, tag="event"):
+    """A trigger that fires on an internal event."""
+
+    config: EventConfig
+
+
+class CreateManual(_NewTrigger, frozen=True, kw_only=True, tag="manual"):
+    """A trigger that is run by hand."""
+
+    config: ManualConfig = ManualConfig()
+
+
+CreateTrigger = CreateSchedule | CreateWebhook | CreateEvent | CreateManual
+"""``POST /api/triggers``."""
+
+
+class _Replacement(_Body, frozen=True, kw_only=True):
+    """Where ``enabled`` is left out a paused trigger stays paused."""
+
+    name: Name
+    enabled: bool | None = None
+
+
+class ReplaceSchedule(_Replacement, frozen=True, kw_only=True):
+    """What a schedule trigger shall be."""
+
+    config: ScheduleConfig
+
+
+class ReplaceWebhook(_Replacement, frozen=True, kw_only=True):
+    """What a webhook trigger shall be. A ``secret`` takes the place of the one there is at once."""
+
+    config: WebhookConfig
+    secret: SecretText | None = None
+
+
+class ReplaceEvent(_Replacement, frozen=True, kw_only=True):
+    """What an event trigger shall be."""
+
+    config: EventConfig
+
+
+class ReplaceManual(_Replacement, frozen=True, kw_only=True):
+    """What a manual trigger shall be."""
+
+    config: ManualConfig
+
+
+ReplaceTrigger = ReplaceSchedule | ReplaceWebhook | ReplaceEvent | ReplaceManual
+
+REPLACE_TRIGGER: Final[dict[TriggerType, type[ReplaceTrigger]]] = {
+    TriggerType.SCHEDULE: ReplaceSchedule,
+    TriggerType.WEBHOOK: ReplaceWebhook,
+    TriggerType.EVENT: ReplaceEvent,
+    TriggerType.MANUAL: ReplaceManual,
+}
+"""``PUT`` and, merged into what is there, ``PATCH /api/triggers/{id}``: by the type that the trigger has."""
+
+
+class PutTrigger(_Body, frozen=True, kw_only=True):
+    """What a trigger shall be; ``config`` is that of the trigger's type, and replaced as a whole."""
+
+    name: Name
+    config: Annotated[
+        dict[str, Any],
+        Meta(
+            extra_json_schema={
+                "anyOf": [
+                    {"$ref": f"#/components/schemas/{kind.__name__}"}
+                    for kind in (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
+                ]
+            }
+        ),
+    ]
+    enabled: bool | None = None
+    secret: SecretText | None = None
+
+
+class PatchTrigger(_Body, frozen=True, kw_only=True):
+    """A JSON merge patch (RFC 7396): what is left out stays, ``null`` sets a field back to its default."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    enabled: bool | msgspec.UnsetType = msgspec.UNSET
+    config: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    secret: SecretText | msgspec.UnsetType = msgspec.UNSET
+
+
+class PutWorkflow(_Body, frozen=True, kw_only=True):
+    """What a workflow shall be."""
+
+    name: Name
+    definition: WorkflowDefinition
+
+
+class PatchWorkflow(_Body, frozen=True, kw_only=True):
+    """A JSON merge patch (RFC 7396)."""
+
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+    definition: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+
+
+class ExecuteTrigger(_Body, frozen=True, kw_only=True):
+    """What a run by hand gets."""
+
+    inputs: dict[str, Any] | None = None
+
+
+class RotateSecret(_Body, frozen=True, kw_only=True):
+    """How long the secret in force stays valid beside the new one; ``secret`` is given or made up."""
+
+    overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 24 * 3600)] = 0
+    secret: SecretText | None = None
+
+
+class Revert(_Body, frozen=True, kw_only=True):
+    """The version to lead back to."""
+
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class PreviewSchedule(_Body, frozen=True, kw_only=True):
+    """A schedule that may not exist yet."""
+
+    cron_expression: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "cron"})]
+    timezone: Annotated[
+        str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "iana-time-zone"})
+    ] = "UTC"
+    count: Annotated[int, Meta(ge=1, le=100)] = 10
+    start_at: Time | None = None
+    end_at: Time | None = None

@@ -1,0 +1,77 @@
+"""``/api/trigger-types``: what can be configured, for forms and for people who write configurations."""
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from trigger_api.entrypoints import views
+from trigger_api.entrypoints.access import Access
+from trigger_contracts.config import (
+    EventConfig,
+    ManualConfig,
+    ScheduleConfig,
+    TriggerConfig,
+    TriggerType,
+    WebhookConfig,
+)
+from trigger_contracts.webhook_providers import PROVIDER_SECRETS
+from trigger_runtime.web.application import json_response
+
+_CONFIGS: Final[dict[TriggerType, type[TriggerConfig]]] = {
+    TriggerType.SCHEDULE: ScheduleConfig,
+    TriggerType.WEBHOOK: WebhookConfig,
+    TriggerType.EVENT: EventConfig,
+    TriggerType.MANUAL: ManualConfig,
+}
+
+
+def catalog() -> views.TriggerTypesDocument:
+    """Return the types of triggers and the providers."""
+    return views.TriggerTypesDocument(
+        items=[
+            views.TriggerTypeDocument(
+                type=kind, description=_description(config), config_schema=_schema(config)
+            )
+            for kind, config in _CONFIGS.items()
+        ],
+        providers=[
+            views.ProviderDocument(
+                id=provider.value,
+                secret=rule.what,
+                secret_is_given_by_provider=not rule.chosen_by_user,
+                secret_pattern=f"^(?:{rule.pattern})$",
+            )
+            for provider, rule in PROVIDER_SECRETS.items()
+        ],
+    )
+
+
+def _schema(config: type[TriggerConfig]) -> dict[str, Any]:
+    """Return the JSON Schema of a configuration, as the API takes it: closed, the type beside it."""
+    schema: dict[str, Any] = msgspec.json.schema(config)
+    own = schema["$defs"][config.__name__]
+    tag = str(config.__struct_config__.tag_field)
+    own["properties"].pop(tag)
+    own["required"] = [name for name in own["required"] if name != tag]
+    for part in schema["$defs"].values():
+        if part.get("type") == "object" and "properties" in part:
+            part["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _description(config: type[TriggerConfig]) -> str:
+    return (config.__doc__ or "").strip().splitlines()[0]
+
+
+class CatalogRoutes:
+    """The handler; its answer is made once."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._document = catalog()
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Return what can be configured."""
+        await self._access.reader(request)
+        return json_response(self._document)

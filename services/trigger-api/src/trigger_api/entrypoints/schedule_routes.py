@@ -1,0 +1,116 @@
+"""``/api/schedules`` and a trigger's schedule: translate and never decide."""
+
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from trigger_api.domain import config_rules
+from trigger_api.domain.preview import preview
+from trigger_api.entrypoints import views
+from trigger_api.entrypoints.access import Access
+from trigger_api.entrypoints.bodies import PreviewSchedule
+from trigger_api.entrypoints.requests import body_of
+from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnknownError
+from trigger_api.read_model import ReadModel, TriggerView
+from trigger_contracts.config import ScheduleConfig
+from trigger_contracts.schedule_requests import ScheduleStatus
+from trigger_contracts.schedules import schedule_id
+from trigger_runtime.web import queries
+from trigger_runtime.web.application import json_response
+from trigger_runtime.web.bodies import convert, invalid
+from trigger_runtime.web.problem import FieldProblem
+
+log = structlog.stdlib.get_logger(__name__)
+
+InWords = Callable[[str, str], str]
+
+
+class ScheduleRoutes:
+    """The handlers, and what they need."""
+
+    def __init__(
+        self, read_model: ReadModel, *, live: LiveSchedules, access: Access, in_words: InWords
+    ) -> None:
+        self._read_model = read_model
+        self._live = live
+        self._access = access
+        self._in_words = in_words
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """Return when a schedule would fire, before it is saved."""
+        await self._access.reader(request)
+        body = convert(await body_of(request), PreviewSchedule, check=_check_field)
+        flaws = [
+            FieldProblem(pointer=f"/{name}{flaw.pointer}", detail=flaw.detail)
+            for name, field in (("cronExpression", "cron_expression"), ("timezone", "timezone"))
+            for flaw in config_rules.field_flaws(ScheduleConfig, field, getattr(body, field))
+        ]
+        if flaws:
+            raise invalid(flaws)
+        found = preview(
+            body.cron_expression,
+            timezone=body.timezone,
+            count=body.count,
+            now=self._access.now(),
+            start_at=body.start_at,
+            end_at=body.end_at,
+        )
+        return json_response(
+            views.PreviewDocument(
+                fire_times=[views.FireTime(utc=one, local=one.isoformat()) for one in found.fire_times],
+                description=self._in_words(body.cron_expression, body.timezone),
+                warnings=[
+                    views.WarningDocument(kind=one.kind.value, message=one.message, date=one.date)
+                    for one in found.caveats
+                ],
+            )
+        )
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Return what Temporal has for a trigger; where nobody can say now, what was last known."""
+        caller = await self._access.reader(request)
+        trigger_id = queries.path_id(request, what="trigger")
+        view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
+        if view is None:
+            raise NotFoundError("trigger")
+        if not isinstance(view.config, ScheduleConfig):
+            raise NotFoundError("schedule: the trigger is of another type")
+        try:
+            described = await self._live.describe(trigger_id)
+        except ScheduleUnknownError as error:
+            log.info("schedule not described", trigger_id=str(trigger_id), reason=str(error))
+            return json_response(self._last_known(view))
+        if described.status is ScheduleStatus.MISSING:
+            return json_response(self._last_known(view))
+        return json_response(
+            views.ScheduleDocument(
+                schedule_id=described.schedule_id,
+                state=described.status.value,
+                next_fire_times=list(described.next_fire_times),
+                recent_fire_times=list(described.recent_fire_times),
+                live=True,
+                error=view.activity.schedule_error,
+            )
+        )
+
+    def _last_known(self, view: TriggerView) -> views.ScheduleDocument:
+        now = self._access.now()
+        config = view.config
+        ended = isinstance(config, ScheduleConfig) and config.end_at is not None and config.end_at <= now
+        state = ScheduleStatus.RUNNING if view.enabled else ScheduleStatus.PAUSED
+        times = view.activity.next_fire_times if view.enabled else ()
+        return views.ScheduleDocument(
+            schedule_id=schedule_id(view.id),
+            state=(ScheduleStatus.FINISHED if ended else state).value,
+            next_fire_times=[moment for moment in times if moment > now],
+            recent_fire_times=[],
+            live=False,
+            error=view.activity.schedule_error,
+        )
+
+
+def _check_field(kind: type, name: str, value: object) -> list[tuple[str, str]]:
+    if kind is not PreviewSchedule:
+        return []
+    return [(flaw.pointer, flaw.detail) for flaw in config_rules.field_flaws(ScheduleConfig, name, value)]

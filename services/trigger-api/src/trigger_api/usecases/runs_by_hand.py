@@ -1,0 +1,116 @@
+"""Asking for a run now."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from trigger_api.domain import config_rules
+from trigger_api.domain.flaw import Flaw, InvalidError, too_large
+from trigger_api.domain.idempotency import Keyed, StoredAnswer
+from trigger_api.ports import Chance, EventStore, Firings, NotFoundError, TriggerDisabledError, Vault
+from trigger_api.read_model import ReadModel
+from trigger_api.usecases.appending import Answering, Caller, refuse
+from trigger_contracts import ids
+from trigger_contracts.config import AnyTriggerConfig, ManualConfig, trigger_type_of
+from trigger_contracts.firings import ManualFiring
+
+MAX_INPUT_BYTES: Final = 1024 * 1024
+"""Inputs go through the bus and Temporal, which takes 2 MiB for them and the definition."""
+
+
+_REFUSALS: Final = (InvalidError, NotFoundError, TriggerDisabledError)
+
+
+class RunsByHand:
+    """Requests to run a trigger, whatever its type."""
+
+    def __init__(
+        self, store: EventStore, *, read_model: ReadModel, firings: Firings, vault: Vault, chance: Chance
+    ) -> None:
+        self._store = store
+        self._read_model = read_model
+        self._firings = firings
+        self._chance = chance
+        self._answering = Answering(vault, chance=chance)
+
+    async def execute(
+        self,
+        caller: Caller,
+        *,
+        trigger_id: UUID,
+        inputs: dict[str, Any] | None,
+        keyed: Keyed[UUID] | None = None,
+    ) -> UUID | StoredAnswer:
+        """Ask for a run; return its execution id once the bus has stored the request.
+
+        A key makes the execution id, so that a request whose answer was lost runs once however often it is
+        repeated; the answer is kept only once the bus has the request. Raises ``InvalidError`` for inputs
+        that do not fit, ``TriggerDisabledError``, ``FiringNotStoredError``, ``KeyReusedError``.
+        """
+        if keyed is None:
+            unkeyed = await self._firing(caller, trigger_id=trigger_id, inputs=inputs, key=None)
+            await self._firings.request(unkeyed)
+            return unkeyed.execution_id
+        firing: ManualFiring | Exception
+        try:
+            firing = await self._firing(caller, trigger_id=trigger_id, inputs=inputs, key=keyed.once.key)
+        except _REFUSALS as error:
+            firing = error
+        async with self._store.unit() as unit:
+            # What was answered stays the answer, also where the trigger was paused or changed since.
+            if (earlier := await self._answering.earlier(unit, keyed=keyed)) is not None:
+                return earlier
+            if isinstance(firing, Exception):
+                # Inside, so that the key is given back: nothing has happened under it.
+                raise firing
+        await self._firings.request(firing)
+        async with self._store.unit() as unit:
+            await self._answering.keep(unit, keyed=keyed, answer=keyed.answer(firing.execution_id))
+        return firing.execution_id
+
+    async def _firing(
+        self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None, key: str | None
+    ) -> ManualFiring:
+        """Return the request.
+
+        It names the workflow's version as the caller could see it: the run waits until the definition that
+        it is meant for has come through.
+        """
+        trigger = await self._read_model.runnable(trigger_id, workspace=caller.workspace)
+        if trigger is None:
+            raise NotFoundError("trigger")
+        if not trigger.enabled:
+            raise TriggerDisabledError
+        return ManualFiring(
+            execution_id=self._execution_id(caller, trigger_id=trigger.id, key=key),
+            workspace=caller.workspace,
+            trigger_id=trigger.id,
+            trigger_type=trigger_type_of(trigger.config),
+            trigger_name=trigger.name,
+            trigger_version=trigger.version,
+            workflow_id=trigger.workflow_id,
+            workflow_version=trigger.workflow_version,
+            inputs=effective_inputs(trigger.config, given=inputs),
+            requested_at=self._chance.now(),
+            actor=caller.author.actor,
+            request_id=caller.author.request_id,
+        )
+
+    def _execution_id(self, caller: Caller, *, trigger_id: UUID, key: str | None) -> UUID:
+        if key is None:
+            return self._chance.new_id()
+        # Two people who choose the same key do not mean the same run.
+        actor = caller.author.actor
+        return ids.requested_execution_id(trigger_id, key=f"{len(actor)}:{actor}:{key}")
+
+
+def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a run gets: the trigger's own inputs, overridden key by key. Raises ``InvalidError``."""
+    inputs = given or {}
+    if isinstance(config, ManualConfig):
+        if config.require_inputs and not given:
+            raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
+        inputs = {**config.inputs, **inputs}
+        if config.input_schema is not None:
+            refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+    refuse(too_large(inputs, limit=MAX_INPUT_BYTES, pointer="/inputs"))
+    return inputs
