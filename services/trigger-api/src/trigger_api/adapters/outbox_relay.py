@@ -27,6 +27,7 @@ DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _BATCH: Final = 100
 _LOOK_SECONDS: Final = 1.0
+_STREAM_SECONDS: Final = 5.0
 _MESSAGE_ID: Final = re.compile(r"outbox:([0-9]{1,18})", re.ASCII)
 
 _INTERRUPTIONS: Final[tuple[type[Exception], ...]] = (
@@ -141,14 +142,29 @@ class OutboxRelay:
         appended = asyncio.Event()
         await connection.add_listener(OUTBOX_CHANNEL, lambda *_: appended.set())
         connection.add_termination_listener(lambda _: appended.set())
+        clock = asyncio.get_running_loop().time
+        looked = clock()
         while True:
             appended.clear()
             while await self._publish_some(connection, lease=lease):
                 pass
+            if clock() - looked >= _STREAM_SECONDS:
+                await self._check_stream()
+                looked = clock()
             # A notification can be lost with its connection; renewing the lease notices that.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await appended.wait()
+
+    async def _check_stream(self) -> None:
+        """Raise ``BusUnavailableError`` where the stream is not as this relay left it: it is begun anew then.
+
+        While there is something to publish, the bus refuses what does not fit. A stream that was lost while
+        there is nothing to publish would stay empty until the next change.
+        """
+        info = await self._bus.js.stream_info(streams.CONFIG.name)
+        if str(info.created) != self._created or info.state.last_seq != self._last_sequence:
+            raise BusUnavailableError("the stream is not as it was left")
 
     async def _publish_some(self, connection: DatabaseConnection, *, lease: RelayLease) -> int:
         await lease.keep()
