@@ -56,8 +56,10 @@ class OverlapPolicy(StrEnum):
 class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
     """Fires on a classical five-field cron expression, read in an IANA time zone."""
 
-    cron_expression: Annotated[str, Meta(min_length=1, max_length=500)]
-    timezone: Annotated[str, Meta(min_length=1, max_length=64)] = "UTC"
+    cron_expression: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "cron"})]
+    timezone: Annotated[
+        str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "iana-time-zone"})
+    ] = "UTC"
     overlap_policy: OverlapPolicy = OverlapPolicy.BUFFER_ONE
     catchup_window_seconds: Annotated[int, Meta(ge=10, le=365 * 24 * 3600)] = 60
     jitter_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 0
@@ -72,13 +74,15 @@ class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
 class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):
     """Fires on an internal CloudEvent of a type (or, ending in ``.*``, of all types below it)."""
 
-    event_type: Annotated[str, Meta(min_length=1, max_length=500)]
+    event_type: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "event-type"})]
     source: Annotated[str, Meta(max_length=2000)] | None = None
     filters: Annotated[dict[Annotated[str, Meta(max_length=500)], Any], Meta(max_length=50)] = msgspec.field(
         default_factory=dict
     )
     """Dotted path into the event → the value that must stand there."""
-    expression: Annotated[str, Meta(min_length=1, max_length=1000)] | None = None
+    expression: (
+        Annotated[str, Meta(min_length=1, max_length=1000, extra_json_schema={"format": "cel"})] | None
+    ) = None
     """A condition in CEL on ``event``; see ``libs/expressions``."""
 
 

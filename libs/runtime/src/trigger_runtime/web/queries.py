@@ -63,12 +63,12 @@ def choice_of(request: web.Request, name: str, *, among: Iterable[str]) -> str |
 
 
 def text_of(request: web.Request, name: str, *, longest: int) -> str | None:
-    """Return a query parameter that is free text, of 1 to ``longest`` characters."""
+    """Return a query parameter that is free text, of 1 to ``longest`` characters, without NUL."""
     text = request.query.get(name)
     if text is None:
         return None
-    if not 1 <= len(text) <= longest or not text.isprintable():
-        raise _bad(name, f"Expected 1 to {longest} printable characters")
+    if not 1 <= len(text) <= longest or "\0" in text:
+        raise _bad(name, f"Expected 1 to {longest} characters")
     return text
 
 

@@ -44,7 +44,8 @@ SELECT sequence, subject, message FROM trigger_api.outbox WHERE refused IS NULL 
 """
 _DONE: Final = """
 WITH done AS (DELETE FROM trigger_api.outbox WHERE sequence = ANY($1) AND refused IS NULL)
-INSERT INTO trigger_api.relay_progress (name, stream_created, announced) VALUES ('outbox', $2, $3)
+INSERT INTO trigger_api.relay_progress (name, stream_created, announced)
+SELECT name, $2, $3 FROM trigger_api.relay_lease WHERE name = 'outbox' AND holder = $4
 ON CONFLICT (name) DO UPDATE SET stream_created = EXCLUDED.stream_created, announced = EXCLUDED.announced
 """
 _ANNOUNCED_UP_TO: Final = "DELETE FROM trigger_api.outbox WHERE sequence <= $1 AND refused IS NULL"
@@ -109,10 +110,11 @@ class OutboxRelay:
 
     async def _begin(self, connection: DatabaseConnection, *, lease: RelayLease) -> None:
         """Find out how far the stream is, and whether it still has what it was told."""
+        # First: the one that led before may still publish, and what it notes is on the stream by then.
+        progress = await connection.fetchrow(_PROGRESS)
         info = await self._bus.js.stream_info(streams.CONFIG.name)
         self._last_sequence, self._created = info.state.last_seq, str(info.created)
         on_stream = await self._last_announced()
-        progress = await connection.fetchrow(_PROGRESS)
         if on_stream is not None:
             await connection.execute(_ANNOUNCED_UP_TO, on_stream)
         log.info("outbox relay leads", holder=str(self._holder))
@@ -125,7 +127,7 @@ class OutboxRelay:
             )
             await announce_all(connection, keep=lease.keep)
             # Only now: where this is cut short, it has to be done again.
-            await connection.execute(_DONE, [], self._created, on_stream or 0)
+            await connection.execute(_DONE, [], self._created, on_stream or 0, self._holder)
 
     async def _last_announced(self) -> int | None:
         """Return the place in the outbox of the stream's last message; ``None`` where it names none."""
@@ -177,7 +179,7 @@ class OutboxRelay:
                     done.append(row["sequence"])
         finally:
             if done:
-                await connection.execute(_DONE, done, self._created, done[-1])
+                await connection.execute(_DONE, done, self._created, done[-1], self._holder)
         return len(rows)
 
     async def _publish(self, connection: DatabaseConnection, *, row: asyncpg.Record) -> bool:

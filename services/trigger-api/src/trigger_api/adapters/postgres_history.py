@@ -18,8 +18,9 @@ from trigger_runtime.postgres_errors import lent
 _COLUMNS: Final = (
     "version, type, schema_version, data, actor, request_id, occurred_at, cause_stream, cause_version"
 )
+# The aggregate is asked for as well: a caller may give a workflow's id where a trigger's is meant.
 _STREAM: Final = f"""
-SELECT {_COLUMNS} FROM trigger_api.trigger_events WHERE stream_id = $1 ORDER BY version
+SELECT {_COLUMNS} FROM trigger_api.trigger_events WHERE stream_id = $1 AND aggregate = $2 ORDER BY version
 """  # noqa: S608
 # The first condition keeps strangers out: a stream belongs to the workspace that its events name.
 _HISTORY: Final = f"""
@@ -30,13 +31,13 @@ WHERE workspace = $1 AND stream_id = $2 AND aggregate = $3 ORDER BY version
 
 async def read_trigger(connection: Connection, *, trigger_id: UUID) -> Trigger | None:
     """Return the fold of a trigger's events."""
-    rows = await connection.fetch(_STREAM, trigger_id)
+    rows = await connection.fetch(_STREAM, trigger_id, "trigger")
     return triggers.fold([recorded(row, events=TRIGGER_EVENTS) for row in rows])
 
 
 async def read_workflow(connection: Connection, *, workflow_id: UUID) -> Workflow | None:
     """Return the fold of a workflow's events."""
-    rows = await connection.fetch(_STREAM, workflow_id)
+    rows = await connection.fetch(_STREAM, workflow_id, "workflow")
     return workflows.fold([recorded(row, events=WORKFLOW_EVENTS) for row in rows])
 
 

@@ -68,9 +68,8 @@ def _refusal(error: Exception) -> ProblemError | None:
 def _conflict(error: Exception) -> ProblemError | None:
     match error:
         case StaleVersionError():
-            return ProblemError(
-                412, code="stale_version", detail=f"The version is {error.current} by now: read it again."
-            )
+            detail = f'The version is "{error.current}" by now, and If-Match names another: read it again.'
+            return ProblemError(412, code="stale_version", detail=detail)
         case ConcurrentChangeError():
             return ProblemError(409, code="conflict", detail="Others changed it at the same time: try again.")
         case TriggerDisabledError():

@@ -17,14 +17,34 @@ from trigger_runtime.web.operations import JSON, MERGE_PATCH, Answer, Body, Oper
 TITLE: Final = "FlowMaestro triggers: configuration"
 _CONFIGS: Final = (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
 _TAG: Final = {"ETag": "The version, in quotes, for If-Match."}
-_TO_TRIGGER: Final = {
-    name: {"id": "$response.body#/id"}
-    for name in ("getTrigger", "patchTrigger", "pauseTrigger", "listTriggerEvents", "deleteTrigger")
-}
-_TO_WORKFLOW: Final = {
-    name: {"id": "$response.body#/id"}
-    for name in ("getWorkflow", "patchWorkflow", "listWorkflowEvents", "deleteWorkflow")
-}
+_ID: Final = {"id": "$response.body#/id"}
+_TO_TRIGGER: Final = dict.fromkeys(
+    (
+        "getTrigger",
+        "replaceTrigger",
+        "patchTrigger",
+        "deleteTrigger",
+        "pauseTrigger",
+        "resumeTrigger",
+        "rotateSecret",
+        "revertTrigger",
+        "executeTrigger",
+        "listTriggerEvents",
+        "getSchedule",
+    ),
+    _ID,
+)
+_TO_WORKFLOW: Final = dict.fromkeys(
+    (
+        "getWorkflow",
+        "replaceWorkflow",
+        "patchWorkflow",
+        "deleteWorkflow",
+        "revertWorkflow",
+        "listWorkflowEvents",
+    ),
+    _ID,
+)
 _CHANGE: Final = (400, 404, 409, 412, 413, 415, 422, 428)
 _REPEATABLE: Final = (given.IF_MATCH, given.IDEMPOTENCY_KEY)
 
@@ -178,7 +198,7 @@ def _workflow_operations(routes: WorkflowRoutes) -> list[Operation]:
             tag="Workflows",
             summary="Who changed what and when, newest first",
             scope=READ,
-            parameters=(given.LIMIT, given.CURSOR),
+            parameters=(given.LIMIT, given.HISTORY_CURSOR),
             answer=Answer(status=200, description="A page of the history.", kind=views.EventPage),
             problems=(400, 404),
         ),
@@ -286,7 +306,7 @@ def _trigger_operations(routes: TriggerRoutes) -> list[Operation]:
             tag="Triggers",
             summary="Who changed what and when, newest first",
             scope=READ,
-            parameters=(given.LIMIT, given.CURSOR),
+            parameters=(given.LIMIT, given.HISTORY_CURSOR),
             answer=Answer(status=200, description="A page of the history.", kind=views.EventPage),
             problems=(400, 404),
         ),

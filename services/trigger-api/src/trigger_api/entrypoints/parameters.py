@@ -13,13 +13,19 @@ LIMIT: Final = Parameter(
 CURSOR: Final = Parameter(
     name="cursor",
     where="query",
-    schema={"type": "string", "maxLength": 1000},
+    schema={"type": "string", "format": "cursor", "maxLength": 1000},
+    description="The `nextCursor` of the page before.",
+)
+HISTORY_CURSOR: Final = Parameter(
+    name="cursor",
+    where="query",
+    schema={"type": "string", "format": "history-cursor", "maxLength": 1000},
     description="The `nextCursor` of the page before.",
 )
 NAME: Final = Parameter(
     name="name",
     where="query",
-    schema={"type": "string", "minLength": 1, "maxLength": 200},
+    schema={"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\u0000]+$"},
     description="A part of the name, in either case.",
 )
 WORKFLOW_ID: Final = Parameter(
@@ -60,6 +66,6 @@ IF_MATCH: Final = Parameter(
 IDEMPOTENCY_KEY: Final = Parameter(
     name="Idempotency-Key",
     where="header",
-    schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+    schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     description="The same key and request get the same answer; the same key with another request is a 422.",
 )
