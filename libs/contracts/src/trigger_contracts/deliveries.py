@@ -9,7 +9,7 @@ from trigger_contracts.config import Time
 
 
 class RejectionReason(StrEnum):
-    """Why a request was refused: a closed list, for records, metrics and answers."""
+    """Why a request started nothing: a closed list, for records, metrics and answers."""
 
     UNKNOWN_TRIGGER = "unknown_trigger"
     TRIGGER_DISABLED = "trigger_disabled"
@@ -17,12 +17,20 @@ class RejectionReason(StrEnum):
     SIGNATURE_INVALID = "signature_invalid"
     CREDENTIAL_MISSING = "credential_missing"
     CREDENTIAL_INVALID = "credential_invalid"
+    TIMESTAMP_INVALID = "timestamp_invalid"
+    """The signed time is missing, malformed, or too far from now."""
     SECRET_UNAVAILABLE = "secret_unavailable"  # noqa: S105 - a reason, not a secret
+    NOT_SUPPORTED = "not_supported"
+    """The trigger has an option that the ingress cannot enforce."""
+    IP_NOT_ALLOWED = "ip_not_allowed"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
     BODY_TOO_LARGE = "body_too_large"
     BODY_INCOMPLETE = "body_incomplete"
     MALFORMED_REQUEST = "malformed_request"
+    RATE_LIMITED = "rate_limited"
+    HANDSHAKE = "handshake"
+    """No refusal: a provider asked whether the address is the user's, and was answered; nothing started."""
 
 
 class Delivery(Part, frozen=True, kw_only=True):

@@ -15,11 +15,13 @@ from webhook_ingress.adapters.accepted_lane import AcceptedLane
 from webhook_ingress.adapters.batch import BatchLimits
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.adapters.rejected_lane import RejectedLane
+from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
+from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.entrypoints.answers import HttpAnswers
 from webhook_ingress.entrypoints.webhook import WebhookLimits, webhook_routes
 from webhook_ingress.settings import Settings
-from webhook_ingress.usecases import ReceiveDelivery, Surroundings
+from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits, Surroundings
 
 NAME = "webhook-ingress"
 
@@ -40,7 +42,7 @@ def build(settings: Settings) -> Service:
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=[streams.CONFIG, streams.DELIVERIES, streams.REJECTIONS],
+        streams=[streams.CONFIG, streams.DELIVERIES, streams.REJECTIONS, streams.SECRETS],
         replicas=settings.nats_stream_replicas,
     )
     limits = BatchLimits(bytes=settings.batch_bytes, deliveries=settings.batch_deliveries)
@@ -62,13 +64,18 @@ def build(settings: Settings) -> Service:
     directory = TriggerDirectory(
         bus, keys=KeyRing.parse(settings.secret_keys.reveal()), metrics=ingress_metrics
     )
+    secret_uses = SecretUseLane(bus, monotonic=around.monotonic, metrics=ingress_metrics)
     receive = ReceiveDelivery(
         directory,
         accepted=accepted,
         rejected=rejected,
         answers=HttpAnswers(),
+        secret_uses=secret_uses,
+        rates=RateLimits(),
         surroundings=around,
-        longest_rejected_body=settings.rejected_body_bytes,
+        limits=ReceiveLimits(
+            longest_rejected_body=settings.rejected_body_bytes, public_url=settings.public_url
+        ),
     )
     readiness = Readiness()
     readiness.require("bus", bus.check)
@@ -95,6 +102,7 @@ def build(settings: Settings) -> Service:
             bus,
             accepted,
             rejected,
+            secret_uses,
             directory,
             HttpListener(app, host=settings.http_host, port=settings.http_port),
         ],

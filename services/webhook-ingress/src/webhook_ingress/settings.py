@@ -1,6 +1,7 @@
 """The service's settings, from the environment."""
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from msgspec import Meta
 
@@ -20,6 +21,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     max_body_bytes: Annotated[int, Meta(ge=1, le=32 * _MIB)] = _MIB
     trusted_proxy_hops: Annotated[int, Meta(ge=0, le=16)] = 0
     """How many proxies in front of the service append to ``X-Forwarded-For``; 0 believes none of it."""
+    public_url: str | None = None
+    """Where senders see this service, up to ``/api/webhooks``; some providers sign it."""
     body_seconds: Annotated[float, Meta(gt=0, le=300)] = 10.0
     """How long a caller may take to send the body."""
     publish_seconds: Annotated[float, Meta(gt=0, le=30)] = 1.5
@@ -35,7 +38,29 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     """A refused request's body is recorded whole up to this size, and over it not at all."""
 
     def __post_init__(self) -> None:
+        problems = []
         try:
             KeyRing.parse(self.secret_keys.reveal())
         except ValueError as error:
-            raise ValueError(f"SECRET_KEYS: {error}") from None
+            problems.append(f"SECRET_KEYS: {error}")
+        if self.public_url is not None and not _is_address(self.public_url):
+            problems.append("PUBLIC_URL must be an absolute http or https URL without query and fragment")
+        if problems:
+            raise ValueError("\n".join(problems)) from None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and not (parts.query or parts.fragment or text.endswith(("?", "#")))
+        and (port is None or port > 0)
+        and text.isascii()
+        and " " not in text
+    )

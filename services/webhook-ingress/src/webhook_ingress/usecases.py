@@ -3,66 +3,41 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 import structlog
 
 from trigger_contracts import ids
 from trigger_contracts.config import Time
-from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, RejectionReason
-from webhook_ingress.domain.admission import Accepted, Rejected, decide_admission, rejected
+from trigger_contracts.deliveries import RejectionReason
+from webhook_ingress.domain import support
+from webhook_ingress.domain.admission import (
+    Accepted,
+    Answered,
+    Rejected,
+    decide_admission,
+    decide_unread,
+    rejected,
+)
 from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.delivery import Attempt, accepted_delivery, rejected_delivery
+from webhook_ingress.domain.rate_limit import Rate, RateLimits
 from webhook_ingress.domain.request import Body, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.ports import (
+    AcceptedLog,
+    Answers,
+    DeliveryTooLargeError,
+    RejectedLog,
+    SecretUses,
+    Triggers,
+    UnavailableError,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
 ReadBody = Callable[[], Awaitable[Body]]
-
-
-class UnavailableError(Exception):
-    """The request cannot be judged or stored now. The text is for the caller: it names no internals."""
-
-
-class DeliveryTooLargeError(Exception):
-    """The record of the request is over what one message on the bus may hold."""
-
-
-class Triggers(Protocol):
-    """The webhook triggers that there are."""
-
-    def find(self, trigger_id: UUID) -> WebhookTrigger | None:
-        """Return the trigger; ``UnavailableError`` where that cannot be told yet."""
-
-
-class AcceptedLog(Protocol):
-    """Where accepted deliveries go."""
-
-    async def store(self, delivery: AcceptedDelivery) -> None:
-        """Return once the bus has it; ``UnavailableError``, ``DeliveryTooLargeError``."""
-
-
-class RejectedLog(Protocol):
-    """Where refused deliveries go."""
-
-    def record(self, delivery: RejectedDelivery) -> None:
-        """Take it, or count it where there is no room; never waits, never fails."""
-
-
-class Answers(Protocol):
-    """How verdicts look to the caller."""
-
-    def accepted(self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID) -> Answer: ...
-    def refused(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, verdict: Rejected
-    ) -> Answer: ...
-    def unavailable(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, detail: str
-    ) -> Answer: ...
-    def preflight(self, request: WebhookRequest, *, trigger: WebhookTrigger | None) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +56,14 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveLimits:
+    """The largest body of a refused request that is recorded, in bytes; where the world sees this service."""
+
+    longest_rejected_body: int
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Arrival:
     request: WebhookRequest
     received_at: Time
@@ -88,7 +71,7 @@ class _Arrival:
 
 
 class ReceiveDelivery:
-    """The use case; ``longest_rejected_body`` is in bytes."""
+    """The use case."""
 
     def __init__(
         self,
@@ -97,15 +80,19 @@ class ReceiveDelivery:
         accepted: AcceptedLog,
         rejected: RejectedLog,
         answers: Answers,
+        secret_uses: SecretUses,
+        rates: RateLimits,
         surroundings: Surroundings,
-        longest_rejected_body: int,
+        limits: ReceiveLimits,
     ) -> None:
         self._triggers = triggers
         self._accepted = accepted
         self._rejected = rejected
         self._answers = answers
+        self._secret_uses = secret_uses
+        self._rates = rates
         self._around = surroundings
-        self._longest_rejected_body = longest_rejected_body
+        self._limits = limits
 
     def preflight(self, request: WebhookRequest) -> Answer:
         """Tell a browser what it may send. Starts nothing and leaves no record."""
@@ -126,19 +113,29 @@ class ReceiveDelivery:
         """Return the answer; 202 only once the bus has the delivery."""
         arrival = _Arrival(request=request, received_at=self._around.clock(), begun=self._around.monotonic())
         try:
-            if self._find(request) is None:
-                # A stranger's body is not worth reading when nothing can come of it.
-                return self._refuse(arrival, trigger=None, body=b"", verdict=_UNKNOWN)
+            trigger = self._find(request)
+            stranger = decide_unread(trigger, request=request, public_url=self._limits.public_url)
+            if stranger is not None:
+                return self._refuse(arrival, trigger=trigger, body=b"", verdict=stranger)
             body = await read_body()
             # Looked up again: what happened on CONFIG while the body came in is already in force.
             trigger = self._find(request)
         except UnavailableError as error:
             return self._unavailable(request, trigger=None, error=error)
-        verdict = decide_admission(trigger, request=request, body=body, now=self._around.clock())
+        verdict = decide_admission(
+            trigger, request=request, body=body, now=self._around.clock(), public_url=self._limits.public_url
+        )
         if isinstance(verdict, Rejected) or trigger is None:
             refusal = verdict if isinstance(verdict, Rejected) else _UNKNOWN
             return self._refuse(arrival, trigger=trigger, body=body, verdict=refusal)
-        return await self._accept(arrival, trigger=trigger, body=body, verdict=verdict)
+        self._note_use(trigger, secret_id=verdict.secret_id)
+        if isinstance(verdict, Answered):
+            return self._answer(arrival, trigger=trigger, body=body, verdict=verdict)
+        rate = self._rate(trigger)
+        if rate is not None and rate.is_exceeded:
+            too_fast = rejected(RejectionReason.RATE_LIMITED)
+            return self._refuse(arrival, trigger=trigger, body=body, verdict=too_fast, rate=rate)
+        return await self._accept(arrival, trigger=trigger, body=body, verdict=verdict, rate=rate)
 
     def _nearby(self, request: WebhookRequest) -> WebhookTrigger | None:
         try:
@@ -150,12 +147,20 @@ class ReceiveDelivery:
         return None if request.trigger_id is None else self._triggers.find(request.trigger_id)
 
     async def _accept(
-        self, arrival: _Arrival, *, trigger: WebhookTrigger, body: Body, verdict: Accepted
+        self,
+        arrival: _Arrival,
+        *,
+        trigger: WebhookTrigger,
+        body: Body,
+        verdict: Accepted,
+        rate: Rate | None,
     ) -> Answer:
         key = verdict.idempotency_key
         execution_id = self._around.new_id() if key is None else ids.keyed_execution_id(trigger.id, key=key)
         structlog.contextvars.bind_contextvars(execution_id=str(execution_id))
-        answer = self._answers.accepted(arrival.request, trigger=trigger, execution_id=execution_id)
+        answer = self._answers.accepted(
+            arrival.request, trigger=trigger, execution_id=execution_id, rate=rate
+        )
         delivery = accepted_delivery(
             self._attempt(arrival, body=body, answer=answer),
             trigger=trigger,
@@ -173,26 +178,63 @@ class ReceiveDelivery:
         return answer
 
     def _refuse(
-        self, arrival: _Arrival, *, trigger: WebhookTrigger | None, body: Body, verdict: Rejected
+        self,
+        arrival: _Arrival,
+        *,
+        trigger: WebhookTrigger | None,
+        body: Body,
+        verdict: Rejected,
+        rate: Rate | None = None,
     ) -> Answer:
-        if verdict.reason is RejectionReason.SECRET_UNAVAILABLE and trigger is not None:
-            log.error(
-                "no secret to verify with",
-                trigger_id=str(trigger.id),
-                trigger_version=trigger.version,
-                unopened=[str(secret_id) for secret_id in trigger.unopened],
-            )
-        answer = self._answers.refused(arrival.request, trigger=trigger, verdict=verdict)
+        if trigger is not None:
+            self._log_what_to_mend(trigger, reason=verdict.reason)
+        answer = self._answers.refused(arrival.request, trigger=trigger, verdict=verdict, rate=rate)
+        self._record(arrival, trigger=trigger, body=body, answer=answer, reason=verdict.reason)
+        return answer
+
+    def _answer(self, arrival: _Arrival, *, trigger: WebhookTrigger, body: Body, verdict: Answered) -> Answer:
+        answer = self._answers.handshake(arrival.request, trigger=trigger, verdict=verdict)
+        self._record(arrival, trigger=trigger, body=body, answer=answer, reason=RejectionReason.HANDSHAKE)
+        return answer
+
+    def _record(
+        self,
+        arrival: _Arrival,
+        *,
+        trigger: WebhookTrigger | None,
+        body: Body,
+        answer: Answer,
+        reason: RejectionReason,
+    ) -> None:
         delivery = rejected_delivery(
             self._attempt(arrival, body=body, answer=answer),
             trigger=trigger,
-            reason=verdict.reason,
-            longest_body=self._longest_rejected_body,
+            reason=reason,
+            longest_body=self._limits.longest_rejected_body,
             scrubber=Scrubber(trigger or self._nearby(arrival.request)),
         )
         self._rejected.record(delivery)
-        self._around.tally(verdict.reason)
-        return answer
+        self._around.tally(reason)
+
+    def _log_what_to_mend(self, trigger: WebhookTrigger, *, reason: RejectionReason) -> None:
+        which = {"trigger_id": str(trigger.id), "trigger_version": trigger.version}
+        if reason is RejectionReason.SECRET_UNAVAILABLE:
+            unopened = [str(secret_id) for secret_id in trigger.unopened]
+            log.error("no secret to verify with", **which, unopened=unopened)
+        elif reason is RejectionReason.NOT_SUPPORTED:
+            option = support.gap_in(trigger.config, public_url=self._limits.public_url)
+            log.error("option not supported", **which, option=option)
+
+    def _rate(self, trigger: WebhookTrigger) -> Rate | None:
+        limit = trigger.config.rate_limit
+        if limit is None:
+            return None
+        return self._rates.take(trigger.id, limit=limit, now=self._around.monotonic())
+
+    def _note_use(self, trigger: WebhookTrigger, *, secret_id: UUID | None) -> None:
+        secret = trigger.secret(secret_id) if secret_id is not None else None
+        if secret is not None and secret.valid_until is not None:
+            self._secret_uses.note(trigger.id, secret_id=secret.id, at=self._around.clock())
 
     def _unavailable(
         self, request: WebhookRequest, *, trigger: WebhookTrigger | None, error: UnavailableError

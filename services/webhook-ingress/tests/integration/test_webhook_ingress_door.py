@@ -17,6 +17,7 @@ pytestmark = pytest.mark.integration
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 HMAC = WebhookConfig(auth_type=AuthType.HMAC)
+KEY, OLD, NEW = "a-key-of-this-test", "the-old-key-of-it", "the-new-key-of-it"
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -90,9 +91,9 @@ async def test_a_github_signature_opens_the_door(ingress: Any, github_signature:
 
 
 async def test_a_compressed_body_is_verified_and_stored_as_sent(ingress: Any) -> None:
-    trigger_id = await ingress.put(HMAC, secret="k")
+    trigger_id = await ingress.put(HMAC, secret=KEY)
     body = b"\x1f\x8b not really gzip"
-    headers = {"Content-Encoding": "gzip", "X-Signature": signature("k", body)}
+    headers = {"Content-Encoding": "gzip", "X-Signature": signature(KEY, body)}
     await ingress.settled(trigger_id, status=202, data=body, headers=headers)
     assert [d.body for d in await ingress.accepted()] == [body]
 
@@ -110,7 +111,7 @@ REFUSALS: list[tuple[str, WebhookConfig, dict[str, Any], int, str, dict[str, str
     (
         "no key",
         WebhookConfig(auth_type=AuthType.API_KEY),
-        {"params": {"api_key": "s3cret"}},
+        {"params": {"api_key": "s3cret-s3cret-s3cret"}},
         401,
         "credential_missing",
         {"WWW-Authenticate": "ApiKey"},
@@ -149,7 +150,7 @@ async def test_a_refusal_has_its_status_its_header_and_its_record(
     reason: str,
     headers: dict[str, str],
 ) -> None:
-    trigger_id = await ingress.put(config, secret="s3cret")
+    trigger_id = await ingress.put(config, secret="s3cret-s3cret-s3cret")
     reply = await ingress.settled(trigger_id, status=status, data=b"hello", **request_)
     assert reply.headers["Content-Type"] == "application/problem+json"
     problem = reply.json
@@ -162,7 +163,7 @@ async def test_a_refusal_has_its_status_its_header_and_its_record(
     assert (record.response_status, record.response_body) == (status, reply.body.decode())
     assert record.body == b"hello"
     assert await ingress.accepted() == []
-    assert "s3cret" not in repr(record)
+    assert "s3cret-s3cret-s3cret" not in repr(record)
 
 
 async def test_what_does_not_exist_is_404_and_on_record(ingress: Any) -> None:
@@ -177,14 +178,14 @@ async def test_what_does_not_exist_is_404_and_on_record(ingress: Any) -> None:
 
 async def test_changes_on_config_are_in_force(ingress: Any) -> None:
     body = b"{}"
-    trigger_id = await ingress.put(HMAC, secret="old")
-    by_old = {"data": body, "headers": {"X-Signature": signature("old", body)}}
-    by_new = {"data": body, "headers": {"X-Signature": signature("new", body)}}
+    trigger_id = await ingress.put(HMAC, secret=OLD)
+    by_old = {"data": body, "headers": {"X-Signature": signature(OLD, body)}}
+    by_new = {"data": body, "headers": {"X-Signature": signature(NEW, body)}}
     await ingress.settled(trigger_id, status=202, **by_old)
     overlap = datetime.now(UTC) + timedelta(hours=1)
     secrets = (
-        ingress.sealed("new", trigger_id=trigger_id),
-        ingress.sealed("old", trigger_id=trigger_id, valid_until=overlap),
+        ingress.sealed(NEW, trigger_id=trigger_id),
+        ingress.sealed(OLD, trigger_id=trigger_id, valid_until=overlap),
     )
     await ingress.put(HMAC, trigger_id=trigger_id, secrets=secrets)
     await ingress.settled(trigger_id, status=202, **by_new)
@@ -192,17 +193,17 @@ async def test_changes_on_config_are_in_force(ingress: Any) -> None:
     matched = [delivery.secret_id for delivery in await ingress.accepted()]
     assert matched[-2:] == [secret.id for secret in secrets]
 
-    await ingress.put(HMAC, trigger_id=trigger_id, secret="new")
+    await ingress.put(HMAC, trigger_id=trigger_id, secret=NEW)
     assert (await ingress.settled(trigger_id, status=401, **by_old)).status == 401
-    await ingress.put(HMAC, trigger_id=trigger_id, secret="new", enabled=False)
+    await ingress.put(HMAC, trigger_id=trigger_id, secret=NEW, enabled=False)
     refused = await ingress.settled(trigger_id, status=403, **by_new)
     assert refused.json["rejectionReason"] == "trigger_disabled"
-    await ingress.put(HMAC, trigger_id=trigger_id, secret="new")
+    await ingress.put(HMAC, trigger_id=trigger_id, secret=NEW)
     await ingress.settled(trigger_id, status=202, **by_new)
     await ingress.put(HMAC, trigger_id=trigger_id, deleted=True)
     await ingress.settled(trigger_id, status=404, **by_new)
     # An older state that comes late does not bring it back.
-    await ingress.put(HMAC, trigger_id=trigger_id, secret="new", version=2)
+    await ingress.put(HMAC, trigger_id=trigger_id, secret=NEW, version=2)
     marker = await ingress.put()
     await ingress.settled(marker, status=202)
     assert (await ingress.send(trigger_id, **by_new)).status == 404

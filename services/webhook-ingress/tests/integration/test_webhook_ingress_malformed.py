@@ -12,6 +12,7 @@ from trigger_contracts.config import AuthType, WebhookConfig
 pytestmark = pytest.mark.integration
 
 GOOD = b"sha256=" + b"a" * 64
+KEY = b"a-key-of-this-test"
 
 
 def request(trigger_id: Any, *lines: bytes, body: bytes = b"{}", query: bytes = b"") -> bytes:
@@ -47,7 +48,7 @@ def problem(answer: bytes) -> Any:
     ],
 )
 async def test_odd_signatures_are_refused_and_recorded(ingress: Any, lines: list[bytes]) -> None:
-    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.HMAC), secret="k")
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.HMAC), secret=KEY.decode())
     answer = await ingress.raw(request(trigger_id, *lines))
     assert (status(answer), problem(answer)["rejectionReason"]) == (401, "signature_invalid")
     assert (await ingress.rejected(request_id="odd-1")).body == b"{}"
@@ -57,12 +58,12 @@ async def test_odd_signatures_are_refused_and_recorded(ingress: Any, lines: list
     "auth_type", [AuthType.API_KEY, AuthType.BEARER], ids=lambda auth_type: str(auth_type.value)
 )
 async def test_credentials_that_are_no_text_are_refused(ingress: Any, auth_type: AuthType) -> None:
-    trigger_id = await ingress.serving(WebhookConfig(auth_type=auth_type), secret="k")
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=auth_type), secret=KEY.decode())
     name = b"X-API-Key: " if auth_type is AuthType.API_KEY else b"Authorization: Bearer "
     for value in (b"\xff\xfe", b"\xed\xa0\x80", b""):
         assert status(await ingress.raw(request(trigger_id, name + value))) == 401
-        assert status(await ingress.raw(request(trigger_id, name + b"k", name + value))) == 401
-    assert status(await ingress.raw(request(trigger_id, name + b"k"))) == 202
+        assert status(await ingress.raw(request(trigger_id, name + KEY, name + value))) == 401
+    assert status(await ingress.raw(request(trigger_id, name + KEY))) == 202
 
 
 async def test_text_that_no_record_can_hold_is_made_safe(ingress: Any) -> None:

@@ -1,5 +1,8 @@
-"""Builders for the pure parts."""
+"""Builders for the pure parts, and the use case with nothing but lists around it."""
 
+import asyncio
+import hashlib
+import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -8,8 +11,13 @@ from uuid import UUID, uuid4
 import pytest
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from webhook_ingress.domain.request import WebhookRequest
+from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
+from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.rate_limit import RateLimits
+from webhook_ingress.domain.request import Body, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
+from webhook_ingress.entrypoints.answers import HttpAnswers
+from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits, Surroundings
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -21,7 +29,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def make_secret() -> Callable[..., OpenedSecret]:
-    def make(value: bytes = b"s3cret", *, valid_until: datetime | None = None) -> OpenedSecret:
+    def make(value: bytes = b"s3cret-s3cret-s3cret", *, valid_until: datetime | None = None) -> OpenedSecret:
         return OpenedSecret(id=uuid4(), value=value, valid_until=valid_until)
 
     return make
@@ -57,16 +65,83 @@ def make_request() -> Callable[..., WebhookRequest]:
     def make(
         *headers: tuple[str, str],
         method: str = "POST",
+        target: str = "/api/webhooks/x",
         query: tuple[tuple[str, str], ...] = (),
         trigger_id: UUID | None = None,
+        client_address: str | None = None,
     ) -> WebhookRequest:
         return WebhookRequest(
             request_id="r-1",
             trigger_id=trigger_id,
             method=method,
             path="/api/webhooks/x",
+            target=target,
             query=query,
             headers=tuple((name.lower(), value) for name, value in headers),
+            client_address=client_address,
         )
 
     return make
+
+
+class Door:
+    """The use case for one trigger; everything that it wrote is in lists."""
+
+    def __init__(self, trigger: WebhookTrigger, *, now: datetime, public_url: str | None = None) -> None:
+        self.trigger = trigger
+        self.now = now
+        self.seconds = 1000.0
+        self.accepted: list[AcceptedDelivery] = []
+        self.rejected: list[RejectedDelivery] = []
+        self.uses: list[UUID] = []
+        self.outcomes: list[str] = []
+        self._receive = ReceiveDelivery(
+            self,
+            accepted=self,
+            rejected=self,
+            answers=HttpAnswers(),
+            secret_uses=self,
+            rates=RateLimits(),
+            surroundings=Surroundings(
+                clock=lambda: self.now,
+                monotonic=lambda: self.seconds,
+                random_bytes=bytes,
+                tally=self.outcomes.append,
+            ),
+            limits=ReceiveLimits(longest_rejected_body=10_000, public_url=public_url),
+        )
+
+    def find(self, trigger_id: UUID) -> WebhookTrigger | None:
+        return self.trigger if trigger_id == self.trigger.id else None
+
+    async def store(self, delivery: AcceptedDelivery) -> None:
+        self.accepted.append(delivery)
+
+    def record(self, delivery: RejectedDelivery) -> None:
+        self.rejected.append(delivery)
+
+    def note(self, trigger_id: UUID, *, secret_id: UUID, at: datetime) -> None:
+        assert (trigger_id, at) == (self.trigger.id, self.now)
+        self.uses.append(secret_id)
+
+    def knock(self, request: WebhookRequest, *, body: Body = b"{}") -> Answer:
+        async def read() -> Body:
+            return body
+
+        return asyncio.run(self._receive.receive(request, read_body=read))
+
+
+@pytest.fixture
+def make_door(now: datetime) -> Callable[..., Door]:
+    def make(trigger: WebhookTrigger, *, public_url: str | None = None) -> Door:
+        return Door(trigger, now=now, public_url=public_url)
+
+    return make
+
+
+@pytest.fixture
+def sign() -> Callable[..., str]:
+    def signed(secret: bytes, content: bytes, *, algorithm: str = "sha256") -> str:
+        return hmac.new(secret, content, getattr(hashlib, algorithm)).hexdigest()
+
+    return signed

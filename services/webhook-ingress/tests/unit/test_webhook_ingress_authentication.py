@@ -9,9 +9,17 @@ import pytest
 
 from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason
-from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
+from webhook_ingress.domain import authentication
+from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
+from webhook_ingress.domain.trigger import SHORTEST_SECRET
 
 Make = Callable[..., Any]
+
+
+def authenticate(trigger: Any, *, request: Any, body: bytes, now: datetime) -> Authentic | NotAuthentic:
+    evidence = Evidence(request=request, body=body, now=now, tolerance=300)
+    return authentication.authenticate(trigger, evidence=evidence)
+
 
 VECTORS = [
     pytest.param(
@@ -70,12 +78,23 @@ def test_published_vectors_verify(
     secret = make_secret(key)
     trigger = make_trigger(auth_type=AuthType.HMAC, secrets=(secret,))
     request = make_request((name, f"sha256={case(digest)}"))
-    assert authenticate(trigger, request=request, body=body, now=now) == Authentic(secret_id=secret.id)
+    evidence = Evidence(request=request, body=body, now=now, tolerance=300)
+    claim = authentication.hmac_scheme_of(trigger.config).claim(evidence)
+    assert not isinstance(claim, RejectionReason)
+    assert claim(key)
+    result = authenticate(trigger, request=request, body=body, now=now)
     changed = authenticate(trigger, request=request, body=body + b" ", now=now)
-    assert changed == NotAuthentic(reason=RejectionReason.SIGNATURE_INVALID)
+    if len(key) < SHORTEST_SECRET:
+        assert result == changed == NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
+    else:
+        assert result == Authentic(secret_id=secret.id)
+        assert changed == NotAuthentic(reason=RejectionReason.SIGNATURE_INVALID)
 
 
-def _hmac(secret: str = "secret", body: bytes = b"Hello") -> str:
+SECRET = "a-secret-of-mine"
+
+
+def _hmac(secret: str = SECRET, body: bytes = b"Hello") -> str:
     import hashlib
     import hmac
 
@@ -114,7 +133,7 @@ def test_whatever_is_not_exactly_right_is_refused(
     require_signature: bool,
 ) -> None:
     trigger = make_trigger(
-        auth_type=AuthType.HMAC, secrets=(make_secret(b"secret"),), require_signature=require_signature
+        auth_type=AuthType.HMAC, secrets=(make_secret(SECRET.encode()),), require_signature=require_signature
     )
     result = authenticate(trigger, request=make_request(*headers), body=b"Hello", now=now)
     assert result == NotAuthentic(reason=RejectionReason.SIGNATURE_INVALID)
@@ -123,7 +142,7 @@ def test_whatever_is_not_exactly_right_is_refused(
 def test_two_headers_that_both_verify_pass(
     make_trigger: Make, make_request: Make, make_secret: Make, now: datetime
 ) -> None:
-    secret = make_secret(b"secret")
+    secret = make_secret(SECRET.encode())
     trigger = make_trigger(auth_type=AuthType.HMAC, secrets=(secret,))
     request = make_request(("X-Signature", _hmac()), ("X-Hub-Signature-256", _hmac()))
     assert authenticate(trigger, request=request, body=b"Hello", now=now) == Authentic(secret_id=secret.id)
@@ -145,10 +164,10 @@ def test_an_unsigned_request_passes_only_where_the_trigger_says_so(
 @pytest.mark.parametrize(
     ("auth_type", "header", "value"),
     [
-        (AuthType.API_KEY, "X-API-Key", "s3cret"),
-        (AuthType.BEARER, "Authorization", "Bearer s3cret"),
-        (AuthType.BEARER, "Authorization", "bearer  s3cret"),
-        (AuthType.HMAC, "X-Signature", _hmac("s3cret", b"")),
+        (AuthType.API_KEY, "X-API-Key", "s3cret-s3cret-s3cret"),
+        (AuthType.BEARER, "Authorization", "Bearer s3cret-s3cret-s3cret"),
+        (AuthType.BEARER, "Authorization", "bearer  s3cret-s3cret-s3cret"),
+        (AuthType.HMAC, "X-Signature", _hmac("s3cret-s3cret-s3cret", b"")),
     ],
 )
 def test_every_unexpired_secret_counts(
@@ -166,7 +185,7 @@ def test_every_unexpired_secret_counts(
         trigger = make_trigger(auth_type=auth_type, secrets=secrets)
         return authenticate(trigger, request=request, body=b"", now=now)
 
-    current, other = make_secret(), make_secret(b"other")
+    current, other = make_secret(), make_secret(b"other-s3cret-of-mine")
     overlapping = make_secret(valid_until=now + timedelta(seconds=1))
     expired = make_secret(valid_until=now)
     assert result(current) == Authentic(secret_id=current.id)
@@ -187,7 +206,9 @@ def test_an_unopened_secret_is_not_blamed_on_the_sender(
     trigger = make_trigger(auth_type=AuthType.API_KEY, secrets=(good,), unopened=(uuid4(),))
     wrong = authenticate(trigger, request=make_request(("X-API-Key", "x")), body=b"", now=now)
     assert wrong == NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
-    right = authenticate(trigger, request=make_request(("X-API-Key", "s3cret")), body=b"", now=now)
+    right = authenticate(
+        trigger, request=make_request(("X-API-Key", "s3cret-s3cret-s3cret")), body=b"", now=now
+    )
     assert right == Authentic(secret_id=good.id)
 
 
@@ -195,17 +216,29 @@ def test_an_unopened_secret_is_not_blamed_on_the_sender(
     ("auth_type", "headers", "reason"),
     [
         (AuthType.API_KEY, [], RejectionReason.CREDENTIAL_MISSING),
-        (AuthType.API_KEY, [("Authorization", "Bearer s3cret")], RejectionReason.CREDENTIAL_MISSING),
+        (
+            AuthType.API_KEY,
+            [("Authorization", "Bearer s3cret-s3cret-s3cret")],
+            RejectionReason.CREDENTIAL_MISSING,
+        ),
         (AuthType.API_KEY, [("X-API-Key", "")], RejectionReason.CREDENTIAL_INVALID),
-        (AuthType.API_KEY, [("X-API-Key", "s3cret ")], RejectionReason.CREDENTIAL_INVALID),
+        (AuthType.API_KEY, [("X-API-Key", "s3cret-s3cret-s3cret ")], RejectionReason.CREDENTIAL_INVALID),
         (AuthType.API_KEY, [("X-API-Key", "\udcff")], RejectionReason.CREDENTIAL_INVALID),
-        (AuthType.API_KEY, [("X-API-Key", "s3cret")] * 2, RejectionReason.CREDENTIAL_INVALID),
+        (AuthType.API_KEY, [("X-API-Key", "s3cret-s3cret-s3cret")] * 2, RejectionReason.CREDENTIAL_INVALID),
         (AuthType.BEARER, [], RejectionReason.CREDENTIAL_MISSING),
-        (AuthType.BEARER, [("Authorization", "s3cret")], RejectionReason.CREDENTIAL_MISSING),
-        (AuthType.BEARER, [("Authorization", "Basic s3cret")], RejectionReason.CREDENTIAL_MISSING),
+        (AuthType.BEARER, [("Authorization", "s3cret-s3cret-s3cret")], RejectionReason.CREDENTIAL_MISSING),
+        (
+            AuthType.BEARER,
+            [("Authorization", "Basic s3cret-s3cret-s3cret")],
+            RejectionReason.CREDENTIAL_MISSING,
+        ),
         (AuthType.BEARER, [("Authorization", "Bearer ")], RejectionReason.CREDENTIAL_MISSING),
         (AuthType.BEARER, [("Authorization", "Bearer S3cret")], RejectionReason.CREDENTIAL_INVALID),
-        (AuthType.BEARER, [("Authorization", "Bearer s3cret")] * 2, RejectionReason.CREDENTIAL_INVALID),
+        (
+            AuthType.BEARER,
+            [("Authorization", "Bearer s3cret-s3cret-s3cret")] * 2,
+            RejectionReason.CREDENTIAL_INVALID,
+        ),
     ],
 )
 def test_credentials_that_do_not_do(
@@ -222,18 +255,22 @@ def test_credentials_that_do_not_do(
     assert result == NotAuthentic(reason=reason)
 
 
-def test_an_empty_secret_opens_nothing(
+def test_a_blank_or_short_secret_opens_nothing(
     make_trigger: Make, make_request: Make, make_secret: Make, now: datetime
 ) -> None:
-    for auth_type, header in [
-        (AuthType.API_KEY, ("X-API-Key", "")),
-        (AuthType.HMAC, ("X-Signature", _hmac("", b""))),
+    for auth_type, secret, header in [
+        (AuthType.API_KEY, b"", ("X-API-Key", "")),
+        (AuthType.API_KEY, b"15-characters-x", ("X-API-Key", "15-characters-x")),
+        (AuthType.HMAC, b"", ("X-Signature", _hmac("", b""))),
+        (AuthType.HMAC, b"15-characters-x", ("X-Signature", _hmac("15-characters-x", b""))),
     ]:
-        trigger = make_trigger(auth_type=auth_type, secrets=(make_secret(b""),))
+        trigger = make_trigger(auth_type=auth_type, secrets=(make_secret(secret),))
         result = authenticate(trigger, request=make_request(header), body=b"", now=now)
-        assert isinstance(result, NotAuthentic)
+        assert result == NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
 
 
 def test_secrets_do_not_show(make_trigger: Make, make_request: Make, make_secret: Make) -> None:
-    assert "s3cret" not in repr(make_trigger(secrets=(make_secret(),)))
-    assert "s3cret" not in repr(make_request(("X-API-Key", "s3cret"), query=(("key", "s3cret"),)))
+    assert "s3cret-s3cret-s3cret" not in repr(make_trigger(secrets=(make_secret(),)))
+    assert "s3cret-s3cret-s3cret" not in repr(
+        make_request(("X-API-Key", "s3cret-s3cret-s3cret"), query=(("key", "s3cret-s3cret-s3cret"),))
+    )

@@ -17,6 +17,34 @@ def test_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("https://hooks.example", True),
+        ("http://localhost:8080", True),
+        ("https://hooks.example/base/", True),
+        ("https://[2001:db8::1]:8443", True),
+        ("https://hooks.example?a=1", False),
+        ("https://hooks.example?", False),
+        ("https://hooks.example#", False),
+        ("https://user@hooks.example", False),
+        ("https://hooks.example:0", False),
+        ("https://hooks.example:http", False),
+        ("ftp://hooks.example", False),
+        ("/api", False),
+        ("https://hooks.example/a b", False),
+        ("https://h\u00f6\u00f6ks.example", False),
+    ],
+)
+def test_the_public_address(text: str, right: bool) -> None:
+    environment = {"SECRET_KEYS": f"k1:{KEY}", "PUBLIC_URL": text}
+    if right:
+        assert load(Settings, environment).public_url == text
+        return
+    with pytest.raises(SettingsError, match="PUBLIC_URL"):
+        load(Settings, environment)
+
+
+@pytest.mark.parametrize(
     ("environment", "problems"),
     [
         ({}, ["SECRET_KEYS"]),
@@ -26,6 +54,7 @@ def test_defaults() -> None:
             {"MAX_BODY_BYTES": "0", "PUBLISH_SECONDS": "nan"},
             ["SECRET_KEYS", "MAX_BODY_BYTES", "PUBLISH_SECONDS"],
         ),
+        ({"SECRET_KEYS": KEY, "PUBLIC_URL": "hooks.example"}, ["SECRET_KEYS", "PUBLIC_URL"]),
         ({"SECRET_KEYS": f"k1:{KEY}", "TRUSTED_PROXY_HOPS": "-1"}, ["TRUSTED_PROXY_HOPS"]),
     ],
 )

@@ -16,7 +16,7 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooL
 from trigger_runtime.lifecycle import BackgroundTask
 from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, accepted_message, encoded
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.usecases import DeliveryTooLargeError, UnavailableError
+from webhook_ingress.ports import DeliveryTooLargeError, UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 

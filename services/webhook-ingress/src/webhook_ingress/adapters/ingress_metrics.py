@@ -31,6 +31,11 @@ class IngressMetrics:
             "Refusals that were counted but not recorded, because too many waited for the bus.",
             registry=registry,
         )
+        self.dropped_secret_uses = Counter(
+            "webhook_secret_uses_dropped_total",
+            "Uses of older secrets that were not told, because the bus was away or there were too many.",
+            registry=registry,
+        )
         self.triggers = Gauge("webhook_triggers", "Webhook triggers in the directory.", registry=registry)
 
     def tally(self, outcome: str) -> None:

@@ -16,7 +16,7 @@ from trigger_runtime.bus.received import Received
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
-from webhook_ingress.usecases import UnavailableError
+from webhook_ingress.ports import UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 

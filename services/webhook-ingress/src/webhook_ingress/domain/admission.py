@@ -1,15 +1,25 @@
-"""Whether a request starts a workflow: exists, enabled, authentic, method, origin, in this order."""
+"""Whether a request starts a workflow.
 
-import re
+The order of the checks: the trigger exists, it asks for nothing that is not enforced, it is enabled, the
+address is allowed, the provider's opening handshake, the sender is authentic, the provider's signed
+handshake, the method, the origin, the body, the idempotency key. The address comes before all that costs
+something; the rate limit comes after all of this (``usecases.py``), so that nobody but the trigger's own
+senders can use it up.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from trigger_contracts.config import AuthType
+from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
-from webhook_ingress.domain import origins
-from webhook_ingress.domain.authentication import NotAuthentic, authenticate
+from trigger_contracts.webhook_config import OnDisabled
+from webhook_ingress.domain import addresses, idempotency, origins, support
+from webhook_ingress.domain.authentication import authenticate
+from webhook_ingress.domain.handshake import Reply
+from webhook_ingress.domain.presets import PRESETS
+from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
 from webhook_ingress.domain.request import Body, BodyTrouble, WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
 
@@ -20,15 +30,21 @@ _STATUS: Final = {
     RejectionReason.SIGNATURE_INVALID: 401,
     RejectionReason.CREDENTIAL_MISSING: 401,
     RejectionReason.CREDENTIAL_INVALID: 401,
+    RejectionReason.TIMESTAMP_INVALID: 401,
     # Ours to mend: senders repeat a 503, and give an address up after enough 401s.
     RejectionReason.SECRET_UNAVAILABLE: 503,
+    RejectionReason.NOT_SUPPORTED: 503,
+    RejectionReason.IP_NOT_ALLOWED: 403,
     RejectionReason.METHOD_NOT_ALLOWED: 405,
     RejectionReason.ORIGIN_NOT_ALLOWED: 403,
     RejectionReason.BODY_TOO_LARGE: 413,
     RejectionReason.BODY_INCOMPLETE: 400,
     RejectionReason.MALFORMED_REQUEST: 400,
+    RejectionReason.RATE_LIMITED: 429,
+    RejectionReason.HANDSHAKE: 200,
 }
-_IDEMPOTENCY_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
+_IGNORED: Final = 200
+_USUAL_TOLERANCE: Final = WebhookConfig().tolerance_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +57,21 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The reason, and the HTTP status that tells it."""
+    """The reason, and the HTTP status that tells it: 200 where the trigger ignores it."""
 
     reason: RejectionReason
     status: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A provider's handshake: the reply, and the secret that matched where there was one."""
+
+    reply: Reply
+    secret_id: UUID | None = None
+
+
+Verdict = Accepted | Rejected | Answered
 
 
 def rejected(reason: RejectionReason) -> Rejected:
@@ -52,10 +79,25 @@ def rejected(reason: RejectionReason) -> Rejected:
     return Rejected(reason=reason, status=_STATUS[reason])
 
 
+def decide_unread(
+    trigger: WebhookTrigger | None, *, request: WebhookRequest, public_url: str | None = None
+) -> Rejected | None:
+    """Return the refusal of a request whose body is not worth reading, for nothing can come of it."""
+    if trigger is None:
+        return rejected(RejectionReason.UNKNOWN_TRIGGER)
+    closed = _closed(trigger, request=request, public_url=public_url)
+    return closed if closed is not None and closed.reason is RejectionReason.IP_NOT_ALLOWED else None
+
+
 def decide_admission(
-    trigger: WebhookTrigger | None, *, request: WebhookRequest, body: Body, now: datetime
-) -> Accepted | Rejected:
-    """Return the verdict.
+    trigger: WebhookTrigger | None,
+    *,
+    request: WebhookRequest,
+    body: Body,
+    now: datetime,
+    public_url: str | None = None,
+) -> Verdict:
+    """Return the verdict; ``public_url`` is where the world sees this service, where that is known.
 
     A body that could not be read refuses the request where it is first needed: to verify a
     signature, else after all other checks.
@@ -63,26 +105,91 @@ def decide_admission(
     if trigger is None:
         return rejected(RejectionReason.UNKNOWN_TRIGGER)
     config = trigger.config
-    if not trigger.enabled:
-        return rejected(RejectionReason.TRIGGER_DISABLED)
-    if config.auth_type is AuthType.HMAC and isinstance(body, BodyTrouble):
+    if (closed := _closed(trigger, request=request, public_url=public_url)) is not None:
+        return closed
+    if isinstance(body, BodyTrouble) and _needs_body(config):
         return _unreadable(body)
-    proof = authenticate(
-        trigger, request=request, body=b"" if isinstance(body, BodyTrouble) else body, now=now
+    evidence = Evidence(
+        request=request,
+        body=b"" if isinstance(body, BodyTrouble) else body,
+        now=now,
+        tolerance=_tolerance(config),
+        public_url=public_url,
     )
+    if (opened := _opening(config, evidence=evidence)) is not None:
+        return opened
+    proof = authenticate(trigger, evidence=evidence)
     if isinstance(proof, NotAuthentic):
         return rejected(proof.reason)
+    if (answered := _signed_handshake(trigger, evidence=evidence, proof=proof)) is not None:
+        return answered
+    return _admitted(config, evidence=evidence, body=body, proof=proof)
+
+
+def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str | None) -> Rejected | None:
+    config = trigger.config
+    if support.gap_in(config, public_url=public_url) is not None:
+        return rejected(RejectionReason.NOT_SUPPORTED)
+    if not trigger.enabled:
+        if config.on_disabled is OnDisabled.IGNORE:
+            return Rejected(reason=RejectionReason.TRIGGER_DISABLED, status=_IGNORED)
+        return rejected(RejectionReason.TRIGGER_DISABLED)
+    if not addresses.is_allowed(request.client_address, allowed=config.allowed_ips):
+        return rejected(RejectionReason.IP_NOT_ALLOWED)
+    return None
+
+
+def _needs_body(config: WebhookConfig) -> bool:
+    return config.provider is not None or config.auth_type is AuthType.HMAC
+
+
+def _tolerance(config: WebhookConfig) -> int:
+    preset = PRESETS.get(config.provider) if config.provider is not None else None
+    if preset is not None and config.tolerance_seconds == _USUAL_TOLERANCE:
+        return preset.tolerance
+    return config.tolerance_seconds
+
+
+def _opening(config: WebhookConfig, *, evidence: Evidence) -> Answered | Rejected | None:
+    preset = PRESETS.get(config.provider) if config.provider is not None else None
+    if preset is None or preset.opening is None:
+        return None
+    match preset.opening(evidence, config.verify_token):
+        case Reply() as reply:
+            return Answered(reply=reply)
+        case RejectionReason() as reason:
+            return rejected(reason)
+        case None:
+            return None
+
+
+def _signed_handshake(trigger: WebhookTrigger, *, evidence: Evidence, proof: Authentic) -> Answered | None:
+    provider = trigger.config.provider
+    preset = PRESETS.get(provider) if provider is not None else None
+    secret = trigger.secret(proof.secret_id)
+    if preset is None or preset.signed_handshake is None or secret is None:
+        return None
+    reply = preset.signed_handshake(evidence, secret.value)
+    return None if reply is None else Answered(reply=reply, secret_id=secret.id)
+
+
+def _admitted(
+    config: WebhookConfig, *, evidence: Evidence, body: Body, proof: Authentic
+) -> Accepted | Rejected:
+    request = evidence.request
     # A HEAD is never a GET here: link previews and monitors must not start runs.
     if request.method != config.method:
         return rejected(RejectionReason.METHOD_NOT_ALLOWED)
-    if not origins.are_allowed(request.values("origin"), allowed=config.allowed_origins):
+    if not origins.admit(
+        request.values("origin"), allowed=config.allowed_origins, missing=config.missing_origin
+    ):
         return rejected(RejectionReason.ORIGIN_NOT_ALLOWED)
     if isinstance(body, BodyTrouble):
         return _unreadable(body)
-    keys = request.values("idempotency-key")
-    if len(keys) > 1 or not all(_IDEMPOTENCY_KEY.fullmatch(key) for key in keys):
-        return rejected(RejectionReason.MALFORMED_REQUEST)
-    return Accepted(secret_id=proof.secret_id, idempotency_key=keys[0] if keys else None)
+    key = idempotency.key_of(config, evidence=evidence)
+    if isinstance(key, RejectionReason):
+        return rejected(key)
+    return Accepted(secret_id=proof.secret_id, idempotency_key=key)
 
 
 def _unreadable(trouble: BodyTrouble) -> Rejected:

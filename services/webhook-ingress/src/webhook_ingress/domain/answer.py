@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``content_type`` is empty where there is no body."""
+    """``content_type`` is the whole header field, and empty where there is no body."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()

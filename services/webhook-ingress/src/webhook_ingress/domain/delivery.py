@@ -10,6 +10,7 @@ from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, Rej
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.presets import PRESETS, Holds
 from webhook_ingress.domain.request import Body, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -33,11 +34,15 @@ class Attempt:
 def accepted_delivery(
     attempt: Attempt, *, trigger: WebhookTrigger, verdict: Accepted, execution_id: UUID
 ) -> AcceptedDelivery:
-    """Return the record of a request that starts ``execution_id`` once it is stored."""
+    """Return the record of a request that starts ``execution_id`` once it is stored.
+
+    The body is the exact bytes, but for a provider that sends the secret in it; the hash is of those.
+    """
     body = attempt.body if isinstance(attempt.body, bytes) else b""
+    scrubber = Scrubber(trigger)
     return AcceptedDelivery(
-        **_facts(attempt, body=body, scrubber=Scrubber(trigger)),
-        body=body,
+        **_facts(attempt, body=body, scrubber=scrubber),
+        body=scrubber.data(body) if _brings_secret(trigger) else body,
         trigger_id=trigger.id,
         workspace=trigger.workspace,
         workflow_id=trigger.workflow_id,
@@ -45,7 +50,7 @@ def accepted_delivery(
         trigger_version=trigger.version,
         secret_id=verdict.secret_id,
         execution_id=execution_id,
-        idempotency_key=Scrubber(trigger).text(verdict.idempotency_key) if verdict.idempotency_key else None,
+        idempotency_key=scrubber.text(verdict.idempotency_key) if verdict.idempotency_key else None,
     )
 
 
@@ -73,6 +78,11 @@ def rejected_delivery(
         trigger_version=trigger.version if trigger else None,
         reason=reason,
     )
+
+
+def _brings_secret(trigger: WebhookTrigger) -> bool:
+    preset = PRESETS.get(trigger.config.provider) if trigger.config.provider is not None else None
+    return preset is not None and preset.body is Holds.SECRET
 
 
 def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:

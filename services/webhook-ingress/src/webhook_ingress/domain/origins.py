@@ -1,10 +1,13 @@
 """Which browser origins a trigger admits.
 
-Only browsers send ``Origin``: a request without one passes, and an allow-list is no authentication.
+Only browsers send ``Origin``: a request without one passes, unless the trigger says otherwise, and an
+allow-list is no authentication.
 """
 
 from collections.abc import Sequence
 from typing import Final
+
+from trigger_contracts.webhook_config import MissingOrigin
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 _ANY: Final = "*"
@@ -16,6 +19,13 @@ def are_allowed(origins: Sequence[str], *, allowed: Sequence[str]) -> bool:
         return True
     known = {_normal(origin) for origin in allowed}
     return all(_normal(origin) in known for origin in origins)
+
+
+def admit(origins: Sequence[str], *, allowed: Sequence[str], missing: MissingOrigin) -> bool:
+    """Tell whether a request may come in; ``missing`` counts only where there is a list."""
+    if not origins and allowed and missing is MissingOrigin.REJECT:
+        return False
+    return are_allowed(origins, allowed=allowed)
 
 
 def readable_by(origins: Sequence[str], *, allowed: Sequence[str]) -> str | None:

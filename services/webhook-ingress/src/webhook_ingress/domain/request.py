@@ -29,6 +29,8 @@ class WebhookRequest:
     """Where the address is no trigger's: the one that it lies below. Only its secrets are of interest."""
     method: str
     path: str
+    target: str = field(default="", repr=False)
+    """Path and query exactly as they were sent: what providers sign of an address."""
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     client_address: str | None = None

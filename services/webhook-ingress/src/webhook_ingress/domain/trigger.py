@@ -1,10 +1,17 @@
 """A webhook trigger as this service needs it, with its secrets opened."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Final
 from uuid import UUID
 
 from trigger_contracts.config import WebhookConfig
+from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
+
+SHORTEST_SECRET: Final = 16
+"""Bytes of a secret that is not a provider's: the API refuses shorter ones, and so does this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +38,24 @@ class WebhookTrigger:
     unopened: tuple[UUID, ...] = ()
 
     def usable_secrets(self, now: datetime) -> tuple[OpenedSecret, ...]:
-        """Return the secrets that count at ``now``."""
+        """Return the secrets that count at ``now``: neither blank nor short, and of the provider's form."""
         return tuple(
-            secret for secret in self.secrets if secret.valid_until is None or now < secret.valid_until
+            secret
+            for secret in self.secrets
+            if (secret.valid_until is None or now < secret.valid_until) and self._fits(secret.value)
         )
+
+    def secret(self, secret_id: UUID | None) -> OpenedSecret | None:
+        """Return one of the secrets."""
+        return next((secret for secret in self.secrets if secret.id == secret_id), None)
+
+    def _fits(self, secret: bytes) -> bool:
+        provider = self.config.provider
+        if provider is None:
+            return len(secret) >= SHORTEST_SECRET
+        return _pattern(provider).fullmatch(secret) is not None
+
+
+@cache
+def _pattern(provider: WebhookProvider) -> re.Pattern[bytes]:
+    return re.compile(PROVIDER_SECRETS[provider].pattern.encode())

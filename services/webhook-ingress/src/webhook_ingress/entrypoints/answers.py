@@ -6,40 +6,46 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_contracts.config import AuthType, ResponseFormat
+from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
 from webhook_ingress.domain import origins
-from webhook_ingress.domain.admission import Rejected
+from webhook_ingress.domain.admission import Answered, Rejected
 from webhook_ingress.domain.answer import Answer
-from webhook_ingress.domain.authentication import SIGNATURE_HEADERS
+from webhook_ingress.domain.authentication import hmac_scheme_of
+from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.entrypoints.custom_answer import JSON, TEXT, customized
 
-_JSON: Final = "application/json"
-_TEXT: Final = "text/plain"
 _PROBLEM: Final = "application/problem+json"
 
 _DETAILS: Final = {
     RejectionReason.UNKNOWN_TRIGGER: "There is no webhook at this address.",
     RejectionReason.TRIGGER_DISABLED: "This webhook is switched off.",
-    RejectionReason.SIGNATURE_MISSING: "Sign the request body: X-Signature: sha256=<hex HMAC-SHA256>.",
-    RejectionReason.SIGNATURE_INVALID: "The signature does not belong to this body.",
+    RejectionReason.SIGNATURE_MISSING: "Sign the request as this webhook asks for.",
+    RejectionReason.SIGNATURE_INVALID: "The signature does not belong to this request.",
     RejectionReason.CREDENTIAL_MISSING: "Send the webhook's credential.",
     RejectionReason.CREDENTIAL_INVALID: "The credential is not this webhook's.",
     RejectionReason.SECRET_UNAVAILABLE: "The request cannot be verified at the moment.",
+    RejectionReason.NOT_SUPPORTED: "The webhook has an option that cannot be served.",
+    RejectionReason.TIMESTAMP_INVALID: "The time of the request is missing, malformed or too far from now.",
+    RejectionReason.IP_NOT_ALLOWED: "This webhook does not take requests from this address.",
     RejectionReason.METHOD_NOT_ALLOWED: "This webhook takes another method.",
     RejectionReason.ORIGIN_NOT_ALLOWED: "This webhook does not take requests from this origin.",
     RejectionReason.BODY_TOO_LARGE: "The request is over the size limit.",
     RejectionReason.BODY_INCOMPLETE: "The request body did not arrive whole, and in time.",
-    RejectionReason.MALFORMED_REQUEST: "Send Idempotency-Key once, with 1 to 255 printable ASCII characters.",
+    RejectionReason.MALFORMED_REQUEST: (
+        "Send Idempotency-Key, or what stands for it, once, with 1 to 255 printable ASCII characters."
+    ),
+    RejectionReason.RATE_LIMITED: "This webhook gets more requests than it takes.",
+    RejectionReason.HANDSHAKE: "The address has been confirmed.",
 }
 _CHALLENGES: Final = {
     AuthType.API_KEY: 'ApiKey realm="webhook", header="X-API-Key"',
     AuthType.BEARER: 'Bearer realm="webhook"',
-    AuthType.HMAC: f'HMAC-SHA256 realm="webhook", headers="{" ".join(SIGNATURE_HEADERS)}"',
 }
-_EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After"
+_EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
 _PREFLIGHT_SECONDS: Final = "600"
 _MENDING_SECONDS: Final = "60"
 """When to try again where somebody has to set something right first."""
@@ -52,27 +58,57 @@ class _Started(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str = "Workflow execution started"
 
 
+class _Ignored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    success: bool = True
+    message: str = "The webhook is switched off; nothing was started"
+
+
 class HttpAnswers:
     """Renders every answer of the webhook route."""
 
-    def accepted(self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID) -> Answer:
-        """Return the 202."""
+    def accepted(
+        self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
+    ) -> Answer:
+        """Return the 202, or what the trigger answers instead."""
         as_text = trigger.config.response_format is ResponseFormat.TEXT
-        return Answer(
+        usual = Answer(
             status=202,
-            headers=(("X-Execution-Id", str(execution_id)), *_common(request, trigger=trigger)),
+            headers=(
+                ("X-Execution-Id", str(execution_id)),
+                *_rate_fields(rate).items(),
+                *_common(request, trigger=trigger),
+            ),
             body=b"OK" if as_text else msgspec.json.encode(_Started(execution_id=execution_id)),
-            content_type=_TEXT if as_text else _JSON,
+            content_type=TEXT if as_text else JSON,
+        )
+        return customized(usual, config=trigger.config)
+
+    def handshake(self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: Answered) -> Answer:
+        """Return what the provider asked to hear."""
+        reply = verdict.reply
+        content_type = TEXT if reply.content_type == "text/plain" else reply.content_type
+        return Answer(
+            status=reply.status,
+            headers=_common(request, trigger=trigger),
+            body=reply.body,
+            content_type=content_type if reply.body else "",
         )
 
     def refused(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, verdict: Rejected
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger | None,
+        verdict: Rejected,
+        rate: Rate | None,
     ) -> Answer:
         """Return the refusal, with what its status demands: a challenge, methods, or when to repeat it."""
         reason = verdict.reason
-        headers: dict[str, str] = {}
+        if trigger is not None and verdict.status < 400:
+            return _ignored(request, trigger=trigger)
+        headers = _rate_fields(rate)
         if trigger is not None and verdict.status == 401:
-            headers["WWW-Authenticate"] = _CHALLENGES[trigger.config.auth_type]
+            headers["WWW-Authenticate"] = _challenge(trigger.config)
         if trigger is not None and verdict.status == 405:
             headers["Allow"] = trigger.config.method.value
         if verdict.status == 503:
@@ -122,8 +158,40 @@ def _problem(
     )
 
 
+def _ignored(request: WebhookRequest, *, trigger: WebhookTrigger) -> Answer:
+    """Return the 200 of a trigger that is switched off and must not lose its sender."""
+    as_text = trigger.config.response_format is ResponseFormat.TEXT
+    return Answer(
+        status=200,
+        headers=_common(request, trigger=trigger),
+        body=b"OK" if as_text else msgspec.json.encode(_Ignored()),
+        content_type=TEXT if as_text else JSON,
+    )
+
+
+def _challenge(config: WebhookConfig) -> str:
+    """Return the 401's ``WWW-Authenticate``: it says where the proof belongs, and nothing of the secret."""
+    if config.provider is not None:
+        return f'Webhook realm="webhook", provider="{config.provider}"'
+    if config.auth_type is AuthType.HMAC:
+        scheme = hmac_scheme_of(config)
+        return f'HMAC-{config.algorithm.upper()} realm="webhook", headers="{" ".join(scheme.headers)}"'
+    return _CHALLENGES.get(config.auth_type, 'Webhook realm="webhook"')
+
+
+def _rate_fields(rate: Rate | None) -> dict[str, str]:
+    """Return the fields of draft-ietf-httpapi-ratelimit-headers-10, and ``Retry-After`` where it is over."""
+    if rate is None:
+        return {}
+    fields = {
+        "RateLimit-Policy": f'"webhook";q={rate.limit.requests};w={rate.limit.per_seconds}',
+        "RateLimit": f'"webhook";r={rate.remaining};t={rate.reset_after}',
+    }
+    return {**fields, "Retry-After": str(rate.retry_after)} if rate.is_exceeded else fields
+
+
 def _common(request: WebhookRequest, *, trigger: WebhookTrigger | None) -> tuple[tuple[str, str], ...]:
-    always = (("Cache-Control", "no-store"), ("Vary", "Origin"))
+    always = (("Cache-Control", "no-store"), ("Vary", "Origin"), ("X-Content-Type-Options", "nosniff"))
     origin = _readable_by(request, trigger=trigger)
     if origin is None:
         return always

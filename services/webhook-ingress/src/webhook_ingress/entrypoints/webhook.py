@@ -68,6 +68,7 @@ def _incoming(request: web.Request, *, trusted_hops: int) -> WebhookRequest:
         below_id=uuid_in(request.match_info["triggerId"].partition("/")[0]),
         method=request.method,
         path=request.rel_url.raw_path,
+        target=request.rel_url.raw_path_qs,
         query=tuple(request.rel_url.query.items()),
         headers=tuple((name.lower(), value) for name, value in request.headers.items()),
         client_address=client_address(
@@ -82,11 +83,6 @@ def _response(answer: Answer) -> web.Response:
     headers = dict(answer.headers)
     if not answer.content_type:
         return web.Response(status=answer.status, headers=headers)
-    charset = "utf-8" if answer.content_type.startswith("text/") else None
     return web.Response(
-        status=answer.status,
-        headers=headers,
-        body=answer.body,
-        content_type=answer.content_type,
-        charset=charset,
+        status=answer.status, headers={**headers, "Content-Type": answer.content_type}, body=answer.body
     )

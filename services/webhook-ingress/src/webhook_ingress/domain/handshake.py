@@ -1,0 +1,100 @@
+"""Questions by which providers make sure whose an address is: answered, recorded, and nothing started."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from webhook_ingress.domain.json_body import Part, read
+from webhook_ingress.domain.proof import Evidence
+
+_MAX_CHALLENGE: Final = 2000
+VERIFY_TOKEN: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+# No colon: an answer to "v0:<time>:<body>" would be the signature of that body.
+_ZOOM_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the provider is told."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = "text/plain"
+
+
+Opening = Reply | Reason | None
+Open = Callable[[Evidence, str | None], Opening]
+"""Answers before authentication; ``None`` is no handshake. The second argument is ``verifyToken``, hashed."""
+Signed = Callable[[Evidence, bytes], Reply | None]
+"""Answers after authentication, with the secret that matched; ``None`` is no handshake."""
+
+
+class _Challenge(Part, frozen=True, kw_only=True):
+    type: str | None = None
+    challenge: str | None = None
+
+
+class _Plain(Part, frozen=True, kw_only=True):
+    plain_token: str | None = None
+
+
+class _Validation(Part, frozen=True, kw_only=True):
+    event: str
+    payload: _Plain
+
+
+def meta(evidence: Evidence, verify_token: str | None) -> Opening:
+    """Meta's ``hub.challenge``: https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
+    if evidence.request.method != "GET":
+        return None
+    modes, tokens, challenges = (
+        [value for key, value in evidence.request.query if key == name]
+        for name in ("hub.mode", "hub.verify_token", "hub.challenge")
+    )
+    if modes != ["subscribe"]:
+        return None
+    if not tokens:
+        return Reason.CREDENTIAL_MISSING
+    presented = f"sha256:{hashlib.sha256(tokens[0].encode('utf-8', 'replace')).hexdigest()}"
+    wanted = verify_token or ""
+    if len(tokens) > 1 or not hmac.compare_digest(presented.encode(), wanted.encode()):
+        return Reason.CREDENTIAL_INVALID
+    return _echo(challenges[0]) if len(challenges) == 1 else Reason.MALFORMED_REQUEST
+
+
+def slack(evidence: Evidence, _secret: bytes) -> Reply | None:
+    """Slack's ``url_verification``: https://docs.slack.dev/reference/events/url_verification"""
+    message = read(evidence.body, _Challenge)
+    if message is None or message.type != "url_verification" or message.challenge is None:
+        return None
+    return _echo(message.challenge)
+
+
+def twitch(evidence: Evidence, _secret: bytes) -> Reply | None:
+    """Twitch's challenge: https://dev.twitch.tv/docs/eventsub/handling-webhook-events/"""
+    if evidence.one("twitch-eventsub-message-type") != "webhook_callback_verification":
+        return None
+    message = read(evidence.body, _Challenge)
+    return None if message is None or message.challenge is None else _echo(message.challenge)
+
+
+def zoom(evidence: Evidence, secret: bytes) -> Reply | None:
+    """Zoom's ``endpoint.url_validation``: https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint"""
+    message = read(evidence.body, _Validation)
+    if message is None or message.event != "endpoint.url_validation":
+        return None
+    token = message.payload.plain_token or ""
+    if not _ZOOM_TOKEN.fullmatch(token):
+        return None
+    answer = {"plainToken": token, "encryptedToken": hmac.digest(secret, token.encode(), "sha256").hex()}
+    return Reply(body=msgspec.json.encode(answer), content_type="application/json")
+
+
+def _echo(text: str) -> Reply:
+    return Reply(body=text[:_MAX_CHALLENGE].encode("utf-8", "replace"))

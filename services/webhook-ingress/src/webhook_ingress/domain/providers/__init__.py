@@ -1,0 +1,1 @@
+"""What single providers need beside their row in ``domain/presets.py``."""

@@ -1,0 +1,56 @@
+"""Discord: https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint
+
+Ed25519 over time and body. Discord sends wrongly signed requests on purpose, and wants a 401 for them.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from webhook_ingress.domain.handshake import Reply
+from webhook_ingress.domain.json_body import Part, read
+from webhook_ingress.domain.proof import Claim, Evidence
+from webhook_ingress.domain.providers.public_keys import ed25519_raw_verifies
+from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+
+_SIGNATURE: Final = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
+_KEY: Final = re.compile(rb"[0-9a-fA-F]{64}")
+_EVENT_PING: Final = 0
+_INTERACTION_PING: Final = 1
+
+
+class _Message(Part, frozen=True, kw_only=True):
+    type: int
+    event: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def claim(evidence: Evidence) -> Claim:
+    """Read ``X-Signature-Ed25519`` and ``X-Signature-Timestamp``."""
+    if not evidence.request.values("x-signature-ed25519"):
+        return Reason.SIGNATURE_MISSING
+    signature, time = evidence.one("x-signature-ed25519"), evidence.one("x-signature-timestamp")
+    if signature is None or not _SIGNATURE.fullmatch(signature):
+        return Reason.SIGNATURE_INVALID
+    seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
+    if time is None or seconds is None:
+        return Reason.TIMESTAMP_INVALID
+    if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+        return Reason.TIMESTAMP_INVALID
+    made, content = bytes.fromhex(signature), time.encode() + evidence.body
+    return lambda key: (
+        bool(_KEY.fullmatch(key))
+        and ed25519_raw_verifies(bytes.fromhex(key.decode()), signature=made, content=content)
+    )
+
+
+def handshake(evidence: Evidence, _key: bytes) -> Reply | None:
+    """Answer a PING: of interactions it is type 1, of webhook events type 0 (where 1 is an event)."""
+    message = read(evidence.body, _Message)
+    if message is None or message.event is not msgspec.UNSET:
+        return None
+    if message.type == _EVENT_PING:
+        return Reply(status=204)
+    pong = Reply(body=b'{"type":1}', content_type="application/json")
+    return pong if message.type == _INTERACTION_PING else None

@@ -1,0 +1,67 @@
+"""HubSpot: https://developers.hubspot.com/docs/api/webhooks/validating-requests
+
+v3 is an HMAC with a time; v1 and v2 are SHA-256 over the secret and what follows it. Such a hash can be
+continued by whoever has seen one request, but what is appended then begins with the hash's padding, whose
+first byte is 0x80: after UTF-8 text no UTF-8. So v1 and v2 demand a body of valid UTF-8.
+"""
+
+import hashlib
+import hmac
+import re
+from typing import Final
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from trigger_contracts.webhook_config import SignatureEncoding
+from webhook_ingress.domain.hmac_scheme import HmacScheme
+from webhook_ingress.domain.proof import Claim, Evidence, raw
+from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+
+_V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
+_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+# "Decode any of the URL-encoded entities" of this list, says the page on v3.
+_DECODED: Final = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+
+
+def claim(evidence: Evidence) -> Claim:
+    """Read the newest version that the request brings."""
+    if values := evidence.request.values("x-hubspot-signature-v3"):
+        return _v3(evidence, values=values)
+    values = evidence.request.values("x-hubspot-signature")
+    if not values:
+        return Reason.SIGNATURE_MISSING
+    if len(values) > 1 or not _HEX.fullmatch(values[0]) or not _is_utf8(evidence.body):
+        return Reason.SIGNATURE_INVALID
+    match evidence.one("x-hubspot-signature-version"):
+        case "v1":
+            content = evidence.body
+        case "v2":
+            content = raw(evidence.request.method) + evidence.url + evidence.body
+        case _:
+            return Reason.SIGNATURE_INVALID
+    presented = values[0].encode()
+    return lambda secret: hmac.compare_digest(
+        presented, hashlib.sha256(secret + content).hexdigest().encode()
+    )
+
+
+def _v3(evidence: Evidence, *, values: tuple[str, ...]) -> Claim:
+    presented = _V3.signatures(values[0])
+    if len(values) > 1 or not presented:
+        return Reason.SIGNATURE_INVALID
+    time = evidence.one("x-hubspot-request-timestamp")
+    seconds = None if time is None else seconds_of(time, written=TimeFormat.MILLISECONDS)
+    if time is None or seconds is None:
+        return Reason.TIMESTAMP_INVALID
+    if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+        return Reason.TIMESTAMP_INVALID
+    url = _DECODED.sub(lambda found: bytes([int(found.group(1), 16)]), evidence.url)
+    content = raw(evidence.request.method) + url + evidence.body + time.encode()
+    return lambda secret: _V3.made_by(secret, presented=[presented], content=content)
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,48 @@
+"""Time and signatures together in one header: ``t=1700000000,v1=…,v1=…`` (Stripe, Paddle)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from webhook_ingress.domain.hmac_scheme import HmacScheme
+from webhook_ingress.domain.proof import Claim, Evidence
+from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+
+_MAX_PARTS: Final = 20
+_PART: Final = re.compile(r"([a-z0-9]{1,20})=([A-Za-z0-9+/=_.-]{1,200})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledHeader:
+    """The label of the time, that of the signatures, and what stands between time and body when signed.
+
+    Parts with other labels are passed over: providers add schemes, and this one is what the preset chose.
+    """
+
+    header: str
+    separator: str
+    time: str
+    signature: str
+    joint: bytes
+
+    def claim(self, evidence: Evidence) -> Claim:
+        """Read the header: one time, at least one signature, HMAC-SHA256 in hex."""
+        values = evidence.request.values(self.header)
+        if not values:
+            return Reason.SIGNATURE_MISSING
+        parts = [_PART.fullmatch(part) for part in values[0].split(self.separator)]
+        if len(values) > 1 or len(parts) > _MAX_PARTS or not all(parts):
+            return Reason.SIGNATURE_INVALID
+        pairs = [part.groups() for part in parts if part]
+        times = [value for label, value in pairs if label == self.time]
+        seconds = seconds_of(times[0], written=TimeFormat.SECONDS) if len(times) == 1 else None
+        if seconds is None or not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+            return Reason.TIMESTAMP_INVALID
+        scheme = HmacScheme(headers=(self.header,))
+        found = [scheme.signatures(value) for label, value in pairs if label == self.signature]
+        signatures = [signature for several in found for signature in several]
+        if not signatures:
+            return Reason.SIGNATURE_INVALID
+        content = times[0].encode() + self.joint + evidence.body
+        return lambda secret: scheme.made_by(secret, presented=[signatures], content=content)

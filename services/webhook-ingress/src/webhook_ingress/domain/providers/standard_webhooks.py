@@ -1,0 +1,84 @@
+"""Standard Webhooks: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+
+``v1`` is HMAC-SHA256 under a shared secret (``whsec_``), ``v1a`` Ed25519 under a public key (``whpk_``).
+Which of the two counts follows from the configured secret, never from the request.
+"""
+
+import base64
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from webhook_ingress.domain.proof import Claim, Evidence, raw
+from webhook_ingress.domain.providers.public_keys import ed25519_verifies
+from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+
+_SECRET: Final = b"whsec_"
+_PUBLIC: Final = b"whpk_"
+_SIGNATURE: Final = re.compile(r"(v[0-9]{1,2}[a-z]?),([A-Za-z0-9+/]{1,1000}={0,2})", re.ASCII)
+_MAX_SIGNATURES: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StandardWebhooks:
+    """``prefix`` begins the names of the three headers; the first one that a request uses counts."""
+
+    prefixes: tuple[str, ...] = ("webhook-",)
+
+    def claim(self, evidence: Evidence) -> Claim:
+        """Read id, time and signatures."""
+        used = [prefix for prefix in self.prefixes if evidence.request.values(f"{prefix}signature")]
+        if not used:
+            return Reason.SIGNATURE_MISSING
+        listed = evidence.one(f"{used[0]}signature")
+        message_id, time = evidence.one(f"{used[0]}id"), evidence.one(f"{used[0]}timestamp")
+        if listed is None or not message_id:
+            return Reason.SIGNATURE_INVALID
+        seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
+        if time is None or seconds is None:
+            return Reason.TIMESTAMP_INVALID
+        if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+            return Reason.TIMESTAMP_INVALID
+        signatures = _read(listed)
+        if not signatures:
+            return Reason.SIGNATURE_INVALID
+        content = b".".join((raw(message_id), time.encode(), evidence.body))
+        return lambda secret: _made(signatures, content=content, secret=secret)
+
+
+def key_of(secret: bytes) -> bytes | None:
+    """Return the HMAC key in a ``whsec_`` secret, ``None`` where it is none."""
+    if not secret.startswith(_SECRET):
+        return None
+    text = secret.removeprefix(_SECRET)
+    try:
+        # The libraries take secrets without their padding too.
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+def _read(listed: str) -> list[tuple[str, bytes]]:
+    """Return versions and signatures, none where one is malformed; versions may be ones yet to come."""
+    found = [_SIGNATURE.fullmatch(part) for part in listed.split(" ")]
+    if len(found) > _MAX_SIGNATURES or not all(found):
+        return []
+    return [(match.group(1), match.group(2).encode()) for match in found if match]
+
+
+def _made(signatures: list[tuple[str, bytes]], *, content: bytes, secret: bytes) -> bool:
+    if secret.startswith(_PUBLIC):
+        return any(
+            ed25519_verifies(secret.removeprefix(_PUBLIC), signature=signature, content=content)
+            for version, signature in signatures
+            if version == "v1a"
+        )
+    key = key_of(secret)
+    if not key:
+        return False
+    expected = base64.b64encode(hmac.digest(key, content, "sha256"))
+    return any(
+        hmac.compare_digest(signature, expected) for version, signature in signatures if version == "v1"
+    )

@@ -1,0 +1,82 @@
+"""Twilio: https://www.twilio.com/docs/usage/webhooks/webhooks-security
+
+HMAC-SHA1 over the URL and, for a form, its sorted parameters; for any other body the URL holds the body's
+SHA-256 as ``bodySHA256``.
+"""
+
+import hashlib
+import hmac
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from trigger_contracts.deliveries import RejectionReason as Reason
+from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
+from webhook_ingress.domain.hmac_scheme import HmacScheme
+from webhook_ingress.domain.proof import Claim, Evidence, raw
+from webhook_ingress.domain.request import WebhookRequest
+
+_SCHEME: Final = HmacScheme(
+    headers=("x-twilio-signature",),
+    encoding=SignatureEncoding.BASE64,
+    algorithm=SignatureAlgorithm.SHA1,
+)
+_SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
+_FORM: Final = "application/x-www-form-urlencoded"
+_MAX_FIELDS: Final = 1000
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+def claim(evidence: Evidence) -> Claim:
+    """Read the signature, and work out what it has to cover."""
+    values = evidence.request.values("x-twilio-signature")
+    if not values:
+        return Reason.SIGNATURE_MISSING
+    presented = _SCHEME.signatures(values[0])
+    covered = _covered(evidence)
+    if len(values) > 1 or not presented or covered is None:
+        return Reason.SIGNATURE_INVALID
+    # Twilio signs some addresses with their port and some without it, as its own libraries say.
+    contents = [url + covered for url in _spellings(evidence)]
+    return lambda secret: any(
+        _SCHEME.made_by(secret, presented=[presented], content=content) for content in contents
+    )
+
+
+def _covered(evidence: Evidence) -> bytes | None:
+    """Return what is signed beside the URL; ``None`` where the body is not covered by anything."""
+    request = evidence.request
+    hashes = [value for name, value in request.query if name == "bodySHA256"]
+    if hashes:
+        digest = hashlib.sha256(evidence.body).hexdigest().encode()
+        right = len(hashes) == 1 and _SHA256.fullmatch(hashes[0]) is not None
+        return b"" if right and hmac.compare_digest(hashes[0].lower().encode(), digest) else None
+    if not evidence.body:
+        return b""
+    return _parameters(request, body=evidence.body)
+
+
+def _parameters(request: WebhookRequest, *, body: bytes) -> bytes | None:
+    types = request.values("content-type")
+    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != _FORM:
+        return None
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError:
+        return None
+    # Sorted by name, and of one name each value once: so Twilio's libraries do.
+    return "".join(name + value for name, value in sorted(set(pairs))).encode("utf-8", "surrogatepass")
+
+
+def _spellings(evidence: Evidence) -> list[bytes]:
+    parts = urlsplit(evidence.public_url or "")
+    host, port = parts.netloc.removesuffix(f":{parts.port}"), parts.port or _DEFAULT_PORTS[parts.scheme]
+    rest = raw(parts.path.rstrip("/") + evidence.request.target)
+    start = f"{parts.scheme}://{host}"
+    return [start.encode() + rest, f"{start}:{port}".encode() + rest]

@@ -1,0 +1,69 @@
+"""What the use case needs of the world, and how that says that it cannot."""
+
+from typing import Protocol
+from uuid import UUID
+
+from trigger_contracts.config import Time
+from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
+from webhook_ingress.domain.admission import Answered, Rejected
+from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.rate_limit import Rate
+from webhook_ingress.domain.request import WebhookRequest
+from webhook_ingress.domain.trigger import WebhookTrigger
+
+
+class UnavailableError(Exception):
+    """The request cannot be judged or stored now. The text is for the caller: it names no internals."""
+
+
+class DeliveryTooLargeError(Exception):
+    """The record of the request is over what one message on the bus may hold."""
+
+
+class Triggers(Protocol):
+    """The webhook triggers that there are."""
+
+    def find(self, trigger_id: UUID) -> WebhookTrigger | None:
+        """Return the trigger; ``UnavailableError`` where that cannot be told yet."""
+
+
+class AcceptedLog(Protocol):
+    """Where accepted deliveries go."""
+
+    async def store(self, delivery: AcceptedDelivery) -> None:
+        """Return once the bus has it; ``UnavailableError``, ``DeliveryTooLargeError``."""
+
+
+class RejectedLog(Protocol):
+    """Where refused deliveries go."""
+
+    def record(self, delivery: RejectedDelivery) -> None:
+        """Take it, or count it where there is no room; never waits, never fails."""
+
+
+class SecretUses(Protocol):
+    """Where it is told that senders still use an older secret."""
+
+    def note(self, trigger_id: UUID, *, secret_id: UUID, at: Time) -> None:
+        """Take it in, or let it go; never waits, never fails."""
+
+
+class Answers(Protocol):
+    """How verdicts look to the caller."""
+
+    def accepted(
+        self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
+    ) -> Answer: ...
+    def refused(
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger | None,
+        verdict: Rejected,
+        rate: Rate | None,
+    ) -> Answer: ...
+    def handshake(self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: Answered) -> Answer: ...
+    def unavailable(
+        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, detail: str
+    ) -> Answer: ...
+    def preflight(self, request: WebhookRequest, *, trigger: WebhookTrigger | None) -> Answer: ...

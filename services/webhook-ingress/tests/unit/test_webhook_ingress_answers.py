@@ -1,0 +1,188 @@
+"""What a trigger may make of its answers, and the key that makes two requests one execution."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trigger_contracts.config import AuthType, HttpMethod, ResponseFormat
+from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from webhook_ingress.domain.response_headers import may_be_sent
+
+Make = Callable[..., Any]
+
+LONG = f"sha256:{hashlib.sha256(b'x' * 256).hexdigest()}"
+
+
+@pytest.fixture
+def answered(make_trigger: Make, make_request: Make, make_door: Make) -> Make:
+    def answer(**config: Any) -> Any:
+        door = make_door(make_trigger(**config))
+        found = door.knock(make_request(trigger_id=door.trigger.id))
+        if door.accepted:
+            assert door.accepted[0].response_status == found.status
+            assert door.accepted[0].response_body == found.body.decode()
+        return found
+
+    return answer
+
+
+def test_a_response_of_the_triggers_own(answered: Make) -> None:
+    usual = answered()
+    assert (usual.status, usual.content_type) == (202, "application/json")
+    assert "Content-Security-Policy" not in dict(usual.headers)
+
+    own = answered(response=WebhookResponse(status=200, headers={"X-A": "b"}, body={"received": True}))
+    assert (own.status, own.body, own.content_type) == (200, b'{"received":true}', "application/json")
+    fields = dict(own.headers)
+    assert fields["X-A"] == "b"
+    assert "X-Execution-Id" in fields
+    assert fields["Content-Security-Policy"] == "sandbox; default-src 'none'"
+    text = answered(response=WebhookResponse(body="[accepted]"), response_format=ResponseFormat.TEXT)
+    assert (text.status, text.body, text.content_type) == (202, b"[accepted]", "text/plain; charset=utf-8")
+    kept = answered(response=WebhookResponse(status=201), response_format=ResponseFormat.TEXT)
+    assert (kept.status, kept.body) == (201, b"OK")
+    assert answered(response=WebhookResponse(body=None)).body == b"null"
+    empty = answered(response=WebhookResponse(status=204, body={"a": 1}, headers={"Content-Type": "a/b"}))
+    assert (empty.status, empty.body, empty.content_type) == (204, b"", "")
+
+
+def test_headers_of_the_triggers_own(answered: Make) -> None:
+    found = answered(
+        custom_headers={"X-A": "1", "x-b": "2", "content-type": "application/xml"},
+        response=WebhookResponse(headers={"x-a": "3"}),
+    )
+    assert found.content_type == "application/xml"
+    fields = [(name, value) for name, value in found.headers if name.lower() in {"x-a", "x-b"}]
+    assert fields == [("x-a", "3"), ("x-b", "2")]
+    assert "content-type" not in {name.lower() for name, _ in found.headers}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Content-Length",
+        "transfer-encoding",
+        "CONNECTION",
+        "Keep-Alive",
+        "TE",
+        "Trailer",
+        "Upgrade",
+        "Proxy-Authenticate",
+        "Content-Encoding",
+        "Date",
+        "Server",
+        "Set-Cookie",
+        "Location",
+        "Refresh",
+        "Strict-Transport-Security",
+        "Content-Security-Policy-Report-Only",
+        "Access-Control-Allow-Origin",
+        "Clear-Site-Data",
+        "X-Execution-Id",
+        "X-Request-Id",
+        "Retry-After",
+        "WWW-Authenticate",
+        "RateLimit",
+    ],
+)
+def test_what_frames_a_message_is_nobodys_to_say(answered: Make, name: str) -> None:
+    assert not may_be_sent(name, value="1")
+    assert answered(custom_headers={name: "1"}).status == 503
+    assert answered(response=WebhookResponse(headers={name: "1"})).status == 503
+
+
+@given(
+    st.text(st.characters(exclude_categories=()), max_size=20), st.text(st.characters(exclude_categories=()))
+)
+def test_no_header_can_hold_another_one(name: str, value: str) -> None:
+    if may_be_sent(name, value=value):
+        assert f"{name}: {value}".isascii()
+        assert f"{name}{value}".isprintable()
+        assert not set(name) & set(" :\t")
+
+
+def test_a_line_break_is_refused_whatever_the_contract_let_through(answered: Make) -> None:
+    for pair in ({"X-A": "b\r\nX-B: c"}, {"X-A\r\nX-B": "c"}, {"X-A": "b\n"}, {"X-A": "caf\u00e9"}):
+        assert answered(custom_headers=pair).status == 503
+
+
+@pytest.mark.parametrize(
+    ("source", "headers", "body", "expected"),
+    [
+        (None, (), b"{}", None),
+        (None, (("Idempotency-Key", "k"),), b"{}", "k"),
+        (IdempotencyKeySource(header="X-Delivery"), (("x-delivery", "d 1"),), b"{}", "d 1"),
+        (IdempotencyKeySource(header="X-Delivery"), (("Idempotency-Key", "k"),), b"{}", "k"),
+        (IdempotencyKeySource(header="X-D"), (("X-D", "d"), ("Idempotency-Key", "k")), b"{}", "d"),
+        (IdempotencyKeySource(header="X-D"), (("X-D", "d"), ("X-D", "d")), b"{}", 400),
+        (IdempotencyKeySource(header="X-D"), (("X-D", ""),), b"{}", 400),
+        (
+            IdempotencyKeySource(header="X-D"),
+            (("X-D", "x" * 256),),
+            b"{}",
+            LONG,
+        ),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": "e1"}}', "e1"),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": 7}}', "7"),
+        (IdempotencyKeySource(body="events[1].id"), (), b'{"events": [{}, {"id": "b"}]}', "b"),
+        (IdempotencyKeySource(body="events[1].id"), (), b'{"events": [{}]}', None),
+        (IdempotencyKeySource(body="events[1].id"), (), b'{"events": {"1": {"id": "b"}}}', None),
+        (IdempotencyKeySource(body="events.1.id"), (), b'{"events": {"1": {"id": "b"}}}', "b"),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": null}}', None),
+        (IdempotencyKeySource(body="data.id"), (("Idempotency-Key", "k"),), b"{}", "k"),
+        (IdempotencyKeySource(body="data.id"), (), b"not json", None),
+        (IdempotencyKeySource(body="data.id"), (), b"[" * 100_000, None),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": true}}', 400),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": {}}}', 400),
+        (IdempotencyKeySource(body="data.id"), (), b'{"data": {"id": ""}}', 400),
+        (IdempotencyKeySource(body="data.id"), (("Idempotency-Key", ""),), b'{"data": {"id": "a"}}', 400),
+    ],
+)
+def test_where_the_key_is(
+    make_trigger: Make,
+    make_request: Make,
+    make_door: Make,
+    source: Any,
+    headers: Any,
+    body: bytes,
+    expected: Any,
+) -> None:
+    door = make_door(make_trigger(idempotency_key=source))
+    answer = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+    if isinstance(expected, int):
+        assert (answer.status, door.accepted) == (expected, [])
+    else:
+        assert (answer.status, door.accepted[0].idempotency_key) == (202, expected)
+
+
+def test_the_same_key_is_the_same_execution(make_trigger: Make, make_request: Make, make_door: Make) -> None:
+    door = make_door(make_trigger(idempotency_key=IdempotencyKeySource(body="id")))
+    for body in (b'{"id": 1}', b'{"id": "1"}', b'{"id": 2}'):
+        door.knock(make_request(trigger_id=door.trigger.id), body=body)
+    first, again, other = [delivery.execution_id for delivery in door.accepted]
+    assert first == again != other
+
+
+def test_a_head_starts_a_run_only_where_that_is_the_method(
+    make_trigger: Make, make_request: Make, make_door: Make
+) -> None:
+    for method in HttpMethod:
+        door = make_door(make_trigger(method=method))
+        answer = door.knock(make_request(trigger_id=door.trigger.id, method="HEAD"), body=b"")
+        assert answer.status == (202 if method is HttpMethod.HEAD else 405)
+
+
+def test_the_use_of_an_older_secret_is_told(
+    make_trigger: Make, make_request: Make, make_door: Make, make_secret: Make, now: Any
+) -> None:
+    current = make_secret(b"new-secret-of-mine")
+    older = make_secret(b"old-secret-of-mine", valid_until=now + timedelta(hours=1))
+    door = make_door(make_trigger(auth_type=AuthType.API_KEY, secrets=(current, older)))
+    for key, uses in [("new-secret-of-mine", []), ("wrong", []), ("old-secret-of-mine", [older.id])]:
+        door.knock(make_request(("X-API-Key", key), trigger_id=door.trigger.id))
+        assert door.uses == uses
