@@ -30,7 +30,7 @@ def _python(module: str, command: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, command)
 
 
-_JWT = ("JWT_SECRET", "JWT_ALGORITHM", "JWT_ISSUER", "JWT_AUDIENCE")
+_JWT = ("JWT_SECRET", "JWT_JWKS_URL", "JWT_ALGORITHM", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS")
 _TEMPORAL = ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE")
 
 SERVICES: tuple[ServiceDefinition, ...] = (
@@ -45,7 +45,7 @@ SERVICES: tuple[ServiceDefinition, ...] = (
         name="webhook-ingress",
         serve=_python("webhook_ingress", "serve"),
         needs=frozenset({"nats"}),
-        settings=("NATS_URL", "NATS_STREAM_REPLICAS", "SECRET_KEYS", "TRUSTED_PROXY_HOPS"),
+        settings=("NATS_URL", "NATS_STREAM_REPLICAS", "SECRET_KEYS", "TRUSTED_PROXY_HOPS", "PUBLIC_URL"),
     ),
     ServiceDefinition(
         name="scheduler-sync",

@@ -72,7 +72,7 @@ def build(settings: Settings) -> Service:
     database = Database(
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
-    chance = Chance(now=_now, new_id=_new_id, new_secret=_new_secret)
+    chance = Chance(now=_now, new_id=_new_id, random_bytes=os.urandom)
     relay = OutboxRelay(
         database,
         bus=bus,
@@ -148,7 +148,7 @@ def document() -> dict[str, Any]:
         database=Database(settings.database.database_url, application=NAME),
         bus=Bus(url="", client_name=NAME),
         tokens=TokenVerifier(settings.tokens, metrics=Metrics()),
-        chance=Chance(now=_now, new_id=_new_id, new_secret=_new_secret),
+        chance=Chance(now=_now, new_id=_new_id, random_bytes=os.urandom),
     )
     return api_document(offered)
 
@@ -229,8 +229,3 @@ def _now() -> datetime:
 
 def _new_id() -> UUID:
     return ids.uuid7(unix_ms=time.time_ns() // 1_000_000, randomness=os.urandom(10))
-
-
-def _new_secret() -> str:
-    """Return 32 random bytes as URL-safe text."""
-    return f"whsec_{secrets.token_urlsafe(32)}"

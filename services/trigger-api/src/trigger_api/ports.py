@@ -132,7 +132,7 @@ class Chance:
 
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
-    new_secret: Callable[[], str]
+    random_bytes: Callable[[int], bytes]
 
 
 class Vault(Protocol):

@@ -25,6 +25,12 @@ from trigger_contracts.config import (
     WebhookConfig,
 )
 from trigger_contracts.definition import Edge, InputNode, OutputConfig, OutputNode, WorkflowDefinition
+from trigger_contracts.webhook_config import (
+    IdempotencyKeySource,
+    SignatureAlgorithm,
+    WebhookResponse,
+)
+from trigger_contracts.webhook_providers import WebhookProvider
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Author(actor="ada", request_id="r")
@@ -178,6 +184,31 @@ def test_a_long_chain_is_checked_without_recursing(length: int) -> None:
         (WebhookConfig(allowed_origins=("https://u@a.example",)), ["/config/allowedOrigins/0"]),
         (WebhookConfig(allowed_origins=("ftp://a.example",)), ["/config/allowedOrigins/0"]),
         (WebhookConfig(allowed_origins=("https://a.example:x",)), ["/config/allowedOrigins/0"]),
+        (
+            ScheduleConfig(cron_expression="@daily", start_at=NOW, end_at=NOW),
+            ["/config/endAt"],
+        ),
+        (WebhookConfig(allowed_ips=("192.0.2.1/24", "::1")), ["/config/allowedIps/0"]),
+        (WebhookConfig(custom_headers={"Content-Length": "1"}), ["/config/customHeaders/Content-Length"]),
+        (
+            WebhookConfig(response=WebhookResponse(status=204, body="x", headers={"Via": "a"})),
+            ["/config/response/headers/Via", "/config/response/body"],
+        ),
+        (WebhookConfig(idempotency_key=IdempotencyKeySource()), ["/config/idempotencyKey"]),
+        (WebhookConfig(algorithm=SignatureAlgorithm.SHA1), ["/config/algorithm"]),
+        (
+            WebhookConfig(auth_type=AuthType.HMAC, signed_content="{timestamp}{body}"),
+            ["/config/timestampHeader"],
+        ),
+        (
+            WebhookConfig(auth_type=AuthType.HMAC, timestamp_header="X-Time"),
+            ["/config/signedContent"],
+        ),
+        (WebhookConfig(auth_type=AuthType.HMAC, signed_content="{id}"), ["/config/signedContent"]),
+        (
+            WebhookConfig(provider=WebhookProvider.STRIPE, auth_type=AuthType.BEARER, signature_header="X"),
+            ["/config/signatureHeader", "/config/authType"],
+        ),
         (ManualConfig(input_schema={"$ref": "http://127.0.0.1:1/x"}), ["/config/inputSchema"]),
         (
             ManualConfig(input_schema={"properties": {"n": {"type": "integer"}}}, inputs={"n": "x"}),

@@ -1,5 +1,6 @@
 """What a webhook's configuration must be beyond its shape, and what its secret must be."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -13,28 +14,13 @@ import msgspec
 from trigger_api.domain.flaw import Flaw, escape
 from trigger_api.domain.trigger import needs_secret
 from trigger_contracts.config import AnyTriggerConfig, AuthType, WebhookConfig
+from trigger_contracts.response_headers import may_be_sent
 from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
-from trigger_contracts.webhook_providers import PROVIDER_SECRETS
+from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[[0-9]{1,6}\])*")
 _SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
 _HASHED: Final = re.compile(r"sha256:[0-9a-f]{64}")
-# What frames an answer, or belongs to the connection, is not a trigger's to say.
-_OURS: Final = frozenset(
-    {
-        "connection",
-        "content-length",
-        "date",
-        "keep-alive",
-        "server",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "x-execution-id",
-        "x-request-id",
-    }
-)
 _ONLY_GENERIC: Final = (
     "signature_header",
     "signature_prefix",
@@ -44,6 +30,7 @@ _ONLY_GENERIC: Final = (
     "timestamp_header",
     "id_header",
 )
+_TAKE_VERIFY_TOKEN: Final = frozenset({WebhookProvider.META, WebhookProvider.WHATSAPP})
 _SECRET: Final = re.compile(r"[\x21-\x7e]{16,256}", re.ASCII)
 
 FieldRule = Callable[[Any], list[Flaw]]
@@ -114,8 +101,8 @@ def _key_source(source: IdempotencyKeySource | None) -> list[Flaw]:
 def _headers(headers: Mapping[str, str]) -> list[Flaw]:
     return [
         Flaw(f"/{escape(name)}", "This header is not a trigger's to set.")
-        for name in headers
-        if name.lower() in _OURS
+        for name, value in headers.items()
+        if not may_be_sent(name, value=value)
     ]
 
 
@@ -139,24 +126,44 @@ FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
 
 
 def flaws_between(config: WebhookConfig) -> list[Flaw]:
-    """Return what does not go together, with pointers from the configuration on."""
+    """Return what does not go together, with pointers from the configuration on.
+
+    The door refuses the requests of such a trigger, so that nothing is overlooked: it had better not exist.
+    """
+    flaws = _between_proofs(config)
+    if config.verify_token is not None and config.provider not in _TAKE_VERIFY_TOKEN:
+        takers = " and ".join(sorted(_TAKE_VERIFY_TOKEN))
+        flaws.append(Flaw("/verifyToken", f"Only the providers {takers} ask for it."))
+    return flaws
+
+
+def _between_proofs(config: WebhookConfig) -> list[Flaw]:
     usual = WebhookConfig()
     said = [name for name in _ONLY_GENERIC if getattr(config, name) != getattr(usual, name)]
-    flaws = []
     if config.provider is not None:
+        flaws = [Flaw(f"/{_camel(name)}", "The provider says this: leave it out.") for name in said]
         if config.auth_type not in {AuthType.NONE, AuthType.HMAC}:
             flaws.append(Flaw("/authType", "The provider says how it authenticates: leave this out."))
-        flaws += [Flaw(f"/{_camel(name)}", "The provider says this: leave it out.") for name in said]
-    elif config.auth_type is not AuthType.HMAC:
-        flaws += [Flaw(f"/{_camel(name)}", 'This goes with "authType": "hmac" only.') for name in said]
-    if "{timestamp}" in config.signed_content and config.timestamp_header is None:
-        flaws.append(Flaw("/timestampHeader", "{timestamp} is signed: say which header brings it."))
-    if config.timestamp_header is not None and "{timestamp}" not in config.signed_content:
-        flaws.append(
-            Flaw("/signedContent", "A timestamp that is not signed proves nothing: add {timestamp}.")
-        )
-    if "{id}" in config.signed_content and config.id_header is None:
-        flaws.append(Flaw("/idHeader", "{id} is signed: say which header brings it."))
+        return flaws
+    if config.tolerance_seconds != usual.tolerance_seconds and config.timestamp_header is None:
+        said.append("tolerance_seconds")
+    if config.auth_type is not AuthType.HMAC:
+        return [Flaw(f"/{_camel(name)}", 'This goes with "authType": "hmac" only.') for name in said]
+    return _between_signed(config, tolerated="tolerance_seconds" in said)
+
+
+def _between_signed(config: WebhookConfig, *, tolerated: bool) -> list[Flaw]:
+    flaws = []
+    for placeholder, header, pointer in (
+        ("{timestamp}", config.timestamp_header, "/timestampHeader"),
+        ("{id}", config.id_header, "/idHeader"),
+    ):
+        if placeholder in config.signed_content and header is None:
+            flaws.append(Flaw(pointer, f"{placeholder} is signed: say which header brings it."))
+        if placeholder not in config.signed_content and header is not None:
+            flaws.append(Flaw("/signedContent", f"What is not signed proves nothing: add {placeholder}."))
+    if tolerated:
+        flaws.append(Flaw("/toleranceSeconds", "This goes with a timestampHeader only."))
     return flaws
 
 
@@ -177,6 +184,16 @@ def secret_flaws(config: AnyTriggerConfig, *, secret: str | None, exists: bool) 
     if secret is not None and not wanted.fullmatch(secret):
         return [Flaw("/secret", f"Expected {what}.")]
     return []
+
+
+def made_up_secret(config: AnyTriggerConfig, *, random: bytes) -> str:
+    """Return 32 random bytes as a secret in the form that the sender takes."""
+    standard = isinstance(config, WebhookConfig) and config.provider is WebhookProvider.STANDARD_WEBHOOKS
+    # Standard Webhooks secrets are decoded from plain base64; others are used as they are written, and some
+    # senders take letters, digits, "-" and "_" only.
+    encode = base64.b64encode if standard else base64.urlsafe_b64encode
+    text = encode(random).decode()
+    return f"whsec_{text if standard else text.rstrip('=')}"
 
 
 def without_plain_tokens(config: AnyTriggerConfig) -> AnyTriggerConfig:

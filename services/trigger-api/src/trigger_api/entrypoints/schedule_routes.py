@@ -1,6 +1,7 @@
 """``/api/schedules`` and a trigger's schedule: translate and never decide."""
 
 from collections.abc import Callable
+from datetime import UTC
 
 import structlog
 from aiohttp import web
@@ -58,7 +59,10 @@ class ScheduleRoutes:
         )
         return json_response(
             views.PreviewDocument(
-                fire_times=[views.FireTime(utc=one, local=one.isoformat()) for one in found.fire_times],
+                fire_times=[
+                    views.FireTime(utc=one.astimezone(UTC), local=one.isoformat())
+                    for one in found.fire_times
+                ],
                 description=self._in_words(body.cron_expression, body.timezone),
                 warnings=[
                     views.WarningDocument(kind=one.kind.value, message=one.message, date=one.date)

@@ -15,6 +15,7 @@ from trigger_api.domain.trigger import (
     SecretOrigin,
     SecretRotated,
     Trigger,
+    TriggerConfigChanged,
     TriggerEvent,
     Wanted,
 )
@@ -28,6 +29,7 @@ from trigger_api.usecases.appending import (
     refuse,
     require,
 )
+from trigger_contracts.config import AnyTriggerConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Triggers:
             async def act() -> Changed:
                 if not await unit.workflow_is_live(workflow_id, workspace=caller.workspace):
                     raise NotFoundError("workflow")
-                shown = (secret or self._chance.new_secret()) if needed else None
+                shown = (secret or self._made_up(config)) if needed else None
                 if shown is not None:
                     sealed = self._vault.seal_secret(shown, secret_id=new.id, trigger_id=trigger_id)
                     await unit.keep_secret(trigger_id, secret=sealed, now=now)
@@ -236,6 +238,9 @@ class Triggers:
         origin = SecretOrigin.GENERATED if given is None else SecretOrigin.SUPPLIED
         return NewSecret(self._chance.new_id(), origin)
 
+    def _made_up(self, config: AnyTriggerConfig) -> str:
+        return webhook_rules.made_up_secret(config, random=self._chance.random_bytes(32))
+
     async def _keep_secret(
         self, unit: Unit, *, trigger: Trigger, events: Sequence[TriggerEvent], secret: str | None
     ) -> str | None:
@@ -243,7 +248,9 @@ class Triggers:
         rotation = next((event for event in events if isinstance(event, SecretRotated)), None)
         if rotation is None:
             return None
-        shown = secret or self._chance.new_secret()
+        changes = (event.config for event in events if isinstance(event, TriggerConfigChanged))
+        config = next(changes, trigger.config)
+        shown = secret or self._made_up(config)
         sealed = self._vault.seal_secret(shown, secret_id=rotation.secret_id, trigger_id=trigger.id)
         await unit.keep_secret(trigger.id, secret=sealed, now=self._chance.now())
         return shown

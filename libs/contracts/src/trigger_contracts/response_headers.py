@@ -1,4 +1,4 @@
-"""Which header fields a trigger may add to its answers."""
+"""Which header fields a webhook trigger may add to its answers: asked when it is saved, and at the door."""
 
 import re
 from typing import Final

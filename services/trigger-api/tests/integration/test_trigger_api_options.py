@@ -1,0 +1,202 @@
+"""Configurations as their users write them: everything that is wrong at once, presets, and secrets."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+pytestmark = pytest.mark.integration
+
+
+def pointers(answer: Any) -> set[str]:
+    return {error["pointer"] for error in answer.json["errors"]}
+
+
+async def test_everything_that_is_wrong_is_said_at_once(api: Any, workflow_id: str) -> None:
+    body = {
+        "workflowId": "no-id",
+        "name": " ",
+        "triggerType": "schedule",
+        "enabeld": True,
+        "config": {
+            "cronExpression": "0 25 * * *",
+            "timezone": "Mars/Olympus",
+            "overlapPolicy": "never",
+            "catchupWindowSeconds": 1,
+            "jitter": 5,
+        },
+    }
+    answer = await api.call("POST", "/api/triggers", body, status=422)
+    assert pointers(answer) == {
+        "/workflowId",
+        "/name",
+        "/enabeld",
+        "/config/cronExpression",
+        "/config/timezone",
+        "/config/overlapPolicy",
+        "/config/catchupWindowSeconds",
+        "/config/jitter",
+    }
+    assert "(at position 2)" in next(
+        error["detail"] for error in answer.json["errors"] if error["pointer"] == "/config/cronExpression"
+    )
+    assert (await api.call("GET", "/api/triggers", status=200)).json["items"] == [], "nothing has changed"
+    answer = await api.call("POST", "/api/triggers", {"triggerType": "telepathy", "name": 5}, status=422)
+    assert pointers(answer) == {"/triggerType", "/name", "/workflowId"}
+
+
+async def test_a_change_is_checked_as_a_whole_too(api: Any, workflow_id: str) -> None:
+    body = {"workflowId": workflow_id, "name": "w", "triggerType": "webhook", "config": {"authType": "hmac"}}
+    path = f"/api/triggers/{(await api.call('POST', '/api/triggers', body, status=201)).json['id']}"
+    patch = {"name": "", "config": {"allowedOrigins": ["https://a.example/x"], "method": "BREW", "x": 1}}
+    answer = await api.call("PATCH", path, patch, status=422)
+    assert pointers(answer) == {"/name", "/config/method", "/config/allowedOrigins/0", "/config/x"}
+    answer = await api.call("PUT", path, {"config": {"triggerType": "webhook"}}, status=422)
+    assert pointers(answer) == {"/config/triggerType"}
+    assert (await api.call("GET", path, status=200)).json["version"] == 1
+
+
+async def test_a_providers_secret_comes_from_whoever_makes_it_up(
+    api: Any, workflow_id: str, capfd: Any
+) -> None:
+    stripe = {
+        "workflowId": workflow_id,
+        "name": "Stripe",
+        "triggerType": "webhook",
+        "config": {"provider": "stripe"},
+    }
+    answer = await api.call("POST", "/api/triggers", stripe, status=422)
+    assert pointers(answer) == {"/secret"}
+    answer = await api.call("POST", "/api/triggers", {**stripe, "secret": "not-a-stripe-secret"}, status=422)
+    assert pointers(answer) == {"/secret"}
+    assert "not-a-stripe-secret" not in str(answer.json)
+    secret = "whsec_" + "a1B2" * 8
+    created = await api.call("POST", "/api/triggers", {**stripe, "secret": secret}, status=201)
+    assert created.json["webhookSecret"] == secret
+    path = f"/api/triggers/{created.json['id']}"
+    assert (await api.call("GET", path, status=200)).json["webhookSecret"] is None
+    answer = await api.call("POST", f"{path}/rotate-secret", {"overlapSeconds": 60}, status=422)
+    assert pointers(answer) == {"/secret"}, "only Stripe can make up another one"
+    other = "whsec_" + "c3D4" * 8
+    rotated = await api.call(
+        "POST", f"{path}/rotate-secret", {"overlapSeconds": 60, "secret": other}, status=200
+    )
+    assert rotated.json["webhookSecret"] == other
+    third = "whsec_" + "e5F6" * 8
+    patched = await api.call("PATCH", path, {"secret": third}, status=200)
+    assert (patched.json["webhookSecret"], patched.json["version"]) == (third, 3)
+    answer = await api.call("PATCH", path, {"secret": "short"}, status=422)
+    assert pointers(answer) == {"/secret"}
+    github = {**stripe, "config": {"provider": "github"}}
+    made = (await api.call("POST", "/api/triggers", github, status=201)).json["webhookSecret"]
+    assert len(made) >= 40
+    connection = await asyncpg.connect(api.database_url)
+    everything = str(await connection.fetch("SELECT data FROM trigger_api.trigger_events"))
+    everything += str(await connection.fetch("SELECT convert_from(message, 'UTF8') FROM trigger_api.outbox"))
+    await connection.close()
+    everything += "".join(capfd.readouterr())
+    for text in (secret, other, third, made, "not-a-stripe-secret"):
+        assert text not in everything
+
+
+async def test_a_handshakes_token_is_kept_as_its_hash(api: Any, workflow_id: str) -> None:
+    body = {
+        "workflowId": workflow_id,
+        "name": "Meta",
+        "triggerType": "webhook",
+        "config": {"provider": "meta", "verifyToken": "a-token-that-we-chose"},
+        "secret": "0123456789abcdef" * 2,
+    }
+    created = await api.call("POST", "/api/triggers", body, status=201)
+    kept = created.json["config"]["verifyToken"]
+    assert kept.startswith("sha256:")
+    path = f"/api/triggers/{created.json['id']}"
+    again = await api.call("PATCH", path, {"name": "Meta 2"}, status=200)
+    assert again.json["config"]["verifyToken"] == kept
+    connection = await asyncpg.connect(api.database_url)
+    stored = str(await connection.fetch("SELECT data FROM trigger_api.trigger_events"))
+    await connection.close()
+    assert "a-token-that-we-chose" not in stored
+
+
+async def test_only_webhooks_take_a_secret(api: Any, workflow_id: str) -> None:
+    for kind, config in (("manual", {}), ("schedule", {"cronExpression": "@daily"})):
+        body = {
+            "workflowId": workflow_id,
+            "name": "t",
+            "triggerType": kind,
+            "config": config,
+            "secret": "a" * 20,
+        }
+        assert pointers(await api.call("POST", "/api/triggers", body, status=422)) == {"/secret"}
+    body = {"workflowId": workflow_id, "name": "w", "triggerType": "webhook", "secret": "a" * 20}
+    assert pointers(await api.call("POST", "/api/triggers", body, status=422)) == {"/secret"}
+    open_door = await api.call(
+        "POST",
+        "/api/triggers",
+        {"workflowId": workflow_id, "name": "w", "triggerType": "webhook"},
+        status=201,
+    )
+    path = f"/api/triggers/{open_door.json['id']}/rotate-secret"
+    assert (await api.call("POST", path, status=409)).json["code"] == "secret_not_used"
+
+
+async def test_names_are_found_by_a_part_of_them(api: Any, workflow_id: str) -> None:
+    for name in ("Daily report", "daily_50%", "Other"):
+        body = {"workflowId": workflow_id, "name": name, "triggerType": "manual"}
+        await api.call("POST", "/api/triggers", body, status=201)
+
+    async def found(query: str, path: str = "/api/triggers") -> list[str]:
+        items = (await api.call("GET", f"{path}?name={query}", status=200)).json["items"]
+        return sorted(item["name"] for item in items)
+
+    assert await found("DAILY") == ["Daily report", "daily_50%"]
+    assert await found("y_5") == ["daily_50%"], "no character is a wildcard"
+    assert await found("0%25") == ["daily_50%"]
+    assert await found("%5C") == []
+    assert await found("W", "/api/workflows") == ["W"]
+    assert await found("W&limit=1", "/api/workflows") == ["W"]
+    await api.call("GET", "/api/triggers?name=", status=400)
+
+
+async def test_previews_tell_when_a_schedule_would_fire(api: Any) -> None:
+    body = {"cronExpression": "30 2 * * *", "timezone": "Europe/Amsterdam", "count": 3}
+    preview = (await api.call("POST", "/api/schedules/preview", body, status=200)).json
+    assert len(preview["fireTimes"]) == 3
+    assert all(item["local"][11:19] == "02:30:00" for item in preview["fireTimes"])
+    assert all(item["utc"].endswith("Z") for item in preview["fireTimes"])
+    assert preview["description"] == "At 02:30, every day, Europe/Amsterdam"
+    assert {item["kind"] for item in preview["warnings"]} >= {"skipped"}
+    ended = {**body, "endAt": "2020-01-01T00:00:00Z"}
+    assert (await api.call("POST", "/api/schedules/preview", ended, status=200)).json["fireTimes"] == []
+    wrong = {"cronExpression": "61 * * * *", "timezone": "Nowhere", "count": 0, "x": 1}
+    answer = await api.call("POST", "/api/schedules/preview", wrong, status=422)
+    assert pointers(answer) == {"/cronExpression", "/timezone", "/count", "/x"}
+    wrong = {"cronExpression": "61 * * * *", "timezone": "Nowhere"}
+    answer = await api.call("POST", "/api/schedules/preview", wrong, status=422)
+    assert pointers(answer) == {"/cronExpression", "/timezone"}
+
+
+async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, workflow_id: str) -> None:
+    body = {
+        "workflowId": workflow_id,
+        "name": "s",
+        "triggerType": "schedule",
+        "config": {"cronExpression": "@daily"},
+    }
+    trigger_id = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+    shown = (await api.call("GET", f"/api/triggers/{trigger_id}/schedule", status=200)).json
+    assert shown == {
+        "scheduleId": f"trigger-{trigger_id}",
+        "state": "running",
+        "nextFireTimes": [],
+        "recentFireTimes": [],
+        "live": False,
+        "error": None,
+    }
+    await api.call("POST", f"/api/triggers/{trigger_id}/pause", status=200)
+    shown = (await api.call("GET", f"/api/triggers/{trigger_id}/schedule", status=200)).json
+    assert shown["state"] == "paused"
+    manual = {"workflowId": workflow_id, "name": "m", "triggerType": "manual"}
+    other = (await api.call("POST", "/api/triggers", manual, status=201)).json["id"]
+    await api.call("GET", f"/api/triggers/{other}/schedule", status=404)

@@ -1,0 +1,125 @@
+"""What trigger-api lets people save, webhook-ingress serves: no trigger is there to be refused."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trigger_api.domain import config_rules, webhook_rules
+from trigger_api.domain.trigger import needs_secret
+from trigger_contracts.config import AuthType, HttpMethod, WebhookConfig
+from trigger_contracts.webhook_config import (
+    IdempotencyKeySource,
+    MissingOrigin,
+    OnDisabled,
+    RateLimit,
+    SignatureAlgorithm,
+    SignatureEncoding,
+    WebhookResponse,
+)
+from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
+from webhook_ingress.domain.support import gap_in
+
+HEADERS = st.sampled_from(
+    ["X-A", "x-signature", "Set-Cookie", "Content-Type", "Link", "Vary", "X-Request-Id"]
+)
+VALUES = st.sampled_from(["a", "", "b c"])
+CONTENT = st.sampled_from(
+    ["{body}", "{timestamp}.{body}", "{id}.{timestamp}.{body}", "{url}{body}", "{timestamp}", "{{body}}", "x"]
+)
+
+
+def rarely(strategy: st.SearchStrategy[Any], *, usual: Any = None) -> st.SearchStrategy[Any]:
+    return st.just(usual) | st.just(usual) | strategy
+
+
+CONFIGS = st.builds(
+    WebhookConfig,
+    method=st.sampled_from(HttpMethod),
+    auth_type=st.sampled_from(AuthType),
+    require_signature=st.booleans(),
+    allowed_origins=rarely(st.just(("https://a.example",)), usual=()),
+    provider=rarely(st.sampled_from(WebhookProvider)),
+    signature_header=rarely(HEADERS),
+    signature_prefix=rarely(st.sampled_from(["", "v1=", "sha512="])),
+    signature_encoding=st.sampled_from(SignatureEncoding),
+    algorithm=st.sampled_from(SignatureAlgorithm),
+    signed_content=CONTENT,
+    timestamp_header=rarely(st.just("X-Time")),
+    id_header=rarely(st.just("X-Id")),
+    tolerance_seconds=rarely(st.integers(1, 900), usual=300),
+    verify_token=rarely(st.just("a-token-of-ours")),
+    idempotency_key=rarely(
+        st.builds(
+            IdempotencyKeySource,
+            header=rarely(HEADERS),
+            body=rarely(
+                st.sampled_from(["id", "data.id", "items[0].id", "a..b", "a[x]", "[0]", "a b", "ä.ö"])
+            ),
+        )
+    ),
+    allowed_ips=rarely(
+        st.lists(
+            st.sampled_from(["192.0.2.0/24", "192.0.2.1/24", "2001:db8::/32", "::1", "10.0.0.1", "x", ""]),
+            max_size=2,
+        ).map(tuple),
+        usual=(),
+    ),
+    rate_limit=rarely(st.builds(RateLimit, requests=st.integers(1, 9), per_seconds=st.integers(1, 60))),
+    on_disabled=st.sampled_from(OnDisabled),
+    missing_origin=st.sampled_from(MissingOrigin),
+    custom_headers=rarely(st.dictionaries(HEADERS, VALUES, max_size=2), usual={}),
+    response=rarely(
+        st.builds(
+            WebhookResponse,
+            status=st.integers(200, 299),
+            headers=st.dictionaries(HEADERS, VALUES, max_size=2),
+            body=st.just(msgspec.UNSET) | st.just("ok") | st.just({"a": 1}),
+        )
+    ),
+)
+
+
+@settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(config=CONFIGS)
+def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
+    if config_rules.flaws_of(config):
+        return
+    kept = webhook_rules.without_plain_tokens(config)
+    assert isinstance(kept, WebhookConfig)
+    assert gap_in(kept, public_url="https://hooks.example.com") is None
+
+
+@settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(config=CONFIGS)
+def test_what_is_not_served_cannot_be_saved(config: WebhookConfig) -> None:
+    kept = webhook_rules.without_plain_tokens(config)
+    assert isinstance(kept, WebhookConfig)
+    if gap_in(kept, public_url="https://hooks.example.com") is not None:
+        assert config_rules.flaws_of(config)
+
+
+@pytest.mark.parametrize("provider", [None, *WebhookProvider])
+def test_a_secret_that_is_made_up_is_one_that_the_provider_takes(provider: WebhookProvider | None) -> None:
+    config = WebhookConfig(provider=provider, auth_type=AuthType.HMAC)
+    assert needs_secret(config)
+    for seed in range(200):
+        secret = webhook_rules.made_up_secret(
+            config, random=bytes((seed * 7 + n * 13) % 256 for n in range(32))
+        )
+        if provider is None or PROVIDER_SECRETS[provider].chosen_by_user:
+            assert webhook_rules.secret_flaws(config, secret=secret, exists=False) == []
+    if provider is not None and not PROVIDER_SECRETS[provider].chosen_by_user:
+        (flaw,) = webhook_rules.secret_flaws(config, secret=None, exists=False)
+        assert (flaw.pointer, str(provider) in flaw.detail) == ("/secret", True)
+
+
+def test_every_provider_says_what_its_secret_is() -> None:
+    assert set(PROVIDER_SECRETS) == set(WebhookProvider)
+    for rule in PROVIDER_SECRETS.values():
+        re.compile(rule.pattern)
+        assert not re.fullmatch(rule.pattern, "")
+        assert not re.fullmatch(rule.pattern, " " * 32)
