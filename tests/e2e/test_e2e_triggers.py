@@ -304,6 +304,14 @@ async def test_a_schedule_appears_fires_and_disappears(client: Any, eventually: 
         return (await client.call("GET", f"/api/triggers/{trigger['id']}", status=200))["nextScheduledAt"]
 
     next_at = await eventually(announced)
+    shown = await client.call("GET", f"/api/triggers/{trigger['id']}/schedule", status=200)
+    assert (shown["live"], shown["state"]) == (True, "running")
+    preview = await client.call(
+        "POST", "/api/schedules/preview", {**config, "count": len(shown["nextFireTimes"])}, status=200
+    )
+    # A minute may have gone by between the two.
+    foretold = {item["utc"] for item in preview["fireTimes"]}
+    assert len(foretold & set(shown["nextFireTimes"])) >= len(foretold) - 1 > 0
     (execution,) = await eventually(lambda: client.executions(trigger["id"]), seconds=90)
     execution = await client.ended(execution["id"])
     assert execution["status"] == "completed"
@@ -316,6 +324,23 @@ async def test_a_schedule_appears_fires_and_disappears(client: Any, eventually: 
         return not await exists()
 
     await eventually(gone)
+
+
+async def test_a_rotation_shows_whether_the_old_secret_is_still_in_use(
+    client: Any, github_push: bytes, eventually: Any
+) -> None:
+    workflow_id = await client.workflow("{{trigger.payload.method}}")
+    trigger = await client.trigger("webhook", {"authType": "hmac"}, workflow_id=workflow_id)
+    path = f"/api/triggers/{trigger['id']}"
+    await client.call("POST", f"{path}/rotate-secret", {"overlapSeconds": 600}, status=200)
+
+    async def used() -> bool:
+        status, _, _ = await client.deliver(trigger, github_push)
+        assert status == 202, "in its overlap the old secret is accepted"
+        previous = (await client.call("GET", path, status=200))["previousSecret"]
+        return previous is not None and previous["lastUsedAt"] is not None
+
+    await eventually(used)
 
 
 async def test_temporal_remembers_for_longer_than_the_bus_repeats(client: Any) -> None:

@@ -30,7 +30,7 @@ def _python(module: str, command: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, command)
 
 
-_JWT = ("JWT_SECRET", "JWT_JWKS_URL", "JWT_ALGORITHM", "JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS")
+_JWT = ("JWT_SECRET", "JWT_ALGORITHM", "JWT_ISSUER", "JWT_AUDIENCE")
 _TEMPORAL = ("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE")
 
 SERVICES: tuple[ServiceDefinition, ...] = (

@@ -30,6 +30,8 @@ from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.catalog_routes import CatalogRoutes
 from trigger_api.entrypoints.operations import TITLE, api_document, operations
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
+from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
+from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_api.ports import Chance
@@ -170,15 +172,13 @@ def _operations(
         vault=vault,
         chance=chance,
     )
+    commands = Triggers(store, vault=vault, chance=chance)
+    answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
     return operations(
         triggers=TriggerRoutes(
-            Triggers(store, vault=vault, chance=chance),
-            runs=runs,
-            read_model=read_model,
-            history=history,
-            access=access,
-            public_url=settings.public_url,
+            commands, read_model=read_model, history=history, access=access, answers=answers
         ),
+        actions=TriggerActionRoutes(commands, runs=runs, history=history, access=access, answers=answers),
         workflows=WorkflowRoutes(
             Workflows(store, vault=vault, chance=chance),
             read_model=read_model,

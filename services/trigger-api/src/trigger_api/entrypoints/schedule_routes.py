@@ -60,8 +60,7 @@ class ScheduleRoutes:
         return json_response(
             views.PreviewDocument(
                 fire_times=[
-                    views.FireTime(utc=one.astimezone(UTC), local=one.isoformat())
-                    for one in found.fire_times
+                    views.FireTime(utc=one.astimezone(UTC), local=one.isoformat()) for one in found.fire_times
                 ],
                 description=self._in_words(body.cron_expression, body.timezone),
                 warnings=[

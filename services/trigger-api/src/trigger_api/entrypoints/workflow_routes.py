@@ -17,8 +17,9 @@ from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.answers import first_answer, same_answer
 from trigger_api.entrypoints.bodies import PutWorkflow, Revert
+from trigger_api.entrypoints.history_pages import BeforeVersion, event_page
 from trigger_api.entrypoints.requests import as_of, body_of, keyed_of, refuse_fixed
-from trigger_api.entrypoints.trigger_routes import After, BeforeVersion, event_page
+from trigger_api.entrypoints.trigger_routes import After
 from trigger_api.ports import NotFoundError
 from trigger_api.read_model import History, ReadModel, WorkflowView, workflow_view_of
 from trigger_api.usecases.appending import Caller
