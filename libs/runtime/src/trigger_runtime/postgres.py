@@ -9,6 +9,7 @@ import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Final, TypeAlias
 
 import asyncpg
@@ -48,6 +49,32 @@ class DatabaseUnavailableError(Exception):
     """The database cannot be used now. A commit that was under way may or may not have happened."""
 
 
+class Loan:
+    """A connection, lent for the length of an ``async with`` block."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def __aenter__(self) -> Connection:
+        self._connection = await self._database.acquire()
+        return self._connection
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if isinstance(error, AWAY) and _is_servers(error, connection=self._connection):
+                raise DatabaseUnavailableError(type(error).__name__) from error
+        finally:
+            await self._database.give_back(self._connection)
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    """Reset nothing."""
+
+
 class Database:
     """A pool of connections. It connects when it is first used, and again whenever that is needed."""
 
@@ -72,6 +99,10 @@ class Database:
             max_size=self._max,
             command_timeout=self._seconds,
             timeout=5,
+            # asyncpg ends an open transaction by itself. Its query that resets the session would be a second
+            # exchange for each use, and nobody changes the session of a borrowed connection: LISTEN, SET
+            # and session locks are for ``dedicated``.
+            reset=_leave_as_it_is,
             server_settings={"application_name": self._application},
         )
         self._watching = asyncio.create_task(self._watch(), name="database-watch")
@@ -91,31 +122,27 @@ class Database:
         """Return why the database cannot be used, as of the last look, or ``None``."""
         return self._trouble
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> "Loan":
         """Lend a connection; ``DatabaseUnavailableError`` when the server cannot be used.
 
         What the borrower raises of its own passes through, also an ``OSError`` or ``TimeoutError`` of
         something else, and so does asyncpg's refusal of a wrong argument.
         """
+        return Loan(self)
+
+    async def acquire(self) -> Connection:
+        """Take a connection out of the pool, for ``Loan``. Raises ``DatabaseUnavailableError``."""
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
         try:
-            connection = await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
+            return await self._pool.acquire(timeout=_ACQUIRE_SECONDS)
         except _REFUSED as error:
             # Also a refused password or a database that is not there: an operator mends it, and until
             # then it is nobody's defect.
             raise DatabaseUnavailableError(type(error).__name__) from error
-        try:
-            yield connection
-        except AWAY as error:
-            if not _is_servers(error, connection=connection):
-                raise
-            raise DatabaseUnavailableError(type(error).__name__) from error
-        finally:
-            await self._give_back(connection)
 
-    async def _give_back(self, connection: Connection) -> None:
+    async def give_back(self, connection: Connection) -> None:
+        """Put a connection back, for ``Loan``."""
         if self._pool is None:
             return
         try:

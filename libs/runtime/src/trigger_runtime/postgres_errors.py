@@ -3,14 +3,15 @@
 That the server is away, short of something or a standby is told apart in ``trigger_runtime.postgres``.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Final
 
 import asyncpg
 import structlog
 
-from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
+from trigger_runtime.postgres import Database, DatabaseUnavailableError, Loan
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -35,17 +36,36 @@ NEVER: Final[tuple[type[asyncpg.PostgresError], ...]] = (
 """The values themselves are refused."""
 
 
-@asynccontextmanager
-async def lent(database: Database, *, refused: type[Exception] | None = None) -> AsyncIterator[Connection]:
+def lent(database: Database, *, refused: type[Exception] | None = None) -> "TranslatedLoan":
     """Lend a connection; failures are ``DatabaseUnavailableError``, or ``refused`` for refused values.
 
     Begin a transaction inside, so that its commit is covered: ``async with lent(database) as connection,
     connection.transaction():``. What is neither passes. The database's words stay in the cause: they
     quote values.
     """
-    async with database.connection() as connection:
-        with translated(refused=refused):
-            yield connection
+    return TranslatedLoan(database, refused=refused)
+
+
+class TranslatedLoan(Loan):
+    """A loan whose failures are told apart."""
+
+    __slots__ = ("_refused",)
+
+    def __init__(self, database: Database, *, refused: type[Exception] | None) -> None:
+        super().__init__(database)
+        self._refused = refused
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        meaning = _meaning(error, refused=self._refused) if error is not None else None
+        if meaning is None:
+            await super().__aexit__(kind, error, trace)
+            return
+        try:
+            raise meaning from error
+        finally:
+            await super().__aexit__(type(meaning), meaning, None)
 
 
 @contextmanager
@@ -53,16 +73,21 @@ def translated(*, refused: type[Exception] | None = None) -> Iterator[None]:
     """Raise ``DatabaseUnavailableError`` for ``LATER``, and ``refused`` for ``NEVER``."""
     try:
         yield
-    except LATER as error:
+    except Exception as error:
+        meaning = _meaning(error, refused=refused)
+        if meaning is None:
+            raise
+        raise meaning from error
+
+
+def _meaning(error: BaseException, *, refused: type[Exception] | None) -> Exception | None:
+    """Return what an error of the database means, ``None`` where it passes as it is."""
+    if isinstance(error, LATER):
         log.warning("database asks for a later try", reason=type(error).__name__, sqlstate=error.sqlstate)
-        raise DatabaseUnavailableError(type(error).__name__) from error
-    except NEVER as error:
-        if refused is None:
-            raise
-        raise refused(type(error).__name__) from error
-    except asyncpg.InterfaceError as error:
-        # asyncpg's own refusal of an argument is a ValueError too; its other interface errors are about
-        # the connection.
-        if refused is None or not isinstance(error, ValueError):
-            raise
-        raise refused(type(error).__name__) from error
+        return DatabaseUnavailableError(type(error).__name__)
+    # asyncpg's own refusal of an argument is a ValueError too; its other interface errors are about the
+    # connection.
+    never = isinstance(error, NEVER) or (
+        isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    )
+    return refused(type(error).__name__) if never and refused is not None else None

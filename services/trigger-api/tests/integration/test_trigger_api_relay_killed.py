@@ -39,6 +39,9 @@ class Replica:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is not None and self._process.returncode is None:
+            return
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "trigger_api", "serve"),
