@@ -58,7 +58,11 @@ class ScheduleUnknownError(Exception):
 
 
 class Unit(Protocol):
-    """One transaction on the event log. What it reads it may decide on; a lost race raises at the end."""
+    """One unit of work on the event log. What it reads it may decide on.
+
+    What it is told to write is written at its end, all of it or nothing. That is when a lost race raises
+    ``ConcurrentChangeError``, and a trigger whose workflow is not there ``NotFoundError``.
+    """
 
     async def workflow(self, workflow_id: UUID) -> Workflow | None:
         """Return the fold of a workflow's events, and keep others from changing it until the end."""
@@ -66,36 +70,31 @@ class Unit(Protocol):
     async def trigger(self, trigger_id: UUID) -> Trigger | None:
         """Return the fold of a trigger's events."""
 
-    async def workflow_is_live(self, workflow_id: UUID, *, workspace: str) -> bool:
-        """Tell whether a workflow exists, and keep it from being deleted until the end."""
-
     async def live_triggers(self, workflow_id: UUID) -> list[UUID]:
         """Return the triggers of a workflow that are not deleted."""
 
     async def sealed_secrets(self, trigger_id: UUID, *, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
         """Return some of a trigger's secrets by id, sealed."""
 
-    async def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
+    def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
         """Store a sealed secret."""
 
-    async def forget_secrets(self, trigger_id: UUID, *, but: Collection[UUID]) -> None:
+    def forget_secrets(self, trigger_id: UUID, *, but: Collection[UUID]) -> None:
         """Delete the secrets of a trigger that its state does not name any more."""
 
-    async def append_trigger(
-        self, trigger: Trigger, *, recorded: Recorded[TriggerEvent], message: Message
-    ) -> None:
+    def append_trigger(self, trigger: Trigger, *, recorded: Recorded[TriggerEvent], message: Message) -> None:
         """Append an event, project the state after it, and queue its message.
 
-        Raises ``ConcurrentChangeError``.
+        With its first event a trigger's workflow must be there, and is kept from being deleted until the end.
         """
 
-    async def append_workflow(
+    def append_workflow(
         self, workflow: Workflow, *, recorded: Recorded[WorkflowEvent], message: Message
     ) -> None:
         """The same for a workflow."""
 
     async def claim(self, once: Once, *, now: datetime) -> SealedAnswer | None:
-        """Take an idempotency key until the end of the transaction; return what it was answered before.
+        """Take an idempotency key until the end of the unit; return what it was answered before.
 
         Waits for another transaction that holds the same key. A key that was taken and has no answer yet
         counts as new. Raises ``KeyReusedError`` for another request.
@@ -109,7 +108,7 @@ class EventStore(Protocol):
     """The event log."""
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
-        """Begin a transaction; it commits when the block ends without an error."""
+        """Begin; it is written and committed when the block ends without an error."""
 
 
 class Firings(Protocol):

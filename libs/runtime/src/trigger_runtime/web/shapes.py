@@ -53,7 +53,7 @@ def shaped(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
 def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
     """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for."""
     if isinstance(value, msgspec.Struct) and isinstance(raw, dict):
-        fields = {field.encode_name: field.name for field in msgspec.structs.fields(value)}
+        fields = _names(type(value))
         for key, item in raw.items():
             if key in fields:
                 below = getattr(value, fields[key])
@@ -186,6 +186,12 @@ def _shared(kinds: Sequence[type[msgspec.Struct]]) -> frozenset[str]:
 def _named_hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
     hints = _hints(kind)
     return {field.encode_name: hints[field.name] for field in msgspec.structs.fields(kind)}
+
+
+@cache
+def _names(kind: type[msgspec.Struct]) -> Mapping[str, str]:
+    """Return the fields of a type: as they are spelled on the wire, and in Python."""
+    return {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
 
 
 @cache

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from trigger_api.adapters.postgres_event_store import LOCK_THE_LOG, OUTBOX_CHANNEL
+from trigger_api.adapters.append_statements import LOCK_THE_LOG, OUTBOX_CHANNEL
 from trigger_api.adapters.postgres_history import recorded
 from trigger_api.domain import config_message
 from trigger_api.domain import trigger as triggers

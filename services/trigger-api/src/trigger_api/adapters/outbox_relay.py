@@ -13,8 +13,8 @@ from nats.js import errors as js_errors
 from prometheus_client import CollectorRegistry
 
 from trigger_api.adapters.announcing import announce_all
+from trigger_api.adapters.append_statements import OUTBOX_CHANNEL
 from trigger_api.adapters.outbox_gauges import OutboxGauges
-from trigger_api.adapters.postgres_event_store import OUTBOX_CHANNEL
 from trigger_api.adapters.relay_lease import LeaseLostError, RelayLease
 from trigger_contracts import streams
 from trigger_runtime import backoff

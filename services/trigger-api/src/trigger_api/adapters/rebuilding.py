@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from trigger_api.adapters import projections
-from trigger_api.adapters.postgres_event_store import LOCK_THE_LOG
+from trigger_api.adapters.append_statements import LOCK_THE_LOG
 from trigger_api.adapters.postgres_history import recorded
 from trigger_api.domain import trigger as triggers
 from trigger_api.domain import workflow as workflows

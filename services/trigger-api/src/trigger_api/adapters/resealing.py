@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import asyncpg
 
 from trigger_api.adapters.announcing import announce_triggers
-from trigger_api.adapters.postgres_event_store import LOCK_THE_LOG, OUTBOX_CHANNEL
+from trigger_api.adapters.append_statements import LOCK_THE_LOG, OUTBOX_CHANNEL
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 
 DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

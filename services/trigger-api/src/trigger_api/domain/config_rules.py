@@ -34,11 +34,18 @@ def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
         return flaws
     kind = type(config)
     flaws = [
-        Flaw(f"/config/{field.encode_name}{flaw.pointer}", flaw.detail)
-        for field in msgspec.structs.fields(kind)
-        for flaw in field_flaws(kind, field.name, getattr(config, field.name))
+        Flaw(f"/config/{spelled}{flaw.pointer}", flaw.detail)
+        for name, spelled in _ruled(kind)
+        for flaw in field_flaws(kind, name, getattr(config, name))
     ]
     return flaws or [Flaw(f"/config{flaw.pointer}", flaw.detail) for flaw in _flaws_between(config)]
+
+
+@cache
+def _ruled(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a configuration that there are rules for, and how they are spelled."""
+    fields = msgspec.structs.fields(kind)
+    return tuple((field.name, field.encode_name) for field in fields if (kind, field.name) in _FIELD_RULES)
 
 
 def field_flaws(kind: type, name: str, value: Any) -> list[Flaw]:

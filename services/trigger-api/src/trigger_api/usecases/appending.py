@@ -48,9 +48,9 @@ async def append_trigger_events(
         ids = [secret.id for secret in after.secrets]
         sealed = await unit.sealed_secrets(after.id, ids=ids) if ids else {}
         message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
-        await unit.append_trigger(after, recorded=recorded, message=message)
+        unit.append_trigger(after, recorded=recorded, message=message)
         if isinstance(event, SecretRotated | TriggerDeleted):
-            await unit.forget_secrets(after.id, but=ids)
+            unit.forget_secrets(after.id, but=ids)
     if after is None:
         raise ValueError("a trigger begins with an event")
     return after

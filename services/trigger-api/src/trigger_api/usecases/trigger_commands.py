@@ -92,12 +92,10 @@ class Triggers:
         async with self._store.unit() as unit:
 
             async def act() -> Changed:
-                if not await unit.workflow_is_live(workflow_id, workspace=caller.workspace):
-                    raise NotFoundError("workflow")
                 shown = (secret or self._made_up(config)) if needed else None
                 if shown is not None:
                     sealed = self._vault.seal_secret(shown, secret_id=new.id, trigger_id=trigger_id)
-                    await unit.keep_secret(trigger_id, secret=sealed, now=now)
+                    unit.keep_secret(trigger_id, secret=sealed, now=now)
                 trigger = await append_trigger_events(
                     unit, trigger=None, events=[event], author=caller.author, chance=self._chance
                 )
@@ -219,7 +217,7 @@ class Triggers:
                     trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id)
                     require(condition, version=trigger.version)
                     events = decide(trigger, self._new_secret(secret))
-                    shown = await self._keep_secret(unit, trigger=trigger, events=events, secret=secret)
+                    shown = self._keep_secret(unit, trigger=trigger, events=events, secret=secret)
                     after = await append_trigger_events(
                         unit,
                         trigger=trigger,
@@ -241,7 +239,7 @@ class Triggers:
     def _made_up(self, config: AnyTriggerConfig) -> str:
         return webhook_rules.made_up_secret(config, random=self._chance.random_bytes(32))
 
-    async def _keep_secret(
+    def _keep_secret(
         self, unit: Unit, *, trigger: Trigger, events: Sequence[TriggerEvent], secret: str | None
     ) -> str | None:
         """Store what a rotation among the events puts in force, sealed; return it, to be shown once."""
@@ -252,7 +250,7 @@ class Triggers:
         config = next(changes, trigger.config)
         shown = secret or self._made_up(config)
         sealed = self._vault.seal_secret(shown, secret_id=rotation.secret_id, trigger_id=trigger.id)
-        await unit.keep_secret(trigger.id, secret=sealed, now=self._chance.now())
+        unit.keep_secret(trigger.id, secret=sealed, now=self._chance.now())
         return shown
 
     async def _trigger(self, unit: Unit, *, caller: Caller, trigger_id: UUID) -> Trigger:

@@ -136,7 +136,7 @@ class Workflows:
             )
             after = workflows.evolve(after, recorded)
             message = config_message.workflow_changed(after, recorded=recorded)
-            await unit.append_workflow(after, recorded=recorded, message=message)
+            unit.append_workflow(after, recorded=recorded, message=message)
         if after is None:
             raise ValueError("a workflow begins with an event")
         return after
