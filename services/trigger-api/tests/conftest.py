@@ -1,7 +1,11 @@
 """The service in this process, on real servers."""
 
+import asyncio
 import base64
 import io
+import os
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,10 +13,13 @@ from typing import Any
 
 import aiohttp
 import jwt
+import nats
 import pytest
+from nats.js import api as js_api
 
 from trigger_api.app import MIGRATIONS, build
 from trigger_api.settings import DatabaseSettings, Settings
+from trigger_contracts import config, streams
 from trigger_runtime import postgres
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.tokens import TokenSettings
@@ -148,3 +155,89 @@ async def workflow_id(api: Api, definition: dict[str, Any]) -> str:
     answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=201)
     found: str = answer.json["id"]
     return found
+
+
+class Replica:
+    """One process of the service, which is one of those that may relay."""
+
+    def __init__(self, settings: Settings, *, port: int, keys: str, jwt_secret: str) -> None:
+        self.base = f"http://127.0.0.1:{port}"
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HTTP_PORT": str(port),
+            "DATABASE_URL": settings.database.database_url.reveal(),
+            "NATS_URL": settings.nats_url.reveal(),
+            "JWT_SECRET": jwt_secret,
+            "SECRET_KEYS": keys,
+            "LOG_LEVEL": "warning",
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is not None and self._process.returncode is None:
+            return
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "trigger_api", "serve"),
+            env=self._environment,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+            await self._process.wait()
+
+    async def ready(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(f"{self.base}/readyz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@pytest.fixture
+async def new_replica(unused_tcp_port_factory: Any) -> AsyncIterator[Callable[[Settings], Replica]]:
+    """Makes processes of the service, which a test may kill."""
+    made: list[Replica] = []
+
+    def new(settings: Settings) -> Replica:
+        secret = settings.tokens.jwt_secret
+        assert secret is not None
+        port = unused_tcp_port_factory()
+        made.append(Replica(settings, port=port, keys=KEYS, jwt_secret=secret.reveal()))
+        return made[-1]
+
+    yield new
+    for replica in made:
+        await replica.kill()
+
+
+@pytest.fixture
+async def whole_config(nats_url: str) -> AsyncIterator[Callable[[], Any]]:
+    """Keeps everything that is published on CONFIG, and returns it: ids and versions, in their order."""
+    client = await nats.connect(nats_url)
+    js = client.jetstream()
+    await js.add_stream(
+        js_api.StreamConfig(name="CONFIG", subjects=list(streams.CONFIG.subjects), duplicate_window=120)
+    )
+
+    async def everything() -> list[tuple[Any, int]]:
+        info = await js.stream_info("CONFIG")
+        subscription = await js.subscribe("config.>", stream="CONFIG", ordered_consumer=True)
+        found = []
+        for _ in range(info.state.messages):
+            message = await subscription.next_msg(timeout=10)
+            changed: Any = (
+                config.TRIGGERS.decode(message.data).trigger
+                if message.subject.startswith("config.trigger.")
+                else config.WORKFLOWS.decode(message.data).workflow
+            )
+            found.append((changed.id, changed.version))
+        await subscription.unsubscribe()
+        return found
+
+    yield everything
+    await client.close()
