@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from trigger_contracts.config import AuthType, HttpMethod, ResponseFormat
 from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
-from webhook_ingress.domain.response_headers import may_be_sent
+from trigger_contracts.response_headers import may_be_sent
 
 Make = Callable[..., Any]
 

@@ -14,7 +14,7 @@ from webhook_ingress.domain import addresses
 from webhook_ingress.domain.handshake import VERIFY_TOKEN
 from webhook_ingress.domain.json_body import is_path
 from webhook_ingress.domain.presets import PRESETS, Url
-from webhook_ingress.domain.response_headers import may_be_sent
+from trigger_contracts.response_headers import may_be_sent
 from webhook_ingress.domain.signed_content import TemplateError, template
 
 ENFORCED: Final = frozenset(

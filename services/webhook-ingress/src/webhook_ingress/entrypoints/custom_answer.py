@@ -6,7 +6,7 @@ import msgspec
 
 from trigger_contracts.config import WebhookConfig
 from webhook_ingress.domain.answer import Answer
-from webhook_ingress.domain.response_headers import may_be_sent
+from trigger_contracts.response_headers import may_be_sent
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
