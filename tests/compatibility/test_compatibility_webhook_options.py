@@ -111,9 +111,9 @@ def test_a_secret_that_is_made_up_is_one_that_the_provider_takes(provider: Webho
             config, random=bytes((seed * 7 + n * 13) % 256 for n in range(32))
         )
         if provider is None or PROVIDER_SECRETS[provider].chosen_by_user:
-            assert webhook_rules.secret_flaws(config, secret=secret, exists=False) == []
+            assert webhook_rules.secret_flaws(config, secret=secret, before=None) == []
     if provider is not None and not PROVIDER_SECRETS[provider].chosen_by_user:
-        (flaw,) = webhook_rules.secret_flaws(config, secret=None, exists=False)
+        (flaw,) = webhook_rules.secret_flaws(config, secret=None, before=None)
         assert (flaw.pointer, str(provider) in flaw.detail) == ("/secret", True)
 
 

@@ -12,7 +12,13 @@ import asyncpg
 import pytest
 
 from embedded_stack.ports import free_port
-from trigger_runtime.postgres import Database, DatabaseUnavailableError, MigrationError, migrate
+from trigger_runtime.postgres import (
+    Database,
+    DatabaseUnavailableError,
+    MigrationError,
+    address_problem,
+    migrate,
+)
 from trigger_runtime.settings import Secret
 
 pytestmark = pytest.mark.integration
@@ -280,3 +286,20 @@ def test_a_database_that_cannot_be_had_says_why_without_the_password(migrations:
 
 def test_the_urls_that_the_embedded_server_gives_have_a_password(postgres_server: Any) -> None:
     assert urlsplit(postgres_server.url).password == postgres_server.program.password
+
+
+@pytest.mark.parametrize(
+    ("url", "usable"),
+    [
+        ("postgresql://svc:secret@host:5432/db?sslmode=require", True),
+        ("postgres:///db?host=/run/postgresql", True),
+        ("postgres://svc:Sup3r/Secret9x@host/db", False),
+        ("postgres://svc:pass:word@host:x/db", False),
+        ("mysql://svc:secret@host/db", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_never_quoted(url: str, usable: bool) -> None:
+    problem = address_problem(Secret(url))
+    assert (problem is None) is usable
+    assert not any(part in (problem or "") for part in ("Sup3r", "Secret9x", "secret@", "pass:word"))

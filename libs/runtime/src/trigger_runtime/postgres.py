@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, TypeAlias
+from urllib.parse import urlsplit
 
 import asyncpg
 import structlog
@@ -42,7 +43,27 @@ AWAY: Final[tuple[type[Exception], ...]] = (
 
 
 _ACQUIRE_SECONDS = 5.0
+
+LIMITS: Final = {
+    # A process that is frozen in a transaction holds its locks; after this the server ends it.
+    "idle_in_transaction_session_timeout": "3s",
+    "lock_timeout": "5s",
+}
+"""Settings of every session."""
 _REFUSED: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresError)
+
+
+def address_problem(url: Secret) -> str | None:
+    """Return what is wrong with a ``DATABASE_URL``, ``None`` where it can be used; never a part of it.
+
+    Asked when settings are read: what the driver and dbmate say of such an address quotes the password.
+    """
+    try:
+        parts = urlsplit(url.reveal())
+        usable = parts.scheme in {"postgres", "postgresql"} and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    return None if usable else "expected postgresql://user:password@host/database (%-escape what is special)"
 
 
 class DatabaseUnavailableError(Exception):
@@ -103,7 +124,7 @@ class Database:
             # exchange for each use, and nobody changes the session of a borrowed connection: LISTEN, SET
             # and session locks are for ``dedicated``.
             reset=_leave_as_it_is,
-            server_settings={"application_name": self._application},
+            server_settings={"application_name": self._application, **LIMITS},
         )
         self._watching = asyncio.create_task(self._watch(), name="database-watch")
 
@@ -170,7 +191,7 @@ class Database:
                 self._url.reveal(),
                 timeout=5,
                 command_timeout=self._seconds,
-                server_settings={"application_name": f"{self._application} (dedicated)"},
+                server_settings={"application_name": f"{self._application} (dedicated)", **LIMITS},
             )
         except _REFUSED as error:
             raise DatabaseUnavailableError(type(error).__name__) from error

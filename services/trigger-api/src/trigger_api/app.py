@@ -141,7 +141,7 @@ def build(settings: Settings) -> Service:
 def document() -> dict[str, Any]:
     """Return the OpenAPI document. It needs handlers to name, and nothing that they need is ever used."""
     settings = Settings(
-        database=DatabaseSettings(database_url=Secret("")),
+        database=DatabaseSettings(database_url=Secret("postgresql://nobody@localhost/nothing")),
         tokens=TokenSettings(jwt_secret=Secret(secrets.token_hex())),
         secret_keys=Secret(f"none:{base64.b64encode(os.urandom(32)).decode()}"),
     )
@@ -189,7 +189,7 @@ def _operations(
             read_model,
             live=LiveSchedules(bus),
             access=access,
-            in_words=lambda expression, zone: in_words(expression, timezone=zone),
+            in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
         ),
         catalog=CatalogRoutes(access),
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_api.domain.workflow import Workflow, WorkflowEvent
@@ -45,6 +45,10 @@ class KeyReusedError(Exception):
     """The idempotency key came before, with another request."""
 
 
+class AnswerLostError(Exception):
+    """The request was carried out before, and its answer cannot be read any more."""
+
+
 class FiringNotStoredError(Exception):
     """The bus did not confirm the request to run; it may have taken it all the same."""
 
@@ -73,8 +77,11 @@ class Unit(Protocol):
     async def live_triggers(self, workflow_id: UUID) -> list[UUID]:
         """Return the triggers of a workflow that are not deleted."""
 
-    async def sealed_secrets(self, trigger_id: UUID, *, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
-        """Return some of a trigger's secrets by id, sealed."""
+    async def hold_secrets(self, trigger_id: UUID) -> None:
+        """Keep others from changing a trigger's secrets until the end, and read them."""
+
+    def sealed_secrets(self, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
+        """Return secrets by id, sealed, of those that were held or kept. Raises ``ConcurrentChangeError``."""
 
     def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
         """Store a sealed secret."""
@@ -93,11 +100,10 @@ class Unit(Protocol):
     ) -> None:
         """The same for a workflow."""
 
-    async def claim(self, once: Once, *, now: datetime) -> SealedAnswer | None:
-        """Take an idempotency key until the end of the unit; return what it was answered before.
+    async def claim(self, once: Once, *, now: datetime) -> Claimed:
+        """Take an idempotency key until the end of the unit.
 
-        Waits for another transaction that holds the same key. A key that was taken and has no answer yet
-        counts as new. Raises ``KeyReusedError`` for another request.
+        Waits for another transaction that holds the same key. Raises ``KeyReusedError`` for another request.
         """
 
     async def remember(self, once: Once, *, answer: SealedAnswer) -> None:
@@ -143,5 +149,5 @@ class Vault(Protocol):
     def seal_answer(self, answer: bytes, *, once: Once) -> SealedAnswer:
         """Return an answer, sealed for one idempotency key."""
 
-    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes | None:
-        """Return an answer; ``None`` where its key is no longer in the ring."""
+    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes:
+        """Return an answer. Raises ``AnswerLostError`` where its key is no longer in the ring."""

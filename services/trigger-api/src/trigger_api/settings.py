@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from trigger_runtime.postgres import address_problem
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, ServiceSettings
 from trigger_runtime.web.tokens import TokenSettings
@@ -24,6 +25,9 @@ class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: Secret
 
+    def __post_init__(self) -> None:
+        _check_address(self.database_url)
+
 
 class ResealSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that ``reseal`` needs."""
@@ -32,7 +36,13 @@ class ResealSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_keys: Secret
 
     def __post_init__(self) -> None:
+        _check_address(self.database_url)
         _check_keys(self.secret_keys)
+
+
+def _check_address(url: Secret) -> None:
+    if problem := address_problem(url):
+        raise ValueError(f"DATABASE_URL: {problem}")
 
 
 def _check_keys(keys: Secret) -> None:

@@ -200,3 +200,26 @@ async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, 
     manual = {"workflowId": workflow_id, "name": "m", "triggerType": "manual"}
     other = (await api.call("POST", "/api/triggers", manual, status=201)).json["id"]
     await api.call("GET", f"/api/triggers/{other}/schedule", status=404)
+
+
+async def test_a_schedule_with_options_is_checked_and_foretold(api: Any, workflow_id: str) -> None:
+    config = {
+        "cronExpression": "0 9 LW * *",
+        "additionalExpressions": ["0 12 * * FRI#1"],
+        "timezone": "Europe/Amsterdam",
+        "excludedDates": ["2099-12-25"],
+    }
+    preview = (await api.call("POST", "/api/schedules/preview", {**config, "count": 4}, status=200)).json
+    assert {item["local"][11:16] for item in preview["fireTimes"]} == {"09:00", "12:00"}
+    assert ";" in preview["description"]
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    created = await api.call("POST", "/api/triggers", body, status=201)
+    assert created.json["config"]["additionalExpressions"] == ["0 12 * * FRI#1"]
+    wrong = {**config, "additionalExpressions": ["0 12 * * FRI#1", "61 * * * *"], "excludedDates": ["x"]}
+    answer = await api.call("POST", "/api/triggers", {**body, "config": wrong}, status=422)
+    assert pointers(answer) == {"/config/additionalExpressions/1", "/config/excludedDates/0"}
+    shifted = {"cronExpression": "30 1 * * *", "timezone": "America/New_York", "dstPolicy": "shift"}
+    answer = await api.call("POST", "/api/triggers", {**body, "config": shifted}, status=422)
+    assert pointers(answer) == {"/config/dstPolicy"}
+    answer = await api.call("POST", "/api/schedules/preview", shifted, status=422)
+    assert pointers(answer) == {"/dstPolicy"}

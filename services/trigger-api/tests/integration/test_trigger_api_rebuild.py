@@ -42,7 +42,11 @@ async def shape(connection: Any) -> list[Any]:
         [f"trigger_api.{table}" for table in TABLES],
     )
     view = await connection.fetchval("SELECT pg_get_viewdef('trigger_api.triggers'::regclass)")
-    return [[tuple(row) for row in rows] for rows in (rows, indexes, constraints)] + [view]
+    grants = await connection.fetch(
+        "SELECT table_name, grantee, privilege_type FROM information_schema.role_table_grants"
+        " WHERE table_schema = 'trigger_api' ORDER BY 1, 2, 3"
+    )
+    return [[tuple(row) for row in rows] for rows in (rows, indexes, constraints, grants)] + [view]
 
 
 async def lives(api: Any, workflow_id: str, *, many: int) -> list[str]:
@@ -77,6 +81,7 @@ async def test_what_is_rebuilt_equals_what_was_kept(api: Any, workflow_id: str, 
     await api.call("POST", "/api/triggers", body, status=201)
     await api.call("DELETE", f"/api/workflows/{gone.json['id']}", status=204)
     connection = await asyncpg.connect(api.database_url)
+    await connection.execute("GRANT SELECT ON trigger_api.triggers, trigger_api.workflows TO PUBLIC")
     before, shape_before = await contents(connection), await shape(connection)
     listed = (await api.call("GET", "/api/triggers", status=200)).json
     done = await rebuild(connection)

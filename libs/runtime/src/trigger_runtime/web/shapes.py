@@ -9,11 +9,18 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from trigger_runtime.web.problem import FieldProblem
+
+MAX_PROBLEMS: Final = 100
+"""What an answer names; a body that is wrong in more places is not read to its end."""
+
+_LONGEST_STEP: Final = 200
+"""Characters of a key in a pointer: with a key of megabytes every pointer below it would have as many."""
 
 _SHOWN: Final = 40
 """Characters of a wrong value in an answer."""
@@ -39,15 +46,16 @@ def shaped(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
     try:
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        found = tuple(_problems(value, kind, pointer=pointer, check=check))
+        found = tuple(islice(_problems(value, kind, pointer=pointer, check=check), MAX_PROBLEMS))
         return Misshapen(found or (FieldProblem(pointer=pointer, detail=_words(error)),))
     unknown = tuple(
         FieldProblem(pointer=f"{pointer}{path}", detail="There is no such field.")
-        for path in unknown_fields(value, converted)
+        for path in islice(unknown_fields(value, converted), MAX_PROBLEMS)
     )
     if not unknown:
         return converted
-    return Misshapen(tuple(_problems(value, kind, pointer=pointer, check=check)) or unknown)
+    found = tuple(islice(_problems(value, kind, pointer=pointer, check=check), MAX_PROBLEMS))
+    return Misshapen(found or unknown)
 
 
 def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
@@ -69,7 +77,9 @@ def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
 
 
 def escape(token: str) -> str:
-    """Return one step of a JSON pointer (RFC 6901, 3)."""
+    """Return one step of a JSON pointer (RFC 6901, 3), cut where it is longer than anybody reads."""
+    if len(token) > _LONGEST_STEP:
+        token = f"{token[:_LONGEST_STEP]}…"
     return token.replace("~", "~0").replace("/", "~1")
 
 
@@ -86,8 +96,10 @@ def _problems(value: Any, kind: Any, *, pointer: str, check: CheckField | None) 
         below = _of_list(value, get_args(bare)[0], pointer=pointer, check=check)
     else:
         below = iter(())
-    found = list(below)
-    yield from found
+    found = False
+    for problem in below:
+        found = True
+        yield problem
     if not found and (words := _refusal(value, kind)) is not None:
         yield FieldProblem(pointer=pointer, detail=words)
 

@@ -6,10 +6,12 @@ changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from trigger_api.adapters.append_statements import LOCK_THE_LOG, OUTBOX_CHANNEL
 from trigger_api.adapters.postgres_history import recorded
@@ -21,24 +23,33 @@ from trigger_contracts import codec, streams
 from trigger_contracts.config import SealedSecret
 
 _PAGE: Final = 200
-"""Aggregates a transaction: appends wait for each, so it is short."""
+"""Aggregates that are queued at once: appends wait for each page, so it is short."""
+_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 _NEXT: Final = """
-SELECT position, stream_id, aggregate FROM trigger_api.trigger_events
+SELECT position, stream_id FROM trigger_api.trigger_events
 WHERE version = 1 AND position > $1 ORDER BY position LIMIT $2
 """
 _EVENTS: Final = """
-SELECT position, stream_id, version, type, schema_version, data, actor, request_id, occurred_at,
+SELECT position, stream_id, aggregate, version, type, schema_version, data, actor, request_id, occurred_at,
        cause_stream, cause_version
-FROM trigger_api.trigger_events WHERE stream_id = ANY($1) ORDER BY stream_id, version
+FROM trigger_api.trigger_events WHERE stream_id = $1 ORDER BY version
 """
 _SECRETS: Final = """
-SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets WHERE trigger_id = ANY($1)
+SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets WHERE trigger_id = $1
 """
-# A state that still waits to be announced is put behind what came since, with what it says now.
+# A state that still waits to be announced is put behind what came since, with what it says now. One that was
+# changed after it was read here has its newer state in the outbox already.
 _QUEUE: Final = """
 INSERT INTO trigger_api.outbox (position, subject, message)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[])
+SELECT position, subject, message
+FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::uuid[])
+     AS built (position, subject, message, stream_id)
+WHERE NOT EXISTS (
+    SELECT 1 FROM trigger_api.trigger_events AS newer
+    WHERE newer.stream_id = built.stream_id AND newer.position > built.position
+)
+ORDER BY position
 ON CONFLICT (position) DO UPDATE
 SET message = EXCLUDED.message, sequence = nextval(pg_get_serial_sequence('trigger_api.outbox', 'sequence')),
     queued_at = now(), refused = NULL
@@ -52,49 +63,75 @@ async def announce_all(
 ) -> int:
     """Queue the state of every aggregate, the deleted ones too; return how many there are.
 
-    In pages, so that changes go on meanwhile. ``keep`` is called between them.
+    Changes go on meanwhile: what is queued is made ready without a lock, and changes wait only while it is
+    written. ``keep`` is called now and then.
     """
     after, count = 0, 0
     while True:
         rows = await connection.fetch(_NEXT, after, _PAGE)
         if not rows:
             return count
-        async with connection.transaction():
-            await connection.execute(f"SELECT {LOCK_THE_LOG}, pg_notify('{OUTBOX_CHANNEL}', '')")
-            for aggregate in ("workflow", "trigger"):
-                ids = [row["stream_id"] for row in rows if row["aggregate"] == aggregate]
-                await _queue(connection, aggregate=aggregate, ids=ids)
+        await announce(connection, ids=[row["stream_id"] for row in rows], keep=keep)
         after, count = rows[-1]["position"], count + len(rows)
+
+
+async def announce(
+    connection: DatabaseConnection,
+    *,
+    ids: Sequence[UUID],
+    keep: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Queue the state of some aggregates."""
+    built: list[_Built] = []
+    for stream_id in ids:
+        built.append(await _build(connection, stream_id=stream_id))
+        if sum(len(one.message) for one in built) > _PAGE_BYTES:
+            await _queue(connection, built=built)
+            built = []
         if keep is not None:
             await keep()
+    await _queue(connection, built=built)
 
 
-async def announce_triggers(connection: DatabaseConnection, *, ids: Sequence[UUID]) -> None:
-    """Queue the state of some triggers. Begin a transaction outside that holds the log's lock."""
-    await _queue(connection, aggregate="trigger", ids=ids)
+@dataclass(frozen=True, slots=True)
+class _Built:
+    stream_id: UUID
+    position: int
+    subject: str
+    message: bytes
 
 
-async def _queue(connection: DatabaseConnection, *, aggregate: str, ids: Sequence[UUID]) -> None:
-    if not ids:
+async def _build(connection: DatabaseConnection, *, stream_id: UUID) -> _Built:
+    history = await connection.fetch(_EVENTS, stream_id)
+    position = history[-1]["position"]
+    if history[0]["aggregate"] == "workflow":
+        return _Built(stream_id, position, streams.config_workflow(stream_id), _of_workflow(history))
+    sealed = {row["id"]: SealedSecret(**dict(row)) for row in await connection.fetch(_SECRETS, stream_id)}
+    return _Built(stream_id, position, streams.config_trigger(stream_id), _of_trigger(history, sealed=sealed))
+
+
+async def _queue(connection: DatabaseConnection, *, built: Sequence[_Built]) -> None:
+    if not built:
         return
-    histories: dict[UUID, list[asyncpg.Record]] = {}
-    for row in await connection.fetch(_EVENTS, ids):
-        histories.setdefault(row["stream_id"], []).append(row)
-    sealed = {row["id"]: SealedSecret(**dict(row)) for row in await connection.fetch(_SECRETS, ids)}
-    positions = [history[-1]["position"] for history in histories.values()]
-    if aggregate == "trigger":
-        subjects = [streams.config_trigger(key) for key in histories]
-        messages = [_of_trigger(history, sealed=sealed) for history in histories.values()]
-    else:
-        subjects = [streams.config_workflow(key) for key in histories]
-        messages = [_of_workflow(history) for history in histories.values()]
-    await connection.execute(_QUEUE, positions, subjects, messages)
+    async with connection.transaction():
+        await connection.execute(f"SELECT {LOCK_THE_LOG}, pg_notify('{OUTBOX_CHANNEL}', '')")
+        await connection.execute(
+            _QUEUE,
+            [one.position for one in built],
+            [one.subject for one in built],
+            [one.message for one in built],
+            [one.stream_id for one in built],
+        )
 
 
 def _of_trigger(history: Sequence[asyncpg.Record], *, sealed: Mapping[UUID, SealedSecret]) -> bytes:
     events = [recorded(row, events=TRIGGER_EVENTS) for row in history]
     trigger = triggers.evolve(triggers.fold(events[:-1]), events[-1])
-    return codec.encode(config_message.trigger_changed(trigger, recorded=events[-1], sealed=sealed))
+    # A secret that is not there any more was rotated away while this was read; a newer state follows.
+    known = msgspec.structs.replace(
+        trigger, secrets=tuple(secret for secret in trigger.secrets if secret.id in sealed)
+    )
+    return codec.encode(config_message.trigger_changed(known, recorded=events[-1], sealed=sealed))
 
 
 def _of_workflow(history: Sequence[asyncpg.Record]) -> bytes:

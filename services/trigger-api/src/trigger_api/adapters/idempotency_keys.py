@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
 from trigger_api.ports import KeyReusedError
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
 from trigger_runtime.postgres_errors import lent
@@ -23,7 +23,7 @@ INSERT INTO trigger_api.idempotency_keys (workspace, actor, key, fingerprint, cr
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
 _LOOK: Final = """
-SELECT fingerprint, key_id, nonce, ciphertext FROM trigger_api.idempotency_keys
+SELECT fingerprint, key_id, nonce, ciphertext, created_at FROM trigger_api.idempotency_keys
 WHERE workspace = $1 AND actor = $2 AND key = $3 FOR UPDATE
 """
 _REMEMBER: Final = """
@@ -38,20 +38,21 @@ DELETE FROM trigger_api.idempotency_keys WHERE (workspace, actor, key) IN (
 """
 
 
-async def claim(connection: Connection, *, once: Once, now: datetime) -> SealedAnswer | None:
-    """Take a key; return its answer where it has one. Raises ``KeyReusedError``."""
+async def claim(connection: Connection, *, once: Once, now: datetime) -> Claimed:
+    """Take a key; one that was taken before keeps its time. Raises ``KeyReusedError``."""
     taken = await connection.execute(_TAKE, once.workspace, once.actor, once.key, once.fingerprint, now)
     if taken == "INSERT 0 1":
-        return None
+        return Claimed(since=now, answer=None)
     row = await connection.fetchrow(_LOOK, once.workspace, once.actor, once.key)
     if row is None:
         # Forgotten between the two statements: it is a new key.
         return await claim(connection, once=once, now=now)
     if row["fingerprint"] != once.fingerprint:
         raise KeyReusedError
-    if row["ciphertext"] is None:
-        return None
-    return SealedAnswer(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
+    answer = None
+    if row["ciphertext"] is not None:
+        answer = SealedAnswer(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
+    return Claimed(since=row["created_at"], answer=answer)
 
 
 async def remember(connection: Connection, *, once: Once, answer: SealedAnswer) -> None:

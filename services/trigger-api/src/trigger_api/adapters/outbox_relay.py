@@ -19,6 +19,7 @@ from trigger_api.adapters.relay_lease import LeaseLostError, RelayLease
 from trigger_contracts import streams
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
+from trigger_runtime.bus.stream_state import stream_state
 from trigger_runtime.postgres import AWAY, Database, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -50,6 +51,22 @@ ON CONFLICT (name) DO UPDATE SET stream_created = EXCLUDED.stream_created, annou
 """
 _ANNOUNCED_UP_TO: Final = "DELETE FROM trigger_api.outbox WHERE sequence <= $1 AND refused IS NULL"
 _PROGRESS: Final = "SELECT stream_created, announced FROM trigger_api.relay_progress WHERE name = 'outbox'"
+_LAST_QUEUED: Final = "SELECT last_value FROM trigger_api.outbox_sequence_seq"
+_SKIP_TO: Final = "SELECT setval('trigger_api.outbox_sequence_seq', $1)"
+_RENUMBER: Final = """
+UPDATE trigger_api.outbox AS waiting SET sequence = anew.sequence
+FROM (
+    SELECT position, nextval('trigger_api.outbox_sequence_seq') AS sequence
+    FROM (SELECT position FROM trigger_api.outbox ORDER BY sequence) AS in_order
+) AS anew
+WHERE anew.position = waiting.position
+"""
+# Aggregates that have a message on the stream: all but those of which something still waits.
+_ANNOUNCED_AGGREGATES: Final = """
+SELECT (SELECT count(*) FROM trigger_api.trigger_events WHERE version = 1)
+     - (SELECT count(DISTINCT stream_id)
+        FROM trigger_api.outbox JOIN trigger_api.trigger_events USING (position))
+"""
 _REFUSE: Final = "UPDATE trigger_api.outbox SET refused = $2 WHERE sequence = $1"
 
 
@@ -64,8 +81,8 @@ class OutboxRelay:
     each publish names the stream's last sequence as this relay knows it. Nobody else writes to
     ``CONFIG``; where a successor has published meanwhile, the bus refuses the publish.
 
-    A stream that ends before what was announced, or that was made anew, has lost something: everything is
-    announced again.
+    A stream that ends before what was announced, was made anew or lacks an aggregate has lost something:
+    everything is announced again. So it is where the database is the one that went back.
     """
 
     def __init__(
@@ -109,22 +126,30 @@ class OutboxRelay:
         await self._gauges.run()
 
     async def _begin(self, connection: DatabaseConnection, *, lease: RelayLease) -> None:
-        """Find out how far the stream is, and whether it still has what it was told."""
+        """Find out how far the stream is, and whether it and the database still belong together."""
         # First: the one that led before may still publish, and what it notes is on the stream by then.
         progress = await connection.fetchrow(_PROGRESS)
-        info = await self._bus.js.stream_info(streams.CONFIG.name)
-        self._last_sequence, self._created = info.state.last_seq, str(info.created)
+        aggregates = int(await connection.fetchval(_ANNOUNCED_AGGREGATES))
+        found = await stream_state(self._bus, stream=streams.CONFIG.name)
+        self._last_sequence, self._created = found.last_sequence, found.created
         on_stream = await self._last_announced()
-        if on_stream is not None:
-            await connection.execute(_ANNOUNCED_UP_TO, on_stream)
+        queued = int(await connection.fetchval(_LAST_QUEUED))
         log.info("outbox relay leads", holder=str(self._holder))
-        if progress is not None and (
+        if on_stream is not None and on_stream > queued:
+            # Nothing of what waits was announced: its numbers were others' before the database went back.
+            log.error("the database went back behind the bus; announcing everything again", queued=queued)
+            await connection.execute(_SKIP_TO, on_stream)
+            await connection.execute(_RENUMBER)
+        elif on_stream is not None:
+            await connection.execute(_ANNOUNCED_UP_TO, on_stream)
+        lost = progress is not None and (
             progress["stream_created"] != self._created
+            or found.subjects < aggregates
             or (on_stream is not None and on_stream < progress["announced"])
-        ):
-            log.error(
-                "the bus has lost changes; announcing everything again", announced=progress["announced"]
-            )
+        )
+        if lost:
+            log.error("the bus has lost changes; announcing everything again", subjects=found.subjects)
+        if lost or (on_stream is not None and on_stream > queued):
             await announce_all(connection, keep=lease.keep)
             # Only now: where this is cut short, it has to be done again.
             await connection.execute(_DONE, [], self._created, on_stream or 0, self._holder)
@@ -151,21 +176,24 @@ class OutboxRelay:
             while await self._publish_some(connection, lease=lease):
                 pass
             if clock() - looked >= _STREAM_SECONDS:
-                await self._check_stream()
+                await self._check_stream(connection)
                 looked = clock()
             # A notification can be lost with its connection; renewing the lease notices that.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await appended.wait()
 
-    async def _check_stream(self) -> None:
+    async def _check_stream(self, connection: DatabaseConnection) -> None:
         """Raise ``BusUnavailableError`` where the stream is not as this relay left it: it is begun anew then.
 
         While there is something to publish, the bus refuses what does not fit. A stream that was lost while
         there is nothing to publish would stay empty until the next change.
         """
-        info = await self._bus.js.stream_info(streams.CONFIG.name)
-        if str(info.created) != self._created or info.state.last_seq != self._last_sequence:
+        aggregates = int(await connection.fetchval(_ANNOUNCED_AGGREGATES))
+        found = await stream_state(self._bus, stream=streams.CONFIG.name)
+        if (found.created, found.last_sequence) != (self._created, self._last_sequence) or (
+            found.subjects < aggregates
+        ):
             raise BusUnavailableError("the stream is not as it was left")
 
     async def _publish_some(self, connection: DatabaseConnection, *, lease: RelayLease) -> int:

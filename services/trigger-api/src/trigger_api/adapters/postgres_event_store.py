@@ -8,13 +8,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from asyncpg.transaction import Transaction
 
 from trigger_api.adapters import append_statements as statements
 from trigger_api.adapters import projections
 from trigger_api.adapters.idempotency_keys import claim, remember
 from trigger_api.adapters.postgres_history import read_trigger, read_workflow
-from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.stored_events import TRIGGER_EVENTS, WORKFLOW_EVENTS, EventCodec, name_of
 from trigger_api.domain.trigger import Trigger, TriggerEvent
@@ -25,6 +26,8 @@ from trigger_contracts.codec import Message
 from trigger_contracts.config import SealedSecret
 from trigger_runtime.postgres import Connection, Database
 from trigger_runtime.postgres_errors import lent
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class PostgresEventStore:
@@ -41,6 +44,10 @@ class PostgresEventStore:
             try:
                 yield unit
                 await unit.finish()
+            except asyncpg.DeadlockDetectedError as error:
+                # Rows are locked before the log, so this should not be; the other side went on in any case.
+                log.warning("deadlock", sqlstate=error.sqlstate)
+                raise ConcurrentChangeError from error
             finally:
                 # Also where the block raised: then nothing has been written.
                 await unit.abandon()
@@ -57,6 +64,7 @@ class PostgresUnit:
         self._connection = connection
         self._transaction: Transaction | None = None
         self._kept: dict[UUID, SealedSecret] = {}
+        self._held: set[UUID] = set()
         self._writes: list[_Write] = []
 
     async def workflow(self, workflow_id: UUID) -> Workflow | None:
@@ -80,18 +88,30 @@ class PostgresUnit:
         )
         return [row["id"] for row in rows]
 
-    async def sealed_secrets(self, trigger_id: UUID, *, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
-        """Read secrets, those of this unit from memory."""
-        if missing := [key for key in ids if key not in self._kept]:
-            await self._begin()
-            rows = await self._connection.fetch(
-                "SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets"
-                # Held, so that they are not sealed with another key before this change is announced.
-                " WHERE trigger_id = $1 AND id = ANY($2) FOR SHARE",
-                trigger_id,
-                missing,
-            )
-            self._kept.update((row["id"], SealedSecret(**dict(row))) for row in rows)
+    async def hold_secrets(self, trigger_id: UUID) -> None:
+        """Lock a trigger's secrets and read them."""
+        if trigger_id in self._held:
+            return
+        await self._begin()
+        # Changes of one trigger's secrets go one after another: which rows there are changes with each.
+        await self._connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"secrets of {trigger_id}"
+        )
+        rows = await self._connection.fetch(
+            "SELECT id, key_id, nonce, ciphertext FROM trigger_api.trigger_secrets"
+            # Held, so that they are not sealed with another key before this change is announced; in the
+            # order in which that goes through them.
+            " WHERE trigger_id = $1 ORDER BY id FOR UPDATE",
+            trigger_id,
+        )
+        self._kept.update((row["id"], SealedSecret(**dict(row))) for row in rows)
+        self._held.add(trigger_id)
+
+    def sealed_secrets(self, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
+        """Return secrets that were read or kept here."""
+        if any(key not in self._kept for key in ids):
+            # Somebody rotated between our reading of the log and this: what was decided is out of date.
+            raise ConcurrentChangeError
         return {key: self._kept[key] for key in ids}
 
     def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
@@ -131,7 +151,7 @@ class PostgresUnit:
         )
         self._writes.append(_Write(statements.APPEND_WORKFLOW, values))
 
-    async def claim(self, once: Once, *, now: datetime) -> SealedAnswer | None:
+    async def claim(self, once: Once, *, now: datetime) -> Claimed:
         """Take an idempotency key."""
         await self._begin()
         return await claim(self._connection, once=once, now=now)
@@ -144,7 +164,8 @@ class PostgresUnit:
         """Write, and commit. Raises ``ConcurrentChangeError``, ``NotFoundError``."""
         if len(self._writes) > 1:
             await self._begin()
-        for write in self._writes:
+        # The log last: from the first append on, everybody else's waits for our commit.
+        for write in sorted(self._writes, key=lambda write: write.appends):
             await self._carry_out(write)
         if self._transaction is not None:
             transaction, self._transaction = self._transaction, None
@@ -177,6 +198,11 @@ class _Write:
     statement: str
     values: tuple[object, ...]
     missing: str | None = None
+
+    @property
+    def appends(self) -> bool:
+        """Whether it takes the log's lock."""
+        return self.statement not in {statements.STORE_SEALED, statements.FORGET_SEALED}
 
 
 def _event_row(

@@ -23,6 +23,9 @@ from trigger_runtime.postgres_errors import lent
 _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
 _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
 
+_PAGE_BYTES: Final = 8 * 1024 * 1024
+"""A page of definitions, each of which may have a megabyte, holds no more than these."""
+
 _TRIGGER: Final = """
 SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.created_at, t.updated_at,
        t.previous_secret_id AS older_id, t.previous_secret_valid_until AS older_until,
@@ -106,9 +109,9 @@ class PostgresReadModel:
         query.add("name ILIKE {}", _containing(name))
         query.add("id < {}", before)
         async with lent(self._database) as connection:
-            rows = await query.page(connection, key="id", limit=limit)
-        views = [_workflow_view(row) for row in rows[:limit]]
-        return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
+            rows, more = await query.bounded_page(connection, key="id", weight="definition", limit=limit)
+        views = [_workflow_view(row) for row in rows]
+        return Page(items=tuple(views), last=views[-1].id if more else None)
 
 
 class _Query:
@@ -129,6 +132,25 @@ class _Query:
         self._values.append(limit + 1)
         text = f"{self.text} ORDER BY {key} DESC LIMIT ${len(self._values)}"
         return await connection.fetch(text, *self._values)
+
+    async def bounded_page(
+        self, connection: Connection, *, key: str, weight: str, limit: int
+    ) -> tuple[list[asyncpg.Record], bool]:
+        """Return up to ``limit`` rows and ``_PAGE_BYTES`` of the column ``weight``, and whether more follow.
+
+        At least one row, however large it is.
+        """
+        self._values.append(limit + 1)
+        inner = f"{self.text} ORDER BY {key} DESC LIMIT ${len(self._values)}"
+        text = (
+            f"SELECT * FROM (SELECT row.*, count(*) OVER () AS found, row_number() OVER in_order AS place,"  # noqa: S608
+            f" sum(octet_length({weight}::text)) OVER in_order AS bytes FROM ({inner}) AS row"
+            f" WINDOW in_order AS (ORDER BY {key} DESC)) AS weighed"
+            f" WHERE place = 1 OR bytes <= {_PAGE_BYTES} ORDER BY {key} DESC"
+        )
+        rows = await connection.fetch(text, *self._values)
+        more = bool(rows) and (rows[0]["found"] > limit or len(rows) < rows[0]["found"])
+        return rows[:limit], more
 
 
 def _containing(text: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """Making the projections anew from the log, beside the live ones, and putting them in their place.
 
 The API serves meanwhile: reading the log takes no lock; what is appended during it is read afterwards, and
-the exchange of the tables takes milliseconds.
+the exchange of the tables, with the comparison before it, takes a fraction of a second for 100,000 triggers.
 """
 
 import asyncio
@@ -49,6 +49,14 @@ SELECT stream_id, version, type, schema_version, data, actor, request_id, occurr
 FROM trigger_api.trigger_events WHERE stream_id = ANY($1) AND position <= $2 ORDER BY stream_id, version
 """
 _END: Final = "SELECT coalesce(max(position), 0) FROM trigger_api.trigger_events"
+# What others were allowed to do with the tables: it does not come along by itself.
+_GRANTS: Final = """
+SELECT relation.relname AS name, allowed.privilege_type AS privilege, allowed.is_grantable AS grantable,
+       CASE WHEN allowed.grantee = 0 THEN 'PUBLIC'
+            ELSE quote_ident(pg_get_userbyid(allowed.grantee)) END AS grantee
+FROM pg_class AS relation, aclexplode(relation.relacl) AS allowed
+WHERE relation.oid = ANY($1::regclass[]) AND allowed.grantee <> relation.relowner
+"""
 _INDEXES: Final = """
 SELECT i.relname AS name, pg_get_indexdef(i.oid) AS definition, x.indisprimary AS is_primary
 FROM pg_index AS x JOIN pg_class AS i ON i.oid = x.indexrelid
@@ -191,6 +199,8 @@ async def _exchange(connection: DatabaseConnection, *, since: int) -> Rebuilt:
         indexes = {
             projection.table: await connection.fetch(_INDEXES, projection.table) for projection in PROJECTIONS
         }
+        tables = [f"trigger_api.{projection.table}" for projection in PROJECTIONS]
+        grants = await connection.fetch(_GRANTS, [*tables, _VIEW])
         await connection.execute(f"DROP VIEW {_VIEW}")
         for projection in PROJECTIONS:
             await connection.execute(f"DROP TABLE trigger_api.{projection.table}")
@@ -201,6 +211,11 @@ async def _exchange(connection: DatabaseConnection, *, since: int) -> Rebuilt:
                 name = index["name"]
                 await connection.execute(f"ALTER INDEX trigger_api.{_FRESH}{name} RENAME TO {name}")
         await connection.execute(f"CREATE VIEW {_VIEW} AS {view}")
+        for grant in grants:
+            option = " WITH GRANT OPTION" if grant["grantable"] else ""
+            await connection.execute(
+                f"GRANT {grant['privilege']} ON trigger_api.{grant['name']} TO {grant['grantee']}{option}"
+            )
     return Rebuilt(rows=rows, differed=differed)
 
 

@@ -7,11 +7,12 @@ announced again.
 import os
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import asyncpg
 
-from trigger_api.adapters.announcing import announce_triggers
-from trigger_api.adapters.append_statements import LOCK_THE_LOG, OUTBOX_CHANNEL
+from trigger_api.adapters.announcing import announce
+from trigger_api.domain.idempotency import Once
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 
 DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -24,8 +25,20 @@ WHERE key_id <> $1 AND id > $2 ORDER BY id LIMIT $3 FOR UPDATE
 _RESEAL: Final = """
 UPDATE trigger_api.trigger_secrets SET key_id = $2, nonce = $3, ciphertext = $4 WHERE id = $1
 """
-_FORGET: Final = "DELETE FROM trigger_api.idempotency_keys WHERE key_id <> $1"
 _NOTHING: Final = "00000000-0000-0000-0000-000000000000"
+_OLD_ANSWERS: Final = """
+SELECT workspace, actor, key, fingerprint, key_id, nonce, ciphertext FROM trigger_api.idempotency_keys
+WHERE key_id <> $1 LIMIT $2 FOR UPDATE
+"""
+_RESEAL_ANSWER: Final = """
+UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = $5, ciphertext = $6
+WHERE workspace = $1 AND actor = $2 AND key = $3
+"""
+# Whoever repeats its request is told that the answer is lost; that is better than to act again.
+_LOSE_ANSWER: Final = """
+UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = '', ciphertext = ''
+WHERE workspace = $1 AND actor = $2 AND key = $3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +52,50 @@ class Resealed:
 async def reseal(connection: DatabaseConnection, *, ring: KeyRing) -> Resealed:
     """Seal what is under an older key anew, page by page, and queue the triggers' states.
 
-    Answers to idempotency keys that are under an older key are forgotten: they are hours old at most.
+    The answers to idempotency keys too: some hold a secret, and an older key must not be needed for them.
     """
     count, unopened, after = 0, list[str](), _NOTHING
     while True:
+        triggers = list[UUID]()
         async with connection.transaction():
-            # The rows first and the log then, as every change of a trigger does: one that is under way is
-            # announced before this page, and the next one announces what is sealed here.
+            # The rows are held, as a change of a trigger holds them: one that is under way is announced
+            # before this page, and the next one announces what is sealed here.
             rows = await connection.fetch(_OLD, ring.current, after, _PAGE)
-            await connection.execute(f"SELECT {LOCK_THE_LOG}, pg_notify('{OUTBOX_CHANNEL}', '')")
-            if not rows:
-                await connection.execute(_FORGET, ring.current)
-                return Resealed(count=count, unopened=tuple(unopened))
-            triggers = []
             for row in rows:
                 try:
-                    sealed = _anew(row, ring=ring)
+                    sealed = _anew(row, ring=ring, belongs_to=row["trigger_id"].bytes)
                 except SealError:
                     unopened.append(str(row["id"]))
                     continue
                 await connection.execute(_RESEAL, row["id"], sealed.key_id, sealed.nonce, sealed.ciphertext)
                 triggers.append(row["trigger_id"])
-                count += 1
-            await announce_triggers(connection, ids=list(dict.fromkeys(triggers)))
-            after = rows[-1]["id"]
+        count += len(triggers)
+        await announce(connection, ids=list(dict.fromkeys(triggers)))
+        if not rows:
+            await _reseal_answers(connection, ring=ring)
+            return Resealed(count=count, unopened=tuple(unopened))
+        after = rows[-1]["id"]
 
 
-def _anew(row: asyncpg.Record, *, ring: KeyRing) -> Sealed:
-    belongs_to: bytes = row["trigger_id"].bytes
+async def _reseal_answers(connection: DatabaseConnection, *, ring: KeyRing) -> None:
+    while True:
+        async with connection.transaction():
+            rows = await connection.fetch(_OLD_ANSWERS, ring.current, _PAGE)
+            for row in rows:
+                place = (row["workspace"], row["actor"], row["key"])
+                once = Once(workspace=place[0], actor=place[1], key=place[2], fingerprint=row["fingerprint"])
+                try:
+                    sealed = _anew(row, ring=ring, belongs_to=once.owner)
+                except SealError:
+                    await connection.execute(_LOSE_ANSWER, *place, ring.current)
+                    continue
+                await connection.execute(
+                    _RESEAL_ANSWER, *place, sealed.key_id, sealed.nonce, sealed.ciphertext
+                )
+        if not rows:
+            return
+
+
+def _anew(row: asyncpg.Record, *, ring: KeyRing, belongs_to: bytes) -> Sealed:
     old = Sealed(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
     return ring.seal(ring.open(old, belongs_to=belongs_to), belongs_to=belongs_to, nonce=os.urandom(12))

@@ -41,8 +41,9 @@ _SCHEDULE: Final = """
 INSERT INTO trigger_api.trigger_activity AS a (trigger_id, next_fire_times, schedule_version, schedule_error)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (trigger_id) DO UPDATE SET
-    next_fire_times = CASE WHEN EXCLUDED.schedule_error IS NULL THEN EXCLUDED.next_fire_times
-                           ELSE a.next_fire_times END,
+    -- A failure of an older scheduler-sync says no times: Temporal goes on with what it had.
+    next_fire_times = CASE WHEN EXCLUDED.schedule_error IS NULL OR cardinality(EXCLUDED.next_fire_times) > 0
+                           THEN EXCLUDED.next_fire_times ELSE a.next_fire_times END,
     schedule_version = EXCLUDED.schedule_version, schedule_error = EXCLUDED.schedule_error
 WHERE a.schedule_version <= EXCLUDED.schedule_version
 """
@@ -141,7 +142,7 @@ async def note_schedules(connection: Connection, batch: Sequence[Received]) -> N
         except ContractError as error:
             _skip(message, error=error)
             continue
-        times = list(fact.next_fire_times) if isinstance(fact, schedules.ScheduleSynced) else []
+        times = [] if isinstance(fact, schedules.ScheduleRemoved) else list(fact.next_fire_times)
         reason = fact.reason if isinstance(fact, schedules.ScheduleSyncFailed) else None
         await connection.execute(_SCHEDULE, fact.trigger_id, times, fact.trigger_version, reason)
 

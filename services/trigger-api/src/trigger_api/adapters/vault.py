@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 from trigger_api.domain.idempotency import Once, SealedAnswer
+from trigger_api.ports import AnswerLostError
 from trigger_contracts.config import SealedSecret
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 
@@ -27,10 +28,10 @@ class RingVault:
         sealed = self._ring.seal(answer, belongs_to=once.owner, nonce=self._random_bytes(12))
         return SealedAnswer(key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
 
-    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes | None:
-        """Return an answer; ``None`` where its key is no longer in the ring."""
+    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes:
+        """Return an answer. Raises ``AnswerLostError`` where its key is no longer in the ring."""
         box = Sealed(key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
         try:
             return self._ring.open(box, belongs_to=once.owner)
-        except SealError:
-            return None
+        except SealError as error:
+            raise AnswerLostError(str(error)) from error

@@ -5,15 +5,17 @@ from functools import cache
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo, available_timezones
 
-import jsonschema_rs
 import msgspec
 
 from trigger_api.domain import webhook_rules
 from trigger_api.domain.flaw import Flaw, escape, too_large
+from trigger_api.domain.input_schema import input_flaws, schema_flaws
+from trigger_api.domain.timetables import TimetableError, timetable_of
 from trigger_api.domain.webhook_rules import FieldRule
 from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
+    DstPolicy,
     EventConfig,
     ManualConfig,
     ScheduleConfig,
@@ -25,7 +27,6 @@ from trigger_expressions import Expression, ExpressionError
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
 MAX_BYTES: Final = 256 * 1024
 """Every service that follows the triggers holds the configurations in memory."""
-_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
@@ -58,8 +59,7 @@ def _flaws_between(config: AnyTriggerConfig) -> list[Flaw]:
     """Return what does not go together; pointers are from the configuration on."""
     match config:
         case ScheduleConfig():
-            ends_first = config.start_at and config.end_at and config.end_at <= config.start_at
-            return [Flaw("/endAt", "This is not after startAt.")] if ends_first else []
+            return _schedule(config)
         case WebhookConfig():
             return webhook_rules.flaws_between(config)
         case ManualConfig():
@@ -68,6 +68,25 @@ def _flaws_between(config: AnyTriggerConfig) -> list[Flaw]:
             return []
         case _:
             assert_never(config)
+
+
+def _schedule(config: ScheduleConfig) -> list[Flaw]:
+    if config.start_at and config.end_at and config.end_at <= config.start_at:
+        return [Flaw("/endAt", "This is not after startAt.")]
+    try:
+        timetable_of(config)
+    except TimetableError as error:
+        where = "/dstPolicy" if config.dst_policy is DstPolicy.SHIFT else "/additionalExpressions"
+        return [Flaw(where, f"{error}.")]
+    return []
+
+
+def _crons(expressions: tuple[str, ...]) -> list[Flaw]:
+    return [
+        Flaw(f"/{index}", flaw.detail)
+        for index, expression in enumerate(expressions)
+        for flaw in _cron(expression)
+    ]
 
 
 def _cron(expression: str) -> list[Flaw]:
@@ -132,37 +151,9 @@ def _manual(config: ManualConfig) -> list[Flaw]:
     return input_flaws(config.inputs, schema=relaxed, pointer="/inputs")
 
 
-def schema_flaws(schema: dict[str, Any], *, pointer: str) -> list[Flaw]:
-    """Return why a JSON Schema cannot be used. References to other documents are refused: no one is asked."""
-    try:
-        _validator(schema)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        return [Flaw(pointer, f"This is no JSON Schema (2020-12) that can be used: {_first_line(error)}.")]
-    return []
-
-
-def input_flaws(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str) -> list[Flaw]:
-    """Return how inputs fail their schema, at most twenty things."""
-    flaws = []
-    for error in _validator(schema).iter_errors(inputs):
-        steps = "".join(f"/{escape(str(step))}" for step in error.instance_path)
-        flaws.append(Flaw(pointer + steps, f"{_first_line(error)}."))
-        if len(flaws) == 20:
-            break
-    return flaws
-
-
-def _validator(schema: dict[str, Any]) -> Any:
-    # offline: a user's $ref must not make this service fetch or read anything.
-    return jsonschema_rs.Draft202012Validator({"$schema": _DRAFT, **schema}, offline=True)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")[:300]
-
-
 _FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
     (ScheduleConfig, "cron_expression"): _cron,
+    (ScheduleConfig, "additional_expressions"): _crons,
     (ScheduleConfig, "timezone"): _timezone,
     (EventConfig, "event_type"): _event_type,
     (EventConfig, "filters"): _filters,

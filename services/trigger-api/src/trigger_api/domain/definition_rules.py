@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from trigger_api.domain.flaw import Flaw, escape, too_large
+from trigger_api.domain.flaw import MAX_FLAWS, Flaw, escape, too_large
 from trigger_contracts.definition import OutputNode, WorkflowDefinition
 from trigger_expressions import TemplateError, paths_in
 
@@ -37,10 +37,12 @@ def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
 
 def _template_flaws(definition: WorkflowDefinition) -> list[Flaw]:
     """Return broken templates, and paths to nodes that are not there: those would be null for ever."""
-    flaws = []
+    flaws: list[Flaw] = []
     for node_id, node in definition.nodes.items():
         pointer = f"/definition/nodes/{escape(node_id)}/config"
         for place, path in paths_in(msgspec.to_builtins(node.config), pointer=pointer):
+            if len(flaws) == MAX_FLAWS:
+                return flaws
             if isinstance(path, TemplateError):
                 flaws.append(Flaw(place, f"This is no template: {path}."))
             elif path[0] == "nodes" and len(path) > 1 and path[1] not in definition.nodes:

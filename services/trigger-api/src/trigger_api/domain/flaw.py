@@ -1,8 +1,14 @@
 """What is wrong with something a user wrote, and where."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
+
+MAX_FLAWS: Final = 100
+"""What an answer names."""
+
+_LONGEST_STEP: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,9 @@ class Flaw:
 
 
 def escape(token: str) -> str:
-    """Return one step of a JSON pointer."""
+    """Return one step of a JSON pointer, cut where it is longer than anybody reads."""
+    if len(token) > _LONGEST_STEP:
+        token = f"{token[:_LONGEST_STEP]}…"
     return token.replace("~", "~0").replace("/", "~1")
 
 

@@ -7,6 +7,7 @@ answer; the same key with another request is refused.
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -37,6 +38,14 @@ class SealedAnswer:
     key_id: str
     nonce: bytes
     ciphertext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A key that was taken: since when, and its answer where it has one."""
+
+    since: datetime
+    answer: SealedAnswer | None
 
 
 class StoredAnswer(msgspec.Struct, frozen=True, kw_only=True):

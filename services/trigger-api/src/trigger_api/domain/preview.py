@@ -6,34 +6,40 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from trigger_cron import Caveat, caveats, compile_calendars, fire_times, parse
+from trigger_api.domain.timetables import policy_of, timetable_of
+from trigger_contracts.config import ScheduleConfig
+from trigger_cron import Caveat, caveats, fire_times, parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The next fire times, in the schedule's zone, and what to know about the expression."""
+    """The next fire times, in the schedule's zone, and what to know about the expressions."""
 
     fire_times: tuple[datetime, ...]
     caveats: Sequence[Caveat]
 
 
-def preview(
-    expression: str,
-    *,
-    timezone: str,
-    count: int,
-    now: datetime,
-    start_at: datetime | None,
-    end_at: datetime | None,
-) -> Preview:
+def preview(config: ScheduleConfig, *, count: int, now: datetime) -> Preview:
     """Return up to ``count`` fire times after ``now``, as Temporal will fire them.
 
-    They come from the calendars that Temporal gets, by its rules. The expression and the zone are valid.
+    They come from the calendars that Temporal gets, by its rules. The configuration has no flaws.
     """
-    zone = ZoneInfo(timezone)
-    cron = parse(expression)
-    times = fire_times(compile_calendars(cron), zone=zone, after=now, start_at=start_at, end_at=end_at)
+    zone = ZoneInfo(config.timezone)
+    timetable = timetable_of(config)
+    times = fire_times(
+        timetable.calendars,
+        excluded=timetable.excluded,
+        zone=zone,
+        after=now,
+        start_at=config.start_at,
+        end_at=config.end_at,
+    )
+    known = [
+        caveat
+        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
+        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
+    ]
     return Preview(
         fire_times=tuple(moment.astimezone(zone) for moment in islice(times, count)),
-        caveats=caveats(cron, zone=zone, now=now),
+        caveats=sorted(known, key=lambda caveat: caveat.date),
     )

@@ -66,7 +66,18 @@ def _secret_rotated_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "origin": "generated"}
 
 
+def _options_added(fields: dict[str, Any]) -> dict[str, Any]:
+    # What a configuration does not say has its default. The version is there for older releases: one that
+    # does not know an option must not change a trigger that has it, for it would drop the option on the bus.
+    return fields
+
+
 TRIGGER_EVENTS: Final[EventCodec[TriggerEvent]] = EventCodec(
-    TriggerEvent, upcasts={("SecretRotated", 1): _secret_rotated_1}
+    TriggerEvent,
+    upcasts={
+        ("SecretRotated", 1): _secret_rotated_1,
+        ("TriggerCreated", 1): _options_added,
+        ("TriggerConfigChanged", 1): _options_added,
+    },
 )
 WORKFLOW_EVENTS: Final[EventCodec[WorkflowEvent]] = EventCodec(WorkflowEvent, upcasts={})

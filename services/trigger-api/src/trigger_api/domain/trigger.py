@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.sameness import same
 from trigger_contracts.config import AnyTriggerConfig, AuthType, TriggerType, WebhookConfig, trigger_type_of
+from trigger_contracts.webhook_providers import WebhookProvider
 
 
 class DeletionReason(StrEnum):
@@ -19,6 +20,10 @@ class DeletionReason(StrEnum):
 
     REQUESTED = "requested"
     WORKFLOW_DELETED = "workflow_deleted"
+
+
+MAX_OLDER_SECRETS: Final = 4
+"""How many secrets that were rotated away count at once: a further rotation ends the oldest one's overlap."""
 
 
 class SecretOrigin(StrEnum):
@@ -200,10 +205,8 @@ def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[S
         SecretRef(id=secret.id, valid_until=min(until, secret.valid_until or until))
         for secret in trigger.secrets
     )
-    return (
-        SecretRef(id=event.secret_id),
-        *(secret for secret in older if secret.valid_until is None or secret.valid_until > at),
-    )
+    still = [secret for secret in older if secret.valid_until is None or secret.valid_until > at]
+    return (SecretRef(id=event.secret_id), *still[:MAX_OLDER_SECRETS])
 
 
 def needs_secret(config: AnyTriggerConfig) -> bool:
@@ -211,6 +214,10 @@ def needs_secret(config: AnyTriggerConfig) -> bool:
     if not isinstance(config, WebhookConfig):
         return False
     return config.provider is not None or config.auth_type is not AuthType.NONE
+
+
+def _provider(config: AnyTriggerConfig) -> WebhookProvider | None:
+    return config.provider if isinstance(config, WebhookConfig) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,15 +233,18 @@ def decide_revision(
 ) -> list[TriggerEvent]:
     """Return what happens when a trigger shall become ``wanted``: nothing where it is so already.
 
-    ``secret`` comes into force where its user supplied it, or where the new configuration is the first
-    one that needs one; the one before it ends at once. Raises ``TriggerTypeFixedError``.
+    ``secret`` comes into force where its user supplied it, where the new configuration is the first one that
+    needs one, and where it is for another provider; the one before it ends at once. Raises
+    ``TriggerTypeFixedError``.
     """
     if trigger_type_of(wanted.config) is not trigger.type:
         raise TriggerTypeFixedError(trigger.type)
     events: list[TriggerEvent] = []
     if wanted.name != trigger.name:
         events.append(TriggerRenamed(name=wanted.name))
-    missing = needs_secret(wanted.config) and trigger.secret_in_force is None
+    missing = needs_secret(wanted.config) and (
+        trigger.secret_in_force is None or _provider(wanted.config) is not _provider(trigger.config)
+    )
     if missing or secret.origin is SecretOrigin.SUPPLIED:
         # Before the configuration: at no version may a webhook need a secret that does not exist.
         events.append(SecretRotated(secret_id=secret.id, previous_valid_until=now, origin=secret.origin))

@@ -167,23 +167,34 @@ def _between_signed(config: WebhookConfig, *, tolerated: bool) -> list[Flaw]:
     return flaws
 
 
-def secret_flaws(config: AnyTriggerConfig, *, secret: str | None, exists: bool) -> list[Flaw]:
+def secret_flaws(
+    config: AnyTriggerConfig, *, secret: str | None, before: AnyTriggerConfig | None
+) -> list[Flaw]:
     """Return what is wrong with the secret that comes with a configuration, or with its being left out.
 
-    ``exists`` tells whether the trigger has one already.
+    ``before`` is the configuration of the secret that is in force; ``None`` where there is none.
     """
     if not isinstance(config, WebhookConfig) or not needs_secret(config):
         return [] if secret is None else [Flaw("/secret", "The configuration takes no secret.")]
-    if config.provider is None:
-        wanted, what = _SECRET, "16 to 256 visible ASCII characters"
-    else:
+    wanted, what = _SECRET, "16 to 256 visible ASCII characters"
+    if config.provider is not None:
         rule = PROVIDER_SECRETS[config.provider]
         wanted, what = re.compile(rule.pattern, re.ASCII), rule.what
-        if secret is None and not exists and not rule.chosen_by_user:
+        if secret is None and not rule.chosen_by_user and not keeps_its_secret(config, before=before):
             return [Flaw("/secret", f"{config.provider} issues it: {rule.what}.")]
     if secret is not None and not wanted.fullmatch(secret):
         return [Flaw("/secret", f"Expected {what}.")]
     return []
+
+
+def keeps_its_secret(config: AnyTriggerConfig, *, before: AnyTriggerConfig | None) -> bool:
+    """Tell whether the secret in force, whose configuration was ``before``, is one for ``config`` too.
+
+    What one provider takes for a secret another one does not, and whose it is differs.
+    """
+    if not isinstance(config, WebhookConfig) or not isinstance(before, WebhookConfig):
+        return False
+    return needs_secret(before) and config.provider is before.provider
 
 
 def made_up_secret(config: AnyTriggerConfig, *, random: bytes) -> str:

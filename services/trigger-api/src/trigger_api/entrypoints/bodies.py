@@ -1,5 +1,6 @@
 """What requests hold: the types that decode their bodies, and that the API's document is made from."""
 
+from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -7,6 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from trigger_contracts.config import (
+    CronExpression,
+    DstPolicy,
     EventConfig,
     ManualConfig,
     Name,
@@ -130,7 +133,7 @@ class PutTrigger(_Body, frozen=True, kw_only=True):
 
 
 class PatchTrigger(_Body, frozen=True, kw_only=True):
-    """A JSON merge patch (RFC 7396): what is left out stays, ``null`` sets a field back to its default."""
+    """A JSON merge patch (RFC 7396): what is left out stays, ``null`` in ``config`` sets a field back."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
@@ -172,12 +175,28 @@ class Revert(_Body, frozen=True, kw_only=True):
 
 
 class PreviewSchedule(_Body, frozen=True, kw_only=True):
-    """A schedule that may not exist yet."""
+    """A schedule that may not exist yet: the fields of a schedule's ``config`` that say when it fires."""
 
-    cron_expression: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "cron"})]
+    cron_expression: CronExpression
     timezone: Annotated[
         str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "iana-time-zone"})
     ] = "UTC"
+    additional_expressions: Annotated[tuple[CronExpression, ...], Meta(max_length=9)] = ()
+    excluded_dates: Annotated[tuple[date, ...], Meta(max_length=366)] = ()
+    dst_policy: DstPolicy = DstPolicy.LITERAL
     count: Annotated[int, Meta(ge=1, le=100)] = 10
     start_at: Time | None = None
     end_at: Time | None = None
+
+    @property
+    def config(self) -> ScheduleConfig:
+        """The configuration that fires so."""
+        return ScheduleConfig(
+            cron_expression=self.cron_expression,
+            timezone=self.timezone,
+            additional_expressions=self.additional_expressions,
+            excluded_dates=self.excluded_dates,
+            dst_policy=self.dst_policy,
+            start_at=self.start_at,
+            end_at=self.end_at,
+        )

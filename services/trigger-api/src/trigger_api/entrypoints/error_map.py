@@ -7,6 +7,7 @@ from trigger_api.domain.past import NeverSoError
 from trigger_api.domain.stored_events import UnreadableEventError
 from trigger_api.domain.trigger import TriggerTypeFixedError
 from trigger_api.ports import (
+    AnswerLostError,
     ConcurrentChangeError,
     FiringNotStoredError,
     FiringTooLargeError,
@@ -72,6 +73,9 @@ def _conflict(error: Exception) -> ProblemError | None:
             return ProblemError(412, code="stale_version", detail=detail)
         case ConcurrentChangeError():
             return ProblemError(409, code="conflict", detail="Others changed it at the same time: try again.")
+        case AnswerLostError():
+            detail = "This request was carried out before, and its answer cannot be read any more."
+            return ProblemError(409, code="answer_lost", detail=detail)
         case TriggerDisabledError():
             return ProblemError(409, code="trigger_disabled", detail="The trigger is paused.")
         case SecretNotUsedError():

@@ -1,8 +1,9 @@
 """From HTTP to commands: bodies, conditions, callers, keys."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -19,13 +20,13 @@ from trigger_runtime.web import queries
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import convert, invalid, read_json
 from trigger_runtime.web.problem import FieldProblem, ProblemError
-from trigger_runtime.web.shapes import escape
+from trigger_runtime.web.shapes import MAX_PROBLEMS, escape
 from trigger_runtime.web.tokens import TokenVerifier
 
 T = TypeVar("T")
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
-_VERSION_TAG: Final = re.compile(r'(?<!W/)"([0-9]{1,9})"', re.ASCII)
+_VERSION_TAG: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,8})"', re.ASCII)
 _VERSION: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
@@ -39,7 +40,8 @@ async def caller_of(request: web.Request, *, tokens: TokenVerifier, scope: str) 
 async def body_of(request: web.Request) -> Any:
     """Return the JSON body, without the one character that PostgreSQL cannot store."""
     value = await read_json(request)
-    if flaws := [FieldProblem(pointer=path, detail="Text must not hold NUL.") for path in _nul_paths(value)]:
+    found = islice(_nul_paths(value), MAX_PROBLEMS)
+    if flaws := [FieldProblem(pointer=path, detail="Text must not hold NUL.") for path in found]:
         raise invalid(flaws)
     return value
 
@@ -55,18 +57,18 @@ def new_trigger_of(raw: Any) -> CreateTrigger:
     return convert(raw, CreateTrigger, check=_check_field)  # type: ignore[arg-type] # a union of Structs
 
 
-def revision_of(read: Callable[[Trigger], Any], *, secret: str | None) -> Revision:
+def revision_of(sent: Any, *, read: Callable[[Trigger], Any]) -> Revision:
     """Return the change that a body asks for; ``read`` makes the whole body, seen from what is there."""
 
     def wanted(trigger: Trigger) -> Wanted:
         raw = read(trigger)
         _refuse_inner_type(raw)
         body = convert(raw, REPLACE_TRIGGER[trigger.type], check=_check_field)
-        _refuse_dropping(trigger, body=body, raw=raw)
+        _refuse_dropping(trigger, body=body, sent=sent)
         enabled = trigger.enabled if body.enabled is None else body.enabled
         return Wanted(name=body.name, enabled=enabled, config=body.config)
 
-    return Revision(wanted=wanted, secret=secret)
+    return Revision(wanted=wanted, secret=secret_in(sent))
 
 
 def secret_in(raw: Any) -> str | None:
@@ -138,22 +140,28 @@ def _refuse_inner_type(raw: Any) -> None:
         raise invalid([FieldProblem(pointer="/config/triggerType", detail="There is no such field.")])
 
 
-def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, raw: Any) -> None:
-    """A webhook that authenticates its senders stops doing so only where that is said."""
-    said = "authType" in raw["config"]
+def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, sent: Any) -> None:
+    """A webhook that authenticates its senders stops doing so only where its user says so in words."""
+    config = sent.get("config")
+    said = isinstance(config, dict) and config.get("authType") is not None
     if needs_secret(trigger.config) and not needs_secret(body.config) and not said:
         detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
         raise invalid([FieldProblem(pointer="/config/authType", detail=detail)])
 
 
-def _nul_paths(value: Any) -> list[str]:
-    """Return a pointer for each text that holds NUL; the nesting of a body is bounded."""
+def _nul_paths(value: Any) -> Iterator[str]:
+    """Yield a pointer for each text that holds NUL; the nesting of a body is bounded."""
     if isinstance(value, str):
-        return [""] if "\0" in value else []
-    items: list[tuple[str, Any]] = []
+        if "\0" in value:
+            yield ""
+        return
+    items: Iterable[tuple[str, Any]] = ()
     if isinstance(value, dict):
-        items = list(value.items())
+        items = value.items()
     elif isinstance(value, list):
-        items = [(str(index), item) for index, item in enumerate(value)]
-    found = [f"/{escape(key)}{path}" for key, item in items for path in _nul_paths(item)]
-    return found + ["" for key, _ in items if "\0" in key]
+        items = ((str(index), item) for index, item in enumerate(value))
+    for key, item in items:
+        step = f"/{escape(key)}"
+        if "\0" in key:
+            yield step
+        yield from (f"{step}{path}" for path in _nul_paths(item))

@@ -1,6 +1,7 @@
 """``/api/schedules`` and a trigger's schedule: translate and never decide."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC
 
 import structlog
@@ -24,7 +25,7 @@ from trigger_runtime.web.problem import FieldProblem
 
 log = structlog.stdlib.get_logger(__name__)
 
-InWords = Callable[[str, str], str]
+InWords = Callable[[Sequence[str], str], str]
 
 
 class ScheduleRoutes:
@@ -42,27 +43,22 @@ class ScheduleRoutes:
         """Return when a schedule would fire, before it is saved."""
         await self._access.reader(request)
         body = convert(await body_of(request), PreviewSchedule, check=_check_field)
+        config = body.config
         flaws = [
-            FieldProblem(pointer=f"/{name}{flaw.pointer}", detail=flaw.detail)
-            for name, field in (("cronExpression", "cron_expression"), ("timezone", "timezone"))
-            for flaw in config_rules.field_flaws(ScheduleConfig, field, getattr(body, field))
+            FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail)
+            for flaw in config_rules.flaws_of(config)
         ]
         if flaws:
             raise invalid(flaws)
-        found = preview(
-            body.cron_expression,
-            timezone=body.timezone,
-            count=body.count,
-            now=self._access.now(),
-            start_at=body.start_at,
-            end_at=body.end_at,
-        )
+        # Working out a policy for changes of the clock takes a moment, in which others are served.
+        found = await asyncio.to_thread(preview, config, count=body.count, now=self._access.now())
+        expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
             views.PreviewDocument(
                 fire_times=[
                     views.FireTime(utc=one.astimezone(UTC), local=one.isoformat()) for one in found.fire_times
                 ],
-                description=self._in_words(body.cron_expression, body.timezone),
+                description=self._in_words(expressions, config.timezone),
                 warnings=[
                     views.WarningDocument(kind=one.kind.value, message=one.message, date=one.date)
                     for one in found.caveats

@@ -169,7 +169,7 @@ class TriggerRoutes:
     async def _revise(
         self, request: web.Request, *, caller: Caller, body: Any, read: Callable[[Trigger], Any]
     ) -> web.Response:
-        revision = revision_of(read, secret=secret_in(body))
+        revision = revision_of(body, read=read)
 
         async def run(
             trigger_id: UUID, condition: Condition, keyed: Keyed[Changed] | None

@@ -19,6 +19,8 @@ SELECT setval(
 ALTER TABLE trigger_api.outbox ADD COLUMN queued_at timestamptz NOT NULL DEFAULT now();
 CREATE UNIQUE INDEX outbox_in_order ON trigger_api.outbox (sequence);
 
+CREATE INDEX trigger_events_first ON trigger_api.trigger_events (position) WHERE version = 1;
+
 -- How far the outbox has been announced, and on which stream: a stream that was made anew, or is older
 -- than this, has lost something.
 CREATE TABLE trigger_api.relay_progress (
@@ -46,6 +48,18 @@ CREATE INDEX idempotency_keys_by_age ON trigger_api.idempotency_keys (created_at
 ALTER TABLE trigger_api.workflow_triggers
     ADD COLUMN previous_secret_id          uuid,
     ADD COLUMN previous_secret_valid_until timestamptz;
+UPDATE trigger_api.workflow_triggers AS trigger
+SET previous_secret_id = rotation.previous, previous_secret_valid_until = rotation.until
+FROM (
+    SELECT DISTINCT ON (stream_id) stream_id, type, occurred_at,
+           lag((data ->> 'secretId')::uuid) OVER (PARTITION BY stream_id ORDER BY version) AS previous,
+           (data ->> 'previousValidUntil')::timestamptz AS until
+    FROM trigger_api.trigger_events
+    WHERE type IN ('TriggerCreated', 'SecretRotated') AND data ->> 'secretId' IS NOT NULL
+    ORDER BY stream_id, version DESC
+) AS rotation
+WHERE rotation.stream_id = trigger.id AND rotation.type = 'SecretRotated' AND trigger.deleted_at IS NULL
+  AND rotation.previous IS NOT NULL AND rotation.until > rotation.occurred_at;
 ALTER TABLE trigger_api.trigger_activity
     ADD COLUMN previous_secret_id      uuid,
     ADD COLUMN previous_secret_used_at timestamptz;
@@ -79,6 +93,7 @@ ALTER TABLE trigger_api.workflow_triggers
     DROP COLUMN previous_secret_id;
 DROP TABLE trigger_api.idempotency_keys;
 DROP TABLE trigger_api.relay_progress;
+DROP INDEX trigger_api.trigger_events_first;
 DROP INDEX trigger_api.outbox_in_order;
 ALTER TABLE trigger_api.outbox
     DROP COLUMN queued_at,

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 import msgspec
@@ -46,7 +47,9 @@ async def append_trigger_events(
         recorded = Recorded(event=event, version=version, at=chance.now(), author=author, cause=cause)
         after = triggers.evolve(after, recorded)
         ids = [secret.id for secret in after.secrets]
-        sealed = await unit.sealed_secrets(after.id, ids=ids) if ids else {}
+        if trigger is not None and (ids or trigger.secrets):
+            await unit.hold_secrets(after.id)
+        sealed = unit.sealed_secrets(ids)
         message = config_message.trigger_changed(after, recorded=recorded, sealed=sealed)
         unit.append_trigger(after, recorded=recorded, message=message)
         if isinstance(event, SecretRotated | TriggerDeleted):
@@ -94,18 +97,23 @@ class Answering:
         """
         if keyed is None:
             return await act()
-        earlier = await self.earlier(unit, keyed=keyed)
+        _, earlier = await self.earlier(unit, keyed=keyed)
         if earlier is not None:
             return earlier
         done = await act()
         await self.keep(unit, keyed=keyed, answer=keyed.answer(done))
         return done
 
-    async def earlier(self, unit: Unit, *, keyed: Keyed[T]) -> StoredAnswer | None:
-        """Take the key; return what it was answered before. Raises ``KeyReusedError``."""
-        sealed = await unit.claim(keyed.once, now=self._chance.now())
-        opened = self._vault.open_answer(sealed, once=keyed.once) if sealed is not None else None
-        return msgspec.json.decode(opened, type=StoredAnswer) if opened is not None else None
+    async def earlier(self, unit: Unit, *, keyed: Keyed[T]) -> tuple[datetime, StoredAnswer | None]:
+        """Take the key; return since when it is taken, and what it was answered before.
+
+        Raises ``KeyReusedError``, and ``AnswerLostError`` instead of acting again.
+        """
+        claimed = await unit.claim(keyed.once, now=self._chance.now())
+        if claimed.answer is None:
+            return claimed.since, None
+        opened = self._vault.open_answer(claimed.answer, once=keyed.once)
+        return claimed.since, msgspec.json.decode(opened, type=StoredAnswer)
 
     async def keep(self, unit: Unit, *, keyed: Keyed[T], answer: StoredAnswer) -> None:
         """Keep an answer."""

@@ -1,11 +1,14 @@
 """Asking for a run now."""
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from trigger_api.domain import config_rules
+import msgspec
+
 from trigger_api.domain.flaw import Flaw, InvalidError, too_large
-from trigger_api.domain.idempotency import Keyed, StoredAnswer
+from trigger_api.domain.idempotency import Keyed, Once, StoredAnswer
+from trigger_api.domain.input_schema import input_flaws
 from trigger_api.ports import Chance, EventStore, Firings, NotFoundError, TriggerDisabledError, Vault
 from trigger_api.read_model import ReadModel
 from trigger_api.usecases.appending import Answering, Caller, refuse
@@ -47,28 +50,32 @@ class RunsByHand:
         that do not fit, ``TriggerDisabledError``, ``FiringNotStoredError``, ``KeyReusedError``.
         """
         if keyed is None:
-            unkeyed = await self._firing(caller, trigger_id=trigger_id, inputs=inputs, key=None)
+            unkeyed = await self._firing(caller, trigger_id=trigger_id, inputs=inputs)
             await self._firings.request(unkeyed)
             return unkeyed.execution_id
-        firing: ManualFiring | Exception
+        found: ManualFiring | Exception
         try:
-            firing = await self._firing(caller, trigger_id=trigger_id, inputs=inputs, key=keyed.once.key)
+            found = await self._firing(caller, trigger_id=trigger_id, inputs=inputs)
         except _REFUSALS as error:
-            firing = error
+            found = error
         async with self._store.unit() as unit:
             # What was answered stays the answer, also where the trigger was paused or changed since.
-            if (earlier := await self._answering.earlier(unit, keyed=keyed)) is not None:
+            since, earlier = await self._answering.earlier(unit, keyed=keyed)
+            if earlier is not None:
                 return earlier
-            if isinstance(firing, Exception):
+            if isinstance(found, Exception):
                 # Inside, so that the key is given back: nothing has happened under it.
-                raise firing
+                raise found
+        firing = msgspec.structs.replace(
+            found, execution_id=_keyed_id(keyed.once, trigger_id=trigger_id, since=since)
+        )
         await self._firings.request(firing)
         async with self._store.unit() as unit:
             await self._answering.keep(unit, keyed=keyed, answer=keyed.answer(firing.execution_id))
         return firing.execution_id
 
     async def _firing(
-        self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None, key: str | None
+        self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None
     ) -> ManualFiring:
         """Return the request.
 
@@ -81,7 +88,7 @@ class RunsByHand:
         if not trigger.enabled:
             raise TriggerDisabledError
         return ManualFiring(
-            execution_id=self._execution_id(caller, trigger_id=trigger.id, key=key),
+            execution_id=self._chance.new_id(),
             workspace=caller.workspace,
             trigger_id=trigger.id,
             trigger_type=trigger_type_of(trigger.config),
@@ -95,12 +102,14 @@ class RunsByHand:
             request_id=caller.author.request_id,
         )
 
-    def _execution_id(self, caller: Caller, *, trigger_id: UUID, key: str | None) -> UUID:
-        if key is None:
-            return self._chance.new_id()
-        # Two people who choose the same key do not mean the same run.
-        actor = caller.author.actor
-        return ids.requested_execution_id(trigger_id, key=f"{len(actor)}:{actor}:{key}")
+
+def _keyed_id(once: Once, *, trigger_id: UUID, since: datetime) -> UUID:
+    """Return the execution id of a keyed request: the same until the key is forgotten, and then another one.
+
+    The key alone would not do. Two people who choose the same one do not mean the same run, and neither does
+    one who uses a key again after it was forgotten: what has run already would not run again.
+    """
+    return ids.requested_execution_id(trigger_id, key=f"{once.owner.hex()}:{since.isoformat()}")
 
 
 def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
@@ -111,6 +120,6 @@ def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) 
             raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
         inputs = {**config.inputs, **inputs}
         if config.input_schema is not None:
-            refuse(config_rules.input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
+            refuse(input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
     refuse(too_large(inputs, limit=MAX_INPUT_BYTES, pointer="/inputs"))
     return inputs

@@ -75,7 +75,7 @@ class Triggers:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
         refuse(
             config_rules.flaws_of(wanted.config)
-            + webhook_rules.secret_flaws(wanted.config, secret=secret, exists=False)
+            + webhook_rules.secret_flaws(wanted.config, secret=secret, before=None)
         )
         config = webhook_rules.without_plain_tokens(wanted.config)
         now, trigger_id, new = self._chance.now(), self._chance.new_id(), self._new_secret(secret)
@@ -89,19 +89,23 @@ class Triggers:
             config=config,
             secret_id=new.id if needed else None,
         )
-        async with self._store.unit() as unit:
 
-            async def act() -> Changed:
-                shown = (secret or self._made_up(config)) if needed else None
-                if shown is not None:
-                    sealed = self._vault.seal_secret(shown, secret_id=new.id, trigger_id=trigger_id)
-                    unit.keep_secret(trigger_id, secret=sealed, now=now)
-                trigger = await append_trigger_events(
-                    unit, trigger=None, events=[event], author=caller.author, chance=self._chance
-                )
-                return Changed(trigger=trigger, secret=shown)
+        async def attempt() -> Changed | StoredAnswer:
+            async with self._store.unit() as unit:
 
-            return await self._answering.once(unit, keyed=keyed, act=act)
+                async def act() -> Changed:
+                    shown = (secret or self._made_up(config)) if needed else None
+                    if shown is not None:
+                        sealed = self._vault.seal_secret(shown, secret_id=new.id, trigger_id=trigger_id)
+                        unit.keep_secret(trigger_id, secret=sealed, now=now)
+                    trigger = await append_trigger_events(
+                        unit, trigger=None, events=[event], author=caller.author, chance=self._chance
+                    )
+                    return Changed(trigger=trigger, secret=shown)
+
+                return await self._answering.once(unit, keyed=keyed, act=act)
+
+        return await again_after_a_lost_race(attempt)
 
     async def revise(
         self,
@@ -169,7 +173,7 @@ class Triggers:
         def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
             if not triggers.needs_secret(trigger.config):
                 raise SecretNotUsedError
-            refuse(webhook_rules.secret_flaws(trigger.config, secret=secret, exists=False))
+            refuse(webhook_rules.secret_flaws(trigger.config, secret=secret, before=None))
             return triggers.decide_rotation(secret=new, overlap=overlap, now=self._chance.now())
 
         return await self._change(
@@ -187,10 +191,10 @@ class Triggers:
     def _revision(
         self, trigger: Trigger, *, wanted: Wanted, secret: str | None, new: NewSecret
     ) -> list[TriggerEvent]:
-        exists = trigger.secret_in_force is not None
+        before = trigger.config if trigger.secret_in_force is not None else None
         refuse(
             config_rules.flaws_of(wanted.config)
-            + webhook_rules.secret_flaws(wanted.config, secret=secret, exists=exists)
+            + webhook_rules.secret_flaws(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
             name=wanted.name,

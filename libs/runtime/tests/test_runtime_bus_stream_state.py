@@ -1,0 +1,34 @@
+"""What a stream says of itself."""
+
+import nats
+import pytest
+
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.stream_state import stream_state
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_stream_is_told_by_what_it_holds(nats_url: str) -> None:
+    client = await nats.connect(nats_url)
+    js = client.jetstream()
+    await js.add_stream(name="THINGS", subjects=["things.*"])
+    bus = Bus(url=nats_url, client_name="test")
+    await bus.start()
+    await bus.ready()
+    empty = await stream_state(bus, stream="THINGS")
+    assert (empty.last_sequence, empty.messages, empty.subjects) == (0, 0, 0)
+    for subject in ("things.a", "things.b", "things.a"):
+        await js.publish(subject, b"")
+    full = await stream_state(bus, stream="THINGS")
+    assert (full.last_sequence, full.messages, full.subjects) == (3, 3, 2)
+    await js.purge_stream("THINGS", subject="things.b")
+    purged = await stream_state(bus, stream="THINGS")
+    assert (purged.last_sequence, purged.subjects, purged.created) == (3, 1, empty.created)
+    await js.delete_stream("THINGS")
+    with pytest.raises(BusUnavailableError):
+        await stream_state(bus, stream="THINGS")
+    await js.add_stream(name="THINGS", subjects=["things.*"])
+    assert (await stream_state(bus, stream="THINGS")).created != empty.created
+    await bus.stop()
+    await client.close()
