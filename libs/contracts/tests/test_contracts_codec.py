@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from msgspec import inspect
 
 from trigger_contracts import config, executions, schedule_requests, schedules, secret_uses
 from trigger_contracts.codec import Codec, MalformedMessageError, Message, UnknownMessageError, encode, tag_of
-from trigger_contracts.deliveries import DELIVERIES
+from trigger_contracts.deliveries import DELIVERIES, DeliveriesAccepted
 from trigger_contracts.firings import MANUAL
 
 CODECS: tuple[Codec[Any], ...] = (
@@ -165,6 +166,8 @@ def values(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901 - one li
             return st.uuids()
         case inspect.DateTimeType():
             return TIMES
+        case inspect.DateType():
+            return st.dates()
         case inspect.EnumType(cls=cls):
             assert issubclass(cls, Enum)
             return st.sampled_from(list(cls))
@@ -220,3 +223,11 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
     for codec in CODECS:
         with pytest.raises((MalformedMessageError, UnknownMessageError)):
             codec.decode(data)
+
+
+def test_a_reader_without_claim_checks_parks_what_has_one() -> None:
+    """It must not take the empty body for the body, and must not give the message up either."""
+    older: Codec[DeliveriesAccepted] = Codec(DeliveriesAccepted)
+    data = (Path(__file__).with_name("golden") / "LargeDeliveryAccepted.1.json").read_bytes()
+    with pytest.raises(UnknownMessageError):
+        older.decode(data)

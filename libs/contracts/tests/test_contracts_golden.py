@@ -3,7 +3,7 @@
 ``golden/<Name>.<version>[.<variant>].json`` files are added, never edited.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -25,6 +25,7 @@ from trigger_contracts.codec import Codec, Message, encode, tag_of
 from trigger_contracts.config import (
     AuthType,
     Change,
+    DstPolicy,
     EventConfig,
     HttpMethod,
     ManualConfig,
@@ -51,8 +52,10 @@ from trigger_contracts.definition import (
 )
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
+    ClaimCheck,
     DeliveriesAccepted,
     DeliveriesRejected,
+    LargeDeliveryAccepted,
     RejectedDelivery,
     RejectionReason,
 )
@@ -181,6 +184,19 @@ MESSAGES: dict[str, Message] = {
             ),
         ),
     ),
+    "TriggerChanged.1.timetable.schedule": TriggerChanged(
+        change=change("ScheduleChanged"),
+        trigger=trigger(
+            "Payday",
+            ScheduleConfig(
+                cron_expression="0 9 LW * *",
+                timezone="Europe/Berlin",
+                additional_expressions=("30 2 15W * *", "0 9 * * FRI#2"),
+                excluded_dates=(date(2026, 12, 25), date(2027, 1, 1)),
+                dst_policy=DstPolicy.SHIFT,
+            ),
+        ),
+    ),
     "TriggerChanged.1.options.webhook": TriggerChanged(
         change=change("TriggerConfigChanged"),
         trigger=trigger(
@@ -219,6 +235,31 @@ MESSAGES: dict[str, Message] = {
         next_fire_times=(NEXT,),
         recent_fire_times=(CREATED, CHANGED),
         running_workflow_ids=("scheduled-1",),
+    ),
+    "RunSchedule.1": schedule_requests.RunSchedule(
+        trigger_id=TRIGGER, execution_id=EXECUTION, requested_at=CHANGED, request_id="req-7f3a"
+    ),
+    "ScheduleRunStarted.1": schedule_requests.ScheduleRunStarted(
+        trigger_id=TRIGGER, execution_id=EXECUTION, workflow_id=f"execution-{EXECUTION}"
+    ),
+    "PreviewBackfill.1": schedule_requests.PreviewBackfill(
+        trigger_id=TRIGGER, start_at=CREATED, end_at=CHANGED
+    ),
+    "BackfillPreviewed.1": schedule_requests.BackfillPreviewed(
+        trigger_id=TRIGGER, fire_times=(CREATED,), execution_ids=(EXECUTION,)
+    ),
+    "BackfillSchedule.1": schedule_requests.BackfillSchedule(
+        trigger_id=TRIGGER,
+        start_at=CREATED,
+        end_at=CHANGED,
+        overlap_policy=OverlapPolicy.ALLOW_ALL,
+        expected_fires=1,
+    ),
+    "BackfillStarted.1": schedule_requests.BackfillStarted(
+        trigger_id=TRIGGER, fire_times=(CREATED,), execution_ids=(EXECUTION,)
+    ),
+    "RequestFailed.1.refused": schedule_requests.RequestFailed(
+        reason="the end is before the start", code=schedule_requests.FailureCode.REFUSED
     ),
     "RequestFailed.1": schedule_requests.RequestFailed(reason="Temporal cannot be reached"),
     "PreviousSecretUsed.1": secret_uses.PreviousSecretUsed(trigger_id=TRIGGER, secret_id=SECRET, at=CHANGED),
@@ -311,6 +352,27 @@ MESSAGES: dict[str, Message] = {
             ),
         )
     ),
+    "LargeDeliveryAccepted.1": LargeDeliveryAccepted(
+        delivery=AcceptedDelivery(
+            **REQUEST,
+            trigger_id=TRIGGER,
+            workspace="acme",
+            workflow_id=WORKFLOW,
+            trigger_name="GitHub push",
+            trigger_version=3,
+            body_sha256="8a39d2abd3999ab73c34db2476849cddf303ce389b35826850f9a700589b4a90",
+            response_status=202,
+            response_body='{"success":true}',
+            processing_ms=14.2,
+            secret_id=SECRET,
+            execution_id=EXECUTION,
+        ),
+        claim=ClaimCheck(
+            key=DELIVERY,
+            size=2 * 1024 * 1024,
+            sha256="8a39d2abd3999ab73c34db2476849cddf303ce389b35826850f9a700589b4a90",
+        ),
+    ),
     "DeliveriesRejected.1": DeliveriesRejected(
         deliveries=(
             RejectedDelivery(
@@ -361,6 +423,9 @@ MESSAGES: dict[str, Message] = {
     "ExecutionTerminated.1": executions.ExecutionTerminated(**FACT),
     "ScheduleSynced.1": schedules.ScheduleSynced(**SCHEDULED, next_fire_times=(NEXT,)),
     "ScheduleSyncFailed.1": schedules.ScheduleSyncFailed(**SCHEDULED, reason="unknown time zone"),
+    "ScheduleSyncFailed.1.goes_on": schedules.ScheduleSyncFailed(
+        **SCHEDULED, reason="unknown time zone", next_fire_times=(NEXT,)
+    ),
     "ScheduleRemoved.1": schedules.ScheduleRemoved(**SCHEDULED),
 }
 CODECS: tuple[Codec[Any], ...] = (
@@ -370,8 +435,8 @@ CODECS: tuple[Codec[Any], ...] = (
     firings.MANUAL,
     executions.FACTS,
     schedules.FACTS,
-    schedule_requests.REQUESTS,
-    schedule_requests.ANSWERS,
+    schedule_requests.EVERY_REQUEST,
+    schedule_requests.EVERY_ANSWER,
     secret_uses.USES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.

@@ -43,6 +43,6 @@ def test_a_range_is_written_as_temporal_normalises_it() -> None:
     assert ScheduleRange(7) == ScheduleRange(7, 7, 1)
 
 
-def test_every_field_but_the_year_and_the_comment_is_spelled_out() -> None:
+def test_every_field_but_the_comment_is_there() -> None:
     fields = set(ScheduleCalendarSpec.__dataclass_fields__)
-    assert fields - set(Calendar.__dataclass_fields__) == {"year", "comment"}
+    assert fields - set(Calendar.__dataclass_fields__) == {"comment"}

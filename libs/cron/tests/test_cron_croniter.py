@@ -2,9 +2,12 @@
 
 ``implement_cron_bug`` is croniter's name for the classical rule that a day field which starts with ``*`` is
 not restricted. The generator leaves out where croniter 7 leaves classical cron: ``a-a`` (the whole field for
-croniter), a step on a range over the end of the week (it loses count), and a ``*`` later in a list.
+croniter), a step on a range over the end of the week (it loses count), and a ``*`` later in a list. Of the
+rules for days it has no ``LW``, writes ``5L`` as ``L5``, and takes most of them in one field only, beside
+nothing else in it.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -14,7 +17,7 @@ from croniter import croniter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trigger_cron import Calendar, Range, compile_calendars, parse
+from trigger_cron import Calendar, CronError, Range, compile_calendars, parse
 
 MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 WEEKDAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
@@ -27,9 +30,7 @@ def times(calendars: tuple[Calendar, ...], *, after: datetime) -> Iterator[datet
         clocks = {
             (hour, minute, second)
             for calendar in calendars
-            if day.day in values(calendar.day_of_month)
-            and day.month in values(calendar.month)
-            and day.isoweekday() % 7 in values(calendar.day_of_week)
+            if calendar.has_date(day.date())
             for hour in values(calendar.hour)
             for minute in values(calendar.minute)
             for second in values(calendar.second)
@@ -81,19 +82,42 @@ WEEKDAY_FIELD = st.one_of(
     st.sampled_from(["7", "5-7", "1-7/2", "2-7/3"]),
     field(items(0, 6, names=WEEKDAYS), top=8),
 )
+RULES_OF_MONTH = st.one_of(
+    st.just("L"),
+    st.sampled_from(["1,L", "L,15", "10-12,l"]),
+    st.integers(1, 28).map(lambda day: f"{day}W"),
+)
+NTH = st.tuples(st.integers(0, 6), st.integers(1, 5)).map(lambda pair: f"{pair[0]}#{pair[1]}")
+RULES_OF_WEEK = st.one_of(
+    st.lists(NTH, min_size=1, max_size=3).map(",".join),
+    st.integers(0, 6).map(lambda day: f"{day}L"),
+)
+RULED_DAYS = st.one_of(
+    st.tuples(RULES_OF_MONTH, MONTH_FIELD, st.just("*")),
+    st.tuples(st.sampled_from(["*", "?"]), MONTH_FIELD, RULES_OF_WEEK),
+    st.tuples(st.sampled_from(["L", "1,L", "L,15"]), MONTH_FIELD, st.sampled_from(["5", "1-3", "0,6"])),
+)
 YEAR_2020 = datetime(2020, 1, 1, tzinfo=UTC)
 STARTS = st.integers(0, 30 * 365 * 24 * 60).map(lambda minutes: YEAR_2020 + timedelta(minutes=minutes))
 
 
 def check(expression: str, *, after: datetime, count: int) -> None:
     cron = parse(expression)
-    expected = list(islice(classical_times(expression, after=after), count))
+    written = re.sub(r"\b([0-7])L\b", r"L\1", expression)
+    expected = list(islice(classical_times(written, after=after), count))
     assert list(islice(times(compile_calendars(cron), after=after), count)) == expected
 
 
 def can_fire(fields: tuple[str, ...]) -> bool:
     day, month = fields[-3:-1]
-    return croniter.is_valid(f"0 0 {day} {month} *", strict=True)
+    if not croniter.is_valid(f"0 0 {day} {month} *", strict=True):
+        return False
+    try:
+        parse(" ".join(("0", "0", *fields[-3:])))
+    except CronError as error:
+        # Such as 29 February on a Sunday.
+        return "does not fire in 8 years" not in error.reason
+    return True
 
 
 @settings(max_examples=400, deadline=None)
@@ -106,6 +130,12 @@ def test_five_fields_fire_when_croniter_says(fields: tuple[str, ...], after: dat
 @given(st.tuples(DAYS, MONTH_FIELD, WEEKDAY_FIELD).filter(can_fire), STARTS)
 def test_days_match_when_croniter_says(fields: tuple[str, ...], after: datetime) -> None:
     check(" ".join(("30 12", *fields)), after=after, count=30)
+
+
+@settings(max_examples=400, deadline=None)
+@given(RULED_DAYS.filter(can_fire), STARTS)
+def test_rules_for_days_match_when_croniter_says(fields: tuple[str, ...], after: datetime) -> None:
+    check(" ".join(("30 12", *fields)), after=after, count=20)
 
 
 @pytest.mark.parametrize(

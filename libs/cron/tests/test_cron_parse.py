@@ -1,10 +1,13 @@
 """What is accepted and what it means; what is refused, why and where."""
 
+from calendar import monthrange
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
-from trigger_cron import MAX_LENGTH, CronError, parse
+from trigger_cron import MAX_LENGTH, Cron, CronError, expanded, parse
+from trigger_cron.day_rules import DayRule, DayRuleKind
 
 
 @pytest.mark.parametrize(
@@ -116,14 +119,38 @@ REFUSED = [
     ("@daily 5", "nothing may follow '@daily'", 7),
     ("0 0 * * 5 # Friday", "comments ('#') are not supported", 10),
     ("# 0 0 * * 5", "comments ('#') are not supported", 0),
-    ("0 0 * * 5#3", "the nth weekday of a month ('#') is not supported", 9),
-    ("0 0 L * *", "day of month: 'L' (the last) is not supported", 4),
-    ("0 0 1,L-3 * *", "day of month: 'L' (the last) is not supported", 6),
-    ("0 0 * * 5L", "day of week: 'L' (the last) is not supported", 8),
-    ("0 0 * * fril", "day of week: 'L' (the last) is not supported", 8),
-    ("0 0 15W * *", "day of month: 'W' (the nearest weekday) is not supported", 4),
-    ("0 0 w15 * *", "day of month: 'W' (the nearest weekday) is not supported", 4),
-    ("0 0 LW * *", "day of month: 'W' (the nearest weekday) is not supported", 4),
+    ("5#3 * * * *", "minute: '#' may stand in the day of week only", 0),
+    ("0 0 5#3 * *", "day of month: '#' goes into the day of week, as in FRI#3", 4),
+    ("0 0 * * 5#", "day of week: the number after '#' is missing", 10),
+    ("0 0 * * #3", "comments ('#') are not supported", 8),
+    ("0 0 * * MON,5#0", "day of week: a month has no weekday number '0'; it is within 1-5", 14),
+    ("0 0 * * 5#6", "day of week: a month has no weekday number '6'; it is within 1-5", 10),
+    ("0 0 * * 5#-1", "day of week: '-1' is not a number", 10),
+    ("0 0 * * 5#1#2", "day of week: '1#2' is not a number", 10),
+    ("0 0 * * MON-FRI#2", "day of week: '#' follows one day, as in FRI#3", 8),
+    ("0 0 * * 8#2", "day of week: '8' is not within 0-7", 8),
+    ("0 0 * * */2#2", "day of week: '#' follows one day, as in FRI#3", 8),
+    ("0 0 * * JAN#2", "day of week: 'JAN' is not a number or a name such as SUN", 8),
+    ("0 L * * *", "hour: 'L' may stand in a day field only", 2),
+    ("0 0 1 L *", "month: 'L' may stand in a day field only", 6),
+    ("0 0 1,L-3 * *", "day of month: 'L-3' (days before the last) is not supported", 6),
+    ("0 0 L/2 * *", "day of month: 'L' (the last day) stands alone", 4),
+    ("0 0 5L * *", "day of month: 'L' (the last day) stands alone", 4),
+    ("0 0 1-L * *", "day of month: 'L' (the last day) stands alone", 4),
+    ("0 0 * * L", "day of week: 'L' (the last of the month) follows one day, as in FRIL", 8),
+    ("0 0 * * L5", "day of week: 'L' (the last of the month) follows one day, as in FRIL", 8),
+    ("0 0 * * 1-5L", "day of week: 'L' (the last of the month) follows one day, as in FRIL", 8),
+    ("0 0 * * 9L", "day of week: '9' is not within 0-7", 8),
+    ("0 0 * * julL", "day of week: 'jul' is not a number or a name such as SUN", 8),
+    ("0 W * * *", "hour: 'W' may stand in the day of month only", 2),
+    ("0 0 W * *", "day of month: 'W' (the nearest workday) follows one day, as in 15W, or L", 4),
+    ("0 0 w15 * *", "day of month: 'W' (the nearest workday) follows one day, as in 15W, or L", 4),
+    ("0 0 1-5W * *", "day of month: 'W' (the nearest workday) follows one day, as in 15W, or L", 4),
+    ("0 0 15W/2 * *", "day of month: 'W' (the nearest workday) follows one day, as in 15W, or L", 4),
+    ("0 0 32W * *", "day of month: '32' is not within 1-31", 4),
+    ("0 0 0w * *", "day of month: '0' is not within 1-31", 4),
+    ("0 0 * * 5W", "day of week: 'W' (the nearest workday) goes into the day of month, as in 15W", 8),
+    ("0 0 * * LW", "day of week: 'W' (the nearest workday) goes into the day of month, as in 15W", 8),
     ("H * * * *", "minute: 'H' (a value by hash) is not supported; write the value", 0),
     ("0 h(0-5)/2 * * *", "hour: 'H' (a value by hash) is not supported; write the value", 2),
     ("R * * * *", "minute: 'R' (a random value) is not supported; write the value", 0),
@@ -166,6 +193,16 @@ REFUSED = [
     ("0 0 * * *\x00", r"'\x00' may not stand in an expression", 9),
     ("0 0 31 2 *", "the expression never fires: no such day in any of its months", 4),
     ("0 0 30-31 FEB *", "the expression never fires: no such day in any of its months", 4),
+    ("0 0 30W 2 *", "the expression never fires: no such day in any of its months", 4),
+    ("0 0 */31 2 MON#5", "the expression never fires: no such day in any of its months", 4),
+    *(
+        (
+            f"0 0 {days}",
+            "the expression does not fire in 8 years: such a day is too rarely such a weekday",
+            4,
+        )
+        for days in ("29 2 */7", "* 2 MON#5", "*/31 1 */7", "29W FEB */4")
+    ),
     ("0 0 31 2,4,6,9,11 */2", "the expression never fires: no such day in any of its months", 4),
 ]
 
@@ -185,14 +222,83 @@ def test_the_longest_expression_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["0 0 29 2 *", "0 0 31 2 MON", "0 0 31 */2 *", "0 0 30,31 2-3 *", "0 0 */30 2 *"]
+    "expression",
+    [
+        "0 0 29 2 *",
+        "0 0 31 2 MON",
+        "0 0 31 */2 *",
+        "0 0 30,31 2-3 *",
+        "0 0 */30 2 *",
+        "0 0 29W 2 *",
+        "0 0 * FEB 6L",
+        "0 0 * 2 MON#5,TUE#5,WED#5,THU#5,FRI#5,SAT#5,SUN#5",
+        "0 0 13 1 */3",
+    ],
 )
 def test_rare_dates_are_dates(expression: str) -> None:
-    assert parse(expression).has_dates
+    cron = parse(expression)
+    assert cron.has_dates
+    assert cron.fires_often_enough
 
 
-def test_every_date_comes_round_on_every_weekday() -> None:
-    """The reason why no weekday can make an expression with a date one that never fires."""
-    days = (date(2000, 1, 1) + timedelta(days=n) for n in range(400 * 365 + 97))
-    seen = {(day.month, day.day, day.weekday()) for day in days}
-    assert len(seen) == 366 * 7
+def matching_years(cron: Cron, *, years: range) -> set[int]:
+    """Return the years with a date that matches, asked date by date."""
+    found = set()
+    for year in years:
+        day = date(year, 1, 1)
+        while day.year == year and year not in found:
+            length = monthrange(year, day.month)[1]
+            if day.month in cron.months and any(
+                length in pattern.lengths
+                and day.day in pattern.days
+                and day.isoweekday() % 7 in pattern.weekdays
+                for pattern in cron.day_patterns
+            ):
+                found.add(year)
+            day += timedelta(days=1)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("expression", "longest"), [("0 0 29 2 *", 7), ("0 0 * 2 MON#5,TUE#5,WED#5,THU#5,FRI#5,SAT#5,SUN#5", 7)]
+)
+def test_the_longest_silence_of_what_is_accepted(expression: str, longest: int) -> None:
+    years = range(2000, 2400)
+    found = sorted(matching_years(parse(expression), years=years))
+    assert max(later - earlier - 1 for earlier, later in pairwise(found)) == longest
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "rules"),
+    [
+        ("L", (), (DayRule(DayRuleKind.LAST_DAY),)),
+        ("1,l", (1,), (DayRule(DayRuleKind.LAST_DAY),)),
+        ("lW,L,LW", (), (DayRule(DayRuleKind.LAST_DAY), DayRule(DayRuleKind.LAST_WORKDAY))),
+        ("15W,01w,3", (3,), tuple(DayRule(DayRuleKind.NEAREST_WORKDAY, day=day) for day in (1, 15))),
+    ],
+)
+def test_rules_of_the_day_of_month(field: str, values: tuple[int, ...], rules: tuple[DayRule, ...]) -> None:
+    cron = parse(f"0 0 {field} * *")
+    assert (cron.days_of_month, cron.rules_of_month) == (values, rules)
+    assert (cron.day_of_month_restricted, cron.rules_of_week) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "rules"),
+    [
+        ("5#3", (), (DayRule(DayRuleKind.NTH_WEEKDAY, weekday=5, nth=3),)),
+        ("fri#03,MON", (1,), (DayRule(DayRuleKind.NTH_WEEKDAY, weekday=5, nth=3),)),
+        ("7#1,SUN#1", (), (DayRule(DayRuleKind.NTH_WEEKDAY, weekday=0, nth=1),)),
+        ("friL,7l", (), tuple(DayRule(DayRuleKind.LAST_WEEKDAY, weekday=day) for day in (0, 5))),
+        ("WED", (3,), ()),
+    ],
+)
+def test_rules_of_the_day_of_week(field: str, values: tuple[int, ...], rules: tuple[DayRule, ...]) -> None:
+    cron = parse(f"0 0 * * {field}")
+    assert (cron.days_of_week, cron.rules_of_week) == (values, rules)
+    assert (cron.day_of_week_restricted, cron.rules_of_month) == (True, ())
+
+
+def test_expanded() -> None:
+    assert expanded(" @Daily") == "0 0 * * *"
+    assert expanded("0  0\tlw * friL") == "0 0 LW * FRIL"

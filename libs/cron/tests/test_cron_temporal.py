@@ -68,7 +68,7 @@ EXPRESSIONS = {
         "0 0 1 * 0-6",
         "0 */6 8/7 5,7,11 sat",
     ],
-    timedelta(days=40 * 366): ["@yearly", "0 0 29 2 *", "0 0 29 FEB MON", "0 0 29 2 */7", "0 0 */31 2 */6"],
+    timedelta(days=40 * 366): ["@yearly", "0 0 29 2 *", "0 0 29 FEB MON", "0 0 */31 2 */2"],
 }
 
 

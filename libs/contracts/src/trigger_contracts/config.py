@@ -4,6 +4,7 @@ Consumers may keep only the state with the highest version; a deleted aggregate 
 (``deleted_at``), never silence.
 """
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -22,6 +23,7 @@ __all__ = [
     "AnyTriggerConfig",
     "AuthType",
     "Change",
+    "DstPolicy",
     "EventConfig",
     "HttpMethod",
     "ManualConfig",
@@ -53,10 +55,22 @@ class OverlapPolicy(StrEnum):
     ALLOW_ALL = "allowAll"
 
 
+class DstPolicy(StrEnum):
+    """What becomes of local times that a change of the clock skips or repeats; see ``libs/cron``."""
+
+    LITERAL = "literal"
+    """What Temporal does: what is skipped does not fire, what is repeated may fire twice."""
+    SHIFT = "shift"
+    """What is skipped fires at the first moment after the gap, what is repeated fires once."""
+
+
+CronExpression = Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "cron"})]
+
+
 class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
     """Fires on a classical five-field cron expression, read in an IANA time zone."""
 
-    cron_expression: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "cron"})]
+    cron_expression: CronExpression
     timezone: Annotated[
         str, Meta(min_length=1, max_length=64, extra_json_schema={"format": "iana-time-zone"})
     ] = "UTC"
@@ -69,6 +83,11 @@ class ScheduleConfig(TriggerConfig, tag="schedule", frozen=True, kw_only=True):
     end_at: Time | None = None
     """Nothing fires after it."""
     input: Any = None
+    additional_expressions: Annotated[tuple[CronExpression, ...], Meta(max_length=9)] = ()
+    """Fires on these as well; a minute that several name fires once."""
+    excluded_dates: Annotated[tuple[date, ...], Meta(max_length=366)] = ()
+    """Dates of the time zone on which nothing fires."""
+    dst_policy: DstPolicy = DstPolicy.LITERAL
 
 
 class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):

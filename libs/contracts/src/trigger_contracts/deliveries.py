@@ -1,4 +1,8 @@
-"""Streams ``DELIVERIES`` and ``REJECTIONS``: webhook requests, accepted or refused, in batches."""
+"""Streams ``DELIVERIES`` and ``REJECTIONS``: webhook requests, accepted or refused, in batches.
+
+A body that no message should hold is an object of the JetStream store ``streams.DELIVERY_BODIES``; its
+delivery travels in a message of its own, which carries the claim check.
+"""
 
 from enum import StrEnum
 from typing import Final
@@ -85,6 +89,29 @@ class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_on
     deliveries: tuple[AcceptedDelivery, ...]
 
 
+class ClaimCheck(Part, frozen=True, kw_only=True):
+    """Where a body is that was left at the object store, and how to tell that it is the right one."""
+
+    key: UUID
+    """The object's name: the delivery's id."""
+    size: int
+    """Bytes."""
+    sha256: str
+    """Lower-case hex, of the bytes that were stored. A reader compares before it believes them."""
+
+
+class LargeDeliveryAccepted(Message, tag="LargeDeliveryAccepted/1", frozen=True, kw_only=True):
+    """On ``deliveries.accepted``: one delivery without its body, stored after the object it points to.
+
+    No field of ``DeliveriesAccepted``: a reader that does not know claim checks would take the empty body
+    for the body. So it meets a message that it does not know, and parks it.
+    """
+
+    delivery: AcceptedDelivery
+    """Its ``body`` is empty."""
+    claim: ClaimCheck
+
+
 class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_only=True):
     """On ``deliveries.rejected``."""
 
@@ -93,7 +120,9 @@ class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_on
     """Refusals that were counted but not recorded since the last batch, under a flood."""
 
 
-ACCEPTED: Final[Codec[DeliveriesAccepted]] = Codec(DeliveriesAccepted)
-DELIVERIES: Final[Codec[DeliveriesAccepted | DeliveriesRejected]] = Codec(
-    DeliveriesAccepted, DeliveriesRejected
+ACCEPTED: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted]] = Codec(
+    DeliveriesAccepted, LargeDeliveryAccepted
+)
+DELIVERIES: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted | DeliveriesRejected]] = Codec(
+    DeliveriesAccepted, LargeDeliveryAccepted, DeliveriesRejected
 )

@@ -26,6 +26,8 @@ class ScheduleSyncFailed(ScheduleFact, tag="ScheduleSyncFailed/1", frozen=True, 
     """Temporal refused the configuration; what was there before stays."""
 
     reason: str
+    next_fire_times: tuple[Time, ...] = ()
+    """Of what was there before, and goes on. Empty where nothing was, or it is paused or finished."""
 
 
 class ScheduleRemoved(ScheduleFact, tag="ScheduleRemoved/1", frozen=True, kw_only=True):

@@ -46,6 +46,17 @@ DELIVERIES: Final = Stream(
     max_age_seconds=14 * _DAY,
     max_bytes=4096 * _MIB,
 )
+DELIVERY_BODIES: Final = "DELIVERY_BODIES"
+"""The object store of bodies that no message should hold."""
+# The stream of that object store, in JetStream's own spelling, so that `nats object` reads it. It keeps
+# longer than DELIVERIES: whoever raises that limit raises this one too, or messages outlive their bodies.
+DELIVERY_BODIES_STREAM: Final = Stream(
+    name=f"OBJ_{DELIVERY_BODIES}",
+    subjects=(f"$O.{DELIVERY_BODIES}.C.>", f"$O.{DELIVERY_BODIES}.M.>"),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=15 * _DAY,
+    max_bytes=2048 * _MIB,
+)
 # Apart from the accepted ones: a flood of refusals, which anybody can cause, must not fill their stream.
 REJECTIONS: Final = Stream(
     name="REJECTIONS",
@@ -95,7 +106,18 @@ DEAD_LETTERS: Final = Stream(
     max_age_seconds=90 * _DAY,
     max_bytes=1024 * _MIB,
 )
-ALL: Final = (CONFIG, DELIVERIES, REJECTIONS, EVENTS, FIRINGS, EXECUTIONS, SCHEDULES, SECRETS, DEAD_LETTERS)
+ALL: Final = (
+    CONFIG,
+    DELIVERIES,
+    DELIVERY_BODIES_STREAM,
+    REJECTIONS,
+    EVENTS,
+    FIRINGS,
+    EXECUTIONS,
+    SCHEDULES,
+    SECRETS,
+    DEAD_LETTERS,
+)
 
 DELIVERIES_ACCEPTED: Final = "deliveries.accepted"
 DELIVERIES_REJECTED: Final = "deliveries.rejected"
@@ -106,6 +128,12 @@ EVENTS_PREFIX: Final = "events."
 
 # Requests over the bus that are answered at once (NATS request-reply, no stream).
 DESCRIBE_SCHEDULE: Final = "rpc.scheduler-sync.describe"
+RUN_SCHEDULE: Final = "rpc.scheduler-sync.run"
+PREVIEW_BACKFILL: Final = "rpc.scheduler-sync.preview-backfill"
+BACKFILL_SCHEDULE: Final = "rpc.scheduler-sync.backfill"
+
+# Key-value buckets: one key for each thing that one replica of a service does for all.
+SCHEDULER_LEASES: Final = "scheduler-sync-leases"
 
 # Durable consumers: <service>-<what it does with the stream>.
 DISPATCH_DELIVERIES: Final = "orchestrator-worker-deliveries"

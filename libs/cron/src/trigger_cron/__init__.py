@@ -6,9 +6,10 @@ Only fire times also depend on the edition of the time zone data.
 
 from trigger_cron.calendars import Calendar, Range, compile_calendars
 from trigger_cron.caveat import Caveat, CaveatKind, caveats, most_fires_a_day
-from trigger_cron.cron import Cron, CronError
+from trigger_cron.cron import Cron, CronError, TimetableError
 from trigger_cron.fires import fire_times
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
+from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
 
 __all__ = [
     "MAX_LENGTH",
@@ -17,9 +18,13 @@ __all__ = [
     "CaveatKind",
     "Cron",
     "CronError",
+    "DstPolicy",
     "Range",
+    "Timetable",
+    "TimetableError",
     "caveats",
     "compile_calendars",
+    "compile_timetable",
     "expanded",
     "fire_times",
     "most_fires_a_day",

@@ -4,11 +4,21 @@ No cron string is sent to Temporal: it requires both day fields where classical 
 ``#`` as a comment and a sixth field as the year. Calendars leave nothing to interpretation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from trigger_cron.cron import Cron
+from trigger_cron.day_rules import DayPattern
+
+FIRST_YEAR: Final = 2000
+LAST_YEAR: Final = 2100
+"""The years that a calendar of Temporal can name; it fires in no later one."""
+
+_FEBRUARY: Final = 2
+_SHORT_MONTHS: Final = frozenset({4, 6, 9, 11})
+_FEBRUARIES: Final = frozenset({28, 29})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,34 +47,72 @@ class Calendar:
     month: Ranges
     day_of_week: Ranges
     """0-6, 0 is Sunday"""
+    year: Ranges = ()
+    """``FIRST_YEAR`` to ``LAST_YEAR``; empty is every year."""
+
+    def has_date(self, day: date) -> bool:
+        """Tell whether a date matches."""
+        return (
+            day.month in values(self.month)
+            and day.day in values(self.day_of_month)
+            and day.isoweekday() % 7 in values(self.day_of_week)
+            and (not self.year or day.year in values(self.year))
+        )
 
 
-_SECOND_ZERO: Final[Ranges] = (Range(0, 0, 1),)
-_EVERY_DAY_OF_MONTH: Final[Ranges] = (Range(1, 31, 1),)
-_EVERY_DAY_OF_WEEK: Final[Ranges] = (Range(0, 6, 1),)
+SECOND_ZERO: Final[Ranges] = (Range(0, 0, 1),)
+EVERY_SECOND: Final[Ranges] = (Range(0, 59, 1),)
+EVERY_MINUTE: Final[Ranges] = (Range(0, 59, 1),)
+EVERY_HOUR: Final[Ranges] = (Range(0, 23, 1),)
+EVERY_DAY_OF_WEEK: Final[Ranges] = (Range(0, 6, 1),)
+_LEAP_YEARS: Final[Ranges] = (Range(2000, 2096, 4),)
+# 2100 is none.
+_COMMON_YEARS: Final[Ranges] = (
+    *(Range(year, year + 96, 4) for year in (2001, 2002, 2003)),
+    Range(2100, 2100, 1),
+)
 
 
 def compile_calendars(cron: Cron) -> tuple[Calendar, ...]:
-    """Return the calendars whose union is what ``cron`` means: one, or two where either day field suffices.
+    """Return the calendars whose union is what ``cron`` means.
 
-    Temporal fires once at a second that both match.
+    One for a plain expression and two where either day field suffices; up to four for each ``L`` or
+    ``FRIL``, for the four lengths of months; eight for ``LW``. Temporal fires once at a second that
+    several match.
     """
-    days_of_month = _ranges(cron.days_of_month)
-    days_of_week = _ranges(cron.days_of_week)
-    days = [(days_of_month, days_of_week)]
-    if cron.either_day:
-        days = [(days_of_month, _EVERY_DAY_OF_WEEK), (_EVERY_DAY_OF_MONTH, days_of_week)]
-    return tuple(
+    minute, hour = ranges(cron.minutes), ranges(cron.hours)
+    found = [
         Calendar(
-            second=_SECOND_ZERO,
-            minute=_ranges(cron.minutes),
-            hour=_ranges(cron.hours),
-            day_of_month=day_of_month,
-            month=_ranges(cron.months),
-            day_of_week=day_of_week,
+            second=SECOND_ZERO,
+            minute=minute,
+            hour=hour,
+            day_of_month=ranges(pattern.days),
+            month=ranges(months),
+            day_of_week=ranges(pattern.weekdays),
+            year=years,
         )
-        for day_of_month, day_of_week in days
-    )
+        for pattern in cron.day_patterns
+        for months, years in _months(pattern, named=cron.months)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _months(pattern: DayPattern, *, named: Collection[int]) -> Iterator[tuple[Collection[int], Ranges]]:
+    """Yield the months in which a pattern holds, with the years where those matter.
+
+    They matter for February alone, whose length is that of its year.
+    """
+    months = [month for month in named if _lengths(month) <= pattern.lengths]
+    if months:
+        yield months, ()
+    if _FEBRUARY in named and len(only := _FEBRUARIES & pattern.lengths) == 1:
+        yield (_FEBRUARY,), _LEAP_YEARS if 29 in only else _COMMON_YEARS
+
+
+def _lengths(month: int) -> frozenset[int]:
+    if month == _FEBRUARY:
+        return _FEBRUARIES
+    return frozenset({30 if month in _SHORT_MONTHS else 31})
 
 
 def values(ranges: Ranges) -> frozenset[int]:
@@ -72,24 +120,25 @@ def values(ranges: Ranges) -> frozenset[int]:
     return frozenset(value for item in ranges for value in range(item.start, item.end + 1, item.step))
 
 
-def _ranges(values: Sequence[int]) -> Ranges:
-    """Fold sorted values, from the left, into the longest runs with one step.
+def ranges(values: Collection[int]) -> Ranges:
+    """Fold values, from the smallest on, into the longest runs with one step.
 
     Two values make a run only when they are neighbours: ``1,15`` stays two single days.
     """
-    ranges: list[Range] = []
+    ordered = sorted(values)
+    found: list[Range] = []
     first = 0
-    while first < len(values):
-        last = _end_of_run(values, first=first)
-        step = values[first + 1] - values[first] if last > first else 1
+    while first < len(ordered):
+        last = _end_of_run(ordered, first=first)
+        step = ordered[first + 1] - ordered[first] if last > first else 1
         if last == first + 1 and step > 1:
             last, step = first, 1
-        ranges.append(Range(values[first], values[last], step))
+        found.append(Range(ordered[first], ordered[last], step))
         first = last + 1
-    return tuple(ranges)
+    return tuple(found)
 
 
-def _end_of_run(values: Sequence[int], *, first: int) -> int:
+def _end_of_run(values: list[int], *, first: int) -> int:
     last = first
     while last + 1 < len(values) and values[last + 1] - values[last] == values[first + 1] - values[first]:
         last += 1

@@ -5,27 +5,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from itertools import takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from trigger_cron.calendars import Calendar, compile_calendars, values
+from trigger_cron.calendars import compile_calendars
+from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import Cron
-from trigger_cron.fires import fire_times
+from trigger_cron.day_rules import DayRule, DayRuleKind, patterns_of
+from trigger_cron.fires import Timeline
+from trigger_cron.timetable import DstPolicy
 from trigger_cron.zone_clock import Transition, ZoneClock
 
 HORIZON: Final = timedelta(days=2 * 366)
 """How far from ``now`` caveats are looked for."""
 
-_SECOND: Final = timedelta(seconds=1)
-_HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-_MARGIN: Final = 2 * _HOUR
-"""Around the hours of a change. Temporal's delay reaches one hour further than the change itself."""
 
 _HOURS_A_DAY: Final = 24
 _SHORTEST_MONTH: Final = 28
 _LEAP_DAY: Final = 29
+_WEEKDAYS: Final = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _SHOWN: Final = 3
 """Times that a message lists one by one."""
 
@@ -39,6 +38,8 @@ class CaveatKind(StrEnum):
     """A local time that the expression names fires twice."""
     EXTRA = "extra"
     """A local time that the expression does not name fires."""
+    SHIFTED = "shifted"
+    """A local time that the clock skips fires later, as the policy ``shift`` wants it."""
     MISSING_DAY = "missing_day"
     """A month lacks the day."""
 
@@ -47,6 +48,7 @@ _VERBS: Final = {
     CaveatKind.SKIPPED: ("is skipped", "are skipped"),
     CaveatKind.REPEATED: ("fires twice", "fire twice"),
     CaveatKind.EXTRA: ("fires too, without being named", "fire too, without being named"),
+    CaveatKind.SHIFTED: ("fires when the gap is over", "fire once, when the gap is over"),
 }
 
 
@@ -64,13 +66,16 @@ class Caveat:
     message: str
 
 
-def caveats(cron: Cron, *, zone: str | ZoneInfo, now: datetime) -> tuple[Caveat, ...]:
+def caveats(
+    cron: Cron, *, zone: str | ZoneInfo, now: datetime, dst_policy: DstPolicy = DstPolicy.LITERAL
+) -> tuple[Caveat, ...]:
     """Return what is to be known of the time from ``now`` to ``HORIZON`` later, by date.
 
     Changes of the clock are judged by what Temporal fires (``fire_times``), against the times that the
     expression names on those dates. An expression for every hour of the day is meant by the hour and not by
     the clock: that an hour is missing or comes twice is no caveat there. A day of the month is not missed
-    where the day before it is named as well: ``28-31`` runs to the end of any month.
+    where the day before it is named as well: ``28-31`` runs to the end of any month. With the policy
+    ``SHIFT``, which ``compile_timetable`` has accepted, only what is shifted is to be known.
 
     Raises ``ValueError`` for a ``now`` without a time zone, and ``zoneinfo.ZoneInfoNotFoundError`` for an
     unknown zone.
@@ -78,9 +83,12 @@ def caveats(cron: Cron, *, zone: str | ZoneInfo, now: datetime) -> tuple[Caveat,
     if now.utcoffset() is None:
         raise ValueError("a datetime without a time zone is no instant")
     zone = ZoneInfo(zone) if isinstance(zone, str) else zone
+    changes = _clock_changes if dst_policy is DstPolicy.LITERAL else _shifts
+    since = now.astimezone(zone).date()
     found = [
-        *_missing_days(cron, since=now.astimezone(zone).date()),
-        *_clock_changes(cron, zone=zone, now=now),
+        *_missing_days(cron, since=since),
+        *_missing_by_rule(cron, since=since),
+        *changes(cron, zone=zone, now=now),
     ]
     return tuple(sorted(found, key=lambda caveat: caveat.date))
 
@@ -107,6 +115,33 @@ def _missing_days(cron: Cron, *, since: date) -> Iterator[Caveat]:
             )
 
 
+def _missing_by_rule(cron: Cron, *, since: date) -> Iterator[Caveat]:
+    """Yield the rules that name no day in some months: the fifth of a weekday, and ``31W``."""
+    months = [last for last in _last_days(since, until=since + HORIZON) if last.month in cron.months]
+    for rule in (*cron.rules_of_month, *cron.rules_of_week):
+        if without := [last for last in months if not _has_day(rule, last_day=last)]:
+            named = (
+                f"day {rule.day} that the nearest workday could be of"
+                if rule.kind is DayRuleKind.NEAREST_WORKDAY
+                else f"fifth {_WEEKDAYS[rule.weekday]}"
+            )
+            yield Caveat(
+                kind=CaveatKind.MISSING_DAY,
+                date=without[0],
+                local_time=None,
+                count=len(without),
+                message=f"{without[0]:%B %Y}, as other months, has no {named}: nothing fires for it then.",
+            )
+
+
+def _has_day(rule: DayRule, *, last_day: date) -> bool:
+    return any(
+        last_day.replace(day=day).isoweekday() % 7 in pattern.weekdays
+        for pattern in patterns_of(rule)
+        for day in pattern.days_in(last_day.day)
+    )
+
+
 def _last_days(since: date, *, until: date) -> Iterator[date]:
     """Yield the last day of each month whose last day is within the two dates."""
     last = _last_day(since)
@@ -131,59 +166,31 @@ def _clock_changes(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Cav
     clock = ZoneClock(zone)
     since = now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
     calendars = compile_calendars(cron)
+    timeline = Timeline(calendars, clock=clock)
     for transition in clock.transitions(since, until=since + HORIZON):
         change = _change_text(transition, zone=zone)
-        first, end = _window(transition, clock=clock)
-        named = _named(calendars, first=first, end=end)
-        fired = Counter(_fired(calendars, zone=zone, first=first, end=end))
-        skipped = [wall for wall in named if not fired[wall]]
-        repeated = [wall for wall in named if fired[wall] > 1]
+        first, end = window(transition, clock=clock)
+        meant = named(calendars, first=first, end=end)
+        walls = Counter(clock.wall(instant) for instant in fired(timeline, first=first, end=end))
+        skipped = [wall for wall in meant if not walls[wall]]
+        repeated = [wall for wall in meant if walls[wall] > 1]
         if len(cron.hours) == _HOURS_A_DAY:
             skipped, repeated = [wall for wall in skipped if clock.shows(wall)], []
         yield from _by_date(CaveatKind.SKIPPED, walls=skipped, change=change)
         yield from _by_date(CaveatKind.REPEATED, walls=repeated, change=change)
-        yield from _by_date(CaveatKind.EXTRA, walls=fired.keys() - named, change=change)
+        yield from _by_date(CaveatKind.EXTRA, walls=walls.keys() - meant, change=change)
 
 
-def _window(transition: Transition, *, clock: ZoneClock) -> tuple[datetime, datetime]:
-    """Return the wall times, from and before, between which Temporal may not do what is named.
-
-    Those are few hours; but a midnight that is skipped counts as the day before when Temporal looks for
-    weekdays, and that decides about its whole day.
-    """
-    walls = (transition.wall_before, transition.wall_after)
-    midnight = transition.wall_after.replace(hour=0, minute=0, second=0)
-    if not clock.shows(midnight):
-        return midnight - _DAY, midnight + _DAY
-    return min(walls) - _MARGIN, max(walls) + _MARGIN
-
-
-def _named(calendars: Sequence[Calendar], *, first: datetime, end: datetime) -> set[datetime]:
-    """Return the wall times that the expression names, whether or not the clock shows them."""
-    days = [first.replace(hour=0, minute=0, second=0) + n * _DAY for n in range((end - first).days + 2)]
-    return {
-        wall
-        for calendar in calendars
-        for day in days
-        if day.month in values(calendar.month)
-        and day.day in values(calendar.day_of_month)
-        and day.isoweekday() % 7 in values(calendar.day_of_week)
-        for hour in values(calendar.hour)
-        if first - _HOUR < day + hour * _HOUR < end
-        for minute in values(calendar.minute)
-        for second in values(calendar.second)
-        if first <= (wall := day.replace(hour=hour, minute=minute, second=second)) < end
-    }
-
-
-def _fired(
-    calendars: Sequence[Calendar], *, zone: ZoneInfo, first: datetime, end: datetime
-) -> Iterator[datetime]:
-    """Return the wall times at which Temporal fires."""
-    after = (ZoneClock(zone).instant(first) - _SECOND).replace(tzinfo=UTC)
-    fires = fire_times(calendars, zone=zone, after=after)
-    walls = (fire.astimezone(zone).replace(tzinfo=None, fold=0) for fire in fires)
-    return takewhile(lambda wall: wall < end, walls)
+def _shifts(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
+    if len(cron.hours) == _HOURS_A_DAY:
+        return
+    clock = ZoneClock(zone)
+    since = now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    calendars = compile_calendars(cron)
+    for transition in clock.transitions(since, until=since + HORIZON):
+        first, end = window(transition, clock=clock)
+        skipped = [wall for wall in named(calendars, first=first, end=end) if not clock.shows(wall)]
+        yield from _by_date(CaveatKind.SHIFTED, walls=skipped, change=_change_text(transition, zone=zone))
 
 
 def _by_date(kind: CaveatKind, *, walls: Iterable[datetime], change: str) -> Iterator[Caveat]:

@@ -6,7 +6,7 @@ from typing import Final
 
 from trigger_cron.cron import CronError
 
-_DAYS_IN_WEEK: Final = 7
+DAYS_IN_WEEK: Final = 7
 _SHOWN: Final = 40
 """Characters of the user's text that a reason repeats."""
 
@@ -34,8 +34,9 @@ DAY_OF_WEEK: Final = Field(title="day of week", low=0, high=6, highest=7, names=
 _UNSUPPORTED: Final = (
     (re.compile(r"H($|[(/-])", re.IGNORECASE), "'H' (a value by hash) is not supported; write the value"),
     (re.compile(r"R($|[(/-])", re.IGNORECASE), "'R' (a random value) is not supported; write the value"),
-    (re.compile(r"(L|[0-9]+)?W([0-9]|$)", re.IGNORECASE), "'W' (the nearest weekday) is not supported"),
-    (re.compile(r"([0-9]+|[A-Z]{3})?L([0-9-]|$)", re.IGNORECASE), "'L' (the last) is not supported"),
+    (re.compile(r"(L|[0-9]+)?W([0-9]|$)", re.IGNORECASE), "'W' may stand in the day of month only"),
+    (re.compile(r"[0-9]*L([0-9-]|$)", re.IGNORECASE), "'L' may stand in a day field only"),
+    (re.compile(r".*#", re.DOTALL), "'#' may stand in the day of week only"),
 )
 
 
@@ -47,45 +48,48 @@ def is_restricted(text: str) -> bool:
 def read_field(text: str, *, field: Field, position: int) -> tuple[int, ...]:
     """Return the field's values, sorted; ``position`` is where ``text`` starts in the expression."""
     values: set[int] = set()
-    if "?" in text:
-        _check_question_mark(text, field=field, position=position)
-        text = "*"
+    is_whole(text, field=field, position=position)
     for item in text.split(","):
-        values |= _read_item(item, field=field, position=position)
+        values |= read_item(item, field=field, position=position)
         position += len(item) + 1
     return tuple(sorted(values))
 
 
-def _check_question_mark(text: str, *, field: Field, position: int) -> None:
+def is_whole(text: str, *, field: Field, position: int) -> bool:
+    """Tell whether a field is ``?``, which is ``*`` in a day field; anywhere else ``?`` is refused."""
+    if "?" not in text:
+        return False
     at = position + text.index("?")
     if field not in (DAY_OF_MONTH, DAY_OF_WEEK):
-        raise _error("'?' may stand in a day field only", field=field, position=at)
+        raise refusal("'?' may stand in a day field only", field=field, position=at)
     if text != "?":
-        raise _error("'?' must stand alone", field=field, position=at)
+        raise refusal("'?' must stand alone", field=field, position=at)
+    return True
 
 
-def _read_item(item: str, *, field: Field, position: int) -> set[int]:
+def read_item(item: str, *, field: Field, position: int) -> set[int]:
+    """Return the values of one item of a list."""
     if not item:
-        raise _error("an item of the list is empty", field=field, position=position)
+        raise refusal("an item of the list is empty", field=field, position=position)
     for pattern, reason in _UNSUPPORTED:
         if pattern.match(item):
-            raise _error(reason, field=field, position=position)
+            raise refusal(reason, field=field, position=position)
     span, slash, step_text = item.partition("/")
     first, dash, last = span.partition("-")
     if span == "*":
         low, high = field.low, field.high
     else:
-        low = high = _read_value(first, field=field, position=position)
+        low = high = read_value(first, field=field, position=position)
         if dash:
-            high = _read_value(last, field=field, position=position + len(first) + 1)
+            high = read_value(last, field=field, position=position + len(first) + 1)
         elif slash:
             high = field.high
     step = _read_step(step_text, field=field, position=position + len(span) + 1) if slash else 1
     if field is DAY_OF_WEEK:
         return _weekdays(low, high=high, step=step)
     if low > high:
-        raise _error(
-            f"the range {_shown(span)} runs backwards; write it as two", field=field, position=position
+        raise refusal(
+            f"the range {shown(span)} runs backwards; write it as two", field=field, position=position
         )
     return set(range(low, high + 1, step))
 
@@ -95,42 +99,45 @@ def _weekdays(low: int, *, high: int, step: int) -> set[int]:
 
     7 is Sunday at either end: ``5-7`` and ``FRI-SUN`` are the same, and so are ``7-2`` and ``SUN-TUE``.
     """
-    if low == _DAYS_IN_WEEK:
-        low, high = 0, high % _DAYS_IN_WEEK
+    if low == DAYS_IN_WEEK:
+        low, high = 0, high % DAYS_IN_WEEK
     if high < low:
-        high += _DAYS_IN_WEEK
-    return {day % _DAYS_IN_WEEK for day in range(low, high + 1, step)}
+        high += DAYS_IN_WEEK
+    return {day % DAYS_IN_WEEK for day in range(low, high + 1, step)}
 
 
-def _read_value(text: str, *, field: Field, position: int) -> int:
+def read_value(text: str, *, field: Field, position: int) -> int:
+    """Return the number that a number or a name stands for; Sunday may be 7."""
     if not text:
-        raise _error("a value is missing", field=field, position=position)
+        raise refusal("a value is missing", field=field, position=position)
     if (name := text.upper()) in field.names:
         return field.low + field.names.index(name)
     if not text.isdecimal():
         wanted = f"a number or a name such as {field.names[0]}" if field.names else "a number"
-        raise _error(f"{_shown(text)} is not {wanted}", field=field, position=position)
+        raise refusal(f"{shown(text)} is not {wanted}", field=field, position=position)
     value = int(text)
     if not field.low <= value <= field.highest:
-        raise _error(
-            f"{_shown(text)} is not within {field.low}-{field.highest}", field=field, position=position
+        raise refusal(
+            f"{shown(text)} is not within {field.low}-{field.highest}", field=field, position=position
         )
     return value
 
 
 def _read_step(text: str, *, field: Field, position: int) -> int:
     if not text:
-        raise _error("the step after '/' is missing", field=field, position=position)
+        raise refusal("the step after '/' is missing", field=field, position=position)
     if not text.isdecimal():
-        raise _error(f"the step {_shown(text)} is not a number", field=field, position=position)
+        raise refusal(f"the step {shown(text)} is not a number", field=field, position=position)
     if (step := int(text)) == 0:
-        raise _error("the step must be at least 1", field=field, position=position)
+        raise refusal("the step must be at least 1", field=field, position=position)
     return step
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return the user's text as a reason repeats it."""
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 
 
-def _error(reason: str, *, field: Field, position: int) -> CronError:
+def refusal(reason: str, *, field: Field, position: int) -> CronError:
+    """Return the error that names the field."""
     return CronError(f"{field.title}: {reason}", position)

@@ -8,14 +8,12 @@ changes west of Greenwich; elsewhere they lead to fires, and to silence, that no
 from calendar import isleap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from trigger_cron.calendars import Calendar, values
+from trigger_cron.calendars import LAST_YEAR, Calendar, values
 from trigger_cron.zone_clock import ZoneClock
-
-LAST_YEAR: Final = 2100
-"""Temporal fires in no later year, be it of UTC or of the zone."""
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - instants are naive here
 _ZERO: Final = timedelta(0)
@@ -35,13 +33,15 @@ def fire_times(
     after: datetime,
     start_at: datetime | None = None,
     end_at: datetime | None = None,
+    excluded: Sequence[Calendar] = (),
 ) -> Iterator[datetime]:
     """Return the times, in UTC and increasing, at which Temporal fires the calendars' union after ``after``.
 
-    They are computed as they are asked for, and end with ``end_at`` or the year ``LAST_YEAR``. As on the
-    server, what fires near a change of the clock can depend on where the search starts, ``end_at`` itself
-    may fire, and so may ``start_at``, of which the fraction of a second is ignored. Nothing fires before
-    1970. The times are the nominal ones, without a schedule's jitter.
+    A time at which the wall clock shows what one of ``excluded`` matches is left out. The times are
+    computed as they are asked for, and end with ``end_at`` or the year ``LAST_YEAR``. As on the server,
+    what fires near a change of the clock can depend on where the search starts, ``end_at`` itself may
+    fire, and so may ``start_at``, of which the fraction of a second is ignored. Nothing fires before 1970.
+    The times are the nominal ones, without a schedule's jitter.
 
     The server's time zone data decides; this is right where Python has the same edition.
 
@@ -49,10 +49,11 @@ def fire_times(
     unknown zone.
     """
     clock = ZoneClock(ZoneInfo(zone) if isinstance(zone, str) else zone)
-    searches = [_Search(calendar, clock=clock) for calendar in calendars]
-    earliest = (_EPOCH if start_at is None else _instant(start_at)) - _SECOND
+    earliest = _EPOCH if start_at is None else max(_EPOCH, _instant(start_at))
     latest = datetime.max if end_at is None else _instant(end_at)  # noqa: DTZ901
-    return _fires(searches, after=max(_instant(after), earliest), latest=latest)
+    timeline = Timeline(calendars, clock=clock, excluded=excluded)
+    found = timeline.after(max(_instant(after), earliest - _SECOND), latest=latest)
+    return (time.replace(tzinfo=UTC) for time in found)
 
 
 def _instant(moment: datetime) -> datetime:
@@ -61,18 +62,61 @@ def _instant(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _fires(searches: Sequence["_Search"], *, after: datetime, latest: datetime) -> Iterator[datetime]:
-    while after.year <= LAST_YEAR:
-        found = [time for search in searches if (time := search.first(after)) is not None]
-        time = min(found, default=None)
-        if time is None or time > latest or time.year > LAST_YEAR:
-            return
-        if time <= after:
-            # Where a zone left out a whole day (Samoa in 2011) the server's search comes back to where it
-            # started, for ever.
-            return
-        yield time.replace(tzinfo=UTC)
-        after = time
+class Timeline:
+    """What calendars fire in one zone, made ready to be asked several times; instants are naive here."""
+
+    __slots__ = ("_excluded", "_searches", "clock")
+
+    def __init__(
+        self, calendars: Sequence[Calendar], *, clock: ZoneClock, excluded: Sequence[Calendar] = ()
+    ) -> None:
+        self.clock = clock
+        self._searches = [_Search(calendar, clock=clock) for calendar in calendars]
+        self._excluded = [_Exclusion(calendar) for calendar in excluded]
+
+    def after(self, after: datetime, *, latest: datetime = datetime.max) -> Iterator[datetime]:  # noqa: DTZ901
+        """Yield the instants after one and up to another, increasing."""
+        while after.year <= LAST_YEAR:
+            found = [time for search in self._searches if (time := search.first(after)) is not None]
+            time = min(found, default=None)
+            if time is None or time > latest or time.year > LAST_YEAR:
+                return
+            if time <= after:
+                # Where a zone left out a whole day (Samoa in 2011) the server's search comes back to where
+                # it started, for ever.
+                return
+            if not self._leaves_out(time):
+                yield time
+            after = time
+
+    def _leaves_out(self, time: datetime) -> bool:
+        if not self._excluded:
+            return False
+        wall = self.clock.wall(time)
+        return any(exclusion.has(wall) for exclusion in self._excluded)
+
+
+class _Exclusion:
+    """A calendar of what does not fire, asked of a wall time."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, calendar: Calendar) -> None:
+        # The rarest match first: an exclusion is mostly about one date.
+        named = (calendar.day_of_month, calendar.month, calendar.hour, calendar.minute, calendar.second)
+        self._fields = (*map(values, named), values(calendar.day_of_week), values(calendar.year))
+
+    def has(self, wall: datetime) -> bool:
+        days, months, hours, minutes, seconds, weekdays, years = self._fields
+        return (
+            wall.day in days
+            and wall.month in months
+            and wall.hour in hours
+            and wall.minute in minutes
+            and wall.second in seconds
+            and wall.isoweekday() % _DAYS_IN_WEEK in weekdays
+            and (not years or wall.year in years)
+        )
 
 
 class _Place(NamedTuple):
@@ -86,11 +130,21 @@ class _Place(NamedTuple):
 class _Search:
     """Temporal's search in one calendar: from outside in, from the month to the second, and only forward."""
 
-    __slots__ = ("_clock", "_day_from", "_hour_from", "_minute_from", "_months", "_second_from", "_weekdays")
+    __slots__ = (
+        "_clock",
+        "_day_from",
+        "_hour_from",
+        "_minute_from",
+        "_month_from",
+        "_second_from",
+        "_weekdays",
+        "_years",
+    )
 
     def __init__(self, calendar: Calendar, *, clock: ZoneClock) -> None:
         self._clock = clock
-        self._months = values(calendar.month)
+        self._years = values(calendar.year)
+        self._month_from = _first_from(values(calendar.month), size=13)
         self._day_from = _first_from(values(calendar.day_of_month), size=32)
         self._weekdays = values(calendar.day_of_week)
         self._hour_from = _first_from(values(calendar.hour), size=24)
@@ -114,8 +168,13 @@ class _Search:
         """Return the place itself, or the midnight of the first day after it that matches."""
         wall, delay = place
         while wall.year <= LAST_YEAR:
-            day = self._day_from[wall.day] if wall.month in self._months else None
-            if day is None or day > _days_in_month(wall):
+            if self._years and wall.year not in self._years:
+                wall, delay = _start_of(wall.year + 1, 1), _ZERO
+                continue
+            month, day = self._month_from[wall.month], self._day_from[wall.day]
+            if month != wall.month:
+                wall, delay = _start_of(wall.year + (month is None), month or 1), _ZERO
+            elif day is None or day > _days_in_month(wall):
                 wall, delay = _next_month(wall), _ZERO
             elif day != wall.day:
                 wall, delay = wall.replace(day=day, hour=0, minute=0, second=0), _ZERO
@@ -176,8 +235,11 @@ def _next_day(wall: datetime) -> datetime:
 
 
 def _next_month(wall: datetime) -> datetime:
-    year, month = divmod(wall.year * 12 + wall.month, 12)
-    return datetime(year, month + 1, 1)  # noqa: DTZ001 - wall times are naive here
+    return _start_of(wall.year + wall.month // 12, wall.month % 12 + 1)
+
+
+def _start_of(year: int, month: int) -> datetime:
+    return datetime(year, month, 1)  # noqa: DTZ001 - wall times are naive here
 
 
 def _days_in_month(wall: datetime) -> int:
@@ -186,6 +248,12 @@ def _days_in_month(wall: datetime) -> int:
     return 30 if wall.month in _SHORT_MONTHS else 31
 
 
+@lru_cache(maxsize=1024)
 def _first_from(values: frozenset[int], *, size: int) -> tuple[int | None, ...]:
     """Return, for each of 0 to ``size`` - 1, the first of ``values`` that is not smaller."""
-    return tuple(min((value for value in values if value >= start), default=None) for start in range(size))
+    found: list[int | None] = []
+    first = None
+    for start in reversed(range(size)):
+        first = start if start in values else first
+        found.append(first)
+    return tuple(reversed(found))

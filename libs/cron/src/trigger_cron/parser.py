@@ -1,13 +1,15 @@
 """Reading an expression: every item is understood, or refused with the place and the reason.
 
-Accepted are the five fields of classical (Vixie) cron and its nicknames. Whatever cron implementations
-disagree about (seconds, years, hashes, random values, last days) is refused by name.
+Accepted are the five fields of classical (Vixie) cron, its nicknames, and of Quartz's forms those for days:
+``L``, ``LW``, ``15W``, ``FRI#3``, ``FRIL``. Whatever else cron implementations disagree about (seconds,
+years, hashes, random values) is refused by name.
 """
 
 import re
 from typing import Final
 
-from trigger_cron.cron import Cron, CronError
+from trigger_cron.cron import QUIET_YEARS, Cron, CronError
+from trigger_cron.day_field import read_days
 from trigger_cron.field import DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, is_restricted, read_field
 
 MAX_LENGTH: Final = 500
@@ -55,24 +57,33 @@ def parse(expression: str) -> Cron:
 
 
 def expanded(expression: str) -> str:
-    """Return a valid expression in five fields: a nickname as what it stands for."""
+    """Return a valid expression in five fields and capitals: a nickname as what it stands for."""
     words = expression.split()
-    return _expand(words[0], position=0) if words[0].startswith("@") else " ".join(words)
+    return _expand(words[0], position=0) if words[0].startswith("@") else " ".join(words).upper()
 
 
 def _read(words: list[tuple[str, int]]) -> Cron:
     minute, hour, day_of_month, month, day_of_week = words
+    of_month = read_days(day_of_month[0], field=DAY_OF_MONTH, position=day_of_month[1])
+    of_week = read_days(day_of_week[0], field=DAY_OF_WEEK, position=day_of_week[1])
     cron = Cron(
         minutes=read_field(minute[0], field=MINUTE, position=minute[1]),
         hours=read_field(hour[0], field=HOUR, position=hour[1]),
-        days_of_month=read_field(day_of_month[0], field=DAY_OF_MONTH, position=day_of_month[1]),
+        days_of_month=of_month.values,
         months=read_field(month[0], field=MONTH, position=month[1]),
-        days_of_week=read_field(day_of_week[0], field=DAY_OF_WEEK, position=day_of_week[1]),
+        days_of_week=of_week.values,
         day_of_month_restricted=is_restricted(day_of_month[0]),
         day_of_week_restricted=is_restricted(day_of_week[0]),
+        rules_of_month=of_month.rules,
+        rules_of_week=of_week.rules,
     )
     if not cron.has_dates:
         raise CronError("the expression never fires: no such day in any of its months", day_of_month[1])
+    if not cron.fires_often_enough:
+        reason = (
+            f"the expression does not fire in {QUIET_YEARS} years: such a day is too rarely such a weekday"
+        )
+        raise CronError(reason, day_of_month[1])
     return cron
 
 
@@ -89,11 +100,8 @@ def _refuse_dialects(words: list[tuple[str, int]]) -> None:
     if _ZONE.match(first):
         raise CronError("the time zone is a setting beside the expression, not a part of it", start)
     for word, position in words:
-        offset = word.find("#")
-        if offset == 0:
+        if word.startswith("#"):
             raise CronError("comments ('#') are not supported", position)
-        if offset > 0:
-            raise CronError("the nth weekday of a month ('#') is not supported", position + offset)
 
 
 def _expand(nickname: str, *, position: int) -> str:

@@ -18,6 +18,7 @@ _CLOSE: Final = "}}"
 _PATH: Final = re.compile(r"[^\s.\[\]{}]+(?:\.[^\s.\[\]{}]+|\[[0-9]+\])*")
 _SEGMENT: Final = re.compile(r"[^.\[\]]+")
 _QUOTED_LENGTH: Final = 80
+_LONGEST_STEP: Final = 200
 
 
 class TemplateError(Exception):
@@ -53,7 +54,8 @@ def paths_in(template: Any, *, pointer: str = "") -> Iterator[tuple[str, Path | 
             yield pointer, error
     elif isinstance(template, dict):
         for key, item in template.items():
-            step = str(key).replace("~", "~0").replace("/", "~1")
+            # A key of megabytes would be in every pointer below it.
+            step = str(key)[:_LONGEST_STEP].replace("~", "~0").replace("/", "~1")
             yield from paths_in(item, pointer=f"{pointer}/{step}")
     elif isinstance(template, list):
         for index, item in enumerate(template):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from execution_recorder.adapters.bus_bodies import BusBodies
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
 from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
@@ -38,6 +39,7 @@ def build(settings: Settings) -> Service:
         streams=[
             streams.CONFIG,
             streams.DELIVERIES,
+            streams.DELIVERY_BODIES_STREAM,
             streams.REJECTIONS,
             streams.FIRINGS,
             streams.EXECUTIONS,
@@ -51,7 +53,7 @@ def build(settings: Settings) -> Service:
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
     owners = TriggerOwners(bus)
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
-    handlers = consumers.Handlers(PostgresRecording(database), metrics=metrics)
+    handlers = consumers.Handlers(PostgresRecording(database), bodies=BusBodies(bus), metrics=metrics)
     reading = [
         Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
         Consumer(bus, subscription=consumers.REJECTIONS, handle=handlers.on_deliveries, metrics=metrics),

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
+from trigger_contracts.deliveries import ClaimCheck
 
 T = TypeVar("T")
 
@@ -119,6 +120,21 @@ class Recording(Protocol):
 
         Raises ``UnstorableError``, or ``DatabaseUnavailableError`` when trying later can help.
         """
+
+
+class BodyLostError(Exception):
+    """A body is gone from its store, or is not what was stored; trying again cannot help."""
+
+
+class BodyUnavailableError(Exception):
+    """A body cannot be read now; trying later can help."""
+
+
+class Bodies(Protocol):
+    """The bodies that are too large for messages."""
+
+    async def fetch(self, claim: ClaimCheck) -> bytes:
+        """Return exactly the bytes that were claimed. Raises ``BodyUnavailableError``, ``BodyLostError``."""
 
 
 class Pruning(Protocol):

@@ -3,11 +3,18 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+import msgspec
+
 from execution_recorder.domain.execution import ExecutionRecord, evolve
 from execution_recorder.domain.facts import AnyFactAsSent, record_of_fact, record_of_manual_firing
 from execution_recorder.domain.webhook_log import log_of, record_of_delivery
-from execution_recorder.ports import Recording
-from trigger_contracts.deliveries import AcceptedDelivery, DeliveriesAccepted, DeliveriesRejected
+from execution_recorder.ports import Bodies, BodyLostError, Recording
+from trigger_contracts.deliveries import (
+    AcceptedDelivery,
+    DeliveriesAccepted,
+    DeliveriesRejected,
+    LargeDeliveryAccepted,
+)
 from trigger_contracts.firings import ManualFiring
 
 
@@ -20,6 +27,22 @@ async def record_deliveries(batch: DeliveriesAccepted | DeliveriesRejected, *, r
         if isinstance(delivery, AcceptedDelivery)
     ]
     await recording.record(logs=list(logs.values()), executions=folded(begun))
+
+
+async def record_large_delivery(
+    message: LargeDeliveryAccepted, *, bodies: Bodies, recording: Recording
+) -> None:
+    """Write the log row of a request whose body was left at the object store, and its execution.
+
+    A body that is lost costs the row its body and nothing else: the row says so in ``error``. Raises as
+    ``Bodies`` (but for the loss) and ``Recording``.
+    """
+    try:
+        body = await bodies.fetch(message.claim)
+        row = log_of(msgspec.structs.replace(message.delivery, body=body))
+    except BodyLostError as error:
+        row = msgspec.structs.replace(log_of(message.delivery), error=f"The body is lost: {error}")
+    await recording.record(logs=[row], executions=[record_of_delivery(message.delivery)])
 
 
 async def record_fact(fact: AnyFactAsSent, *, recording: Recording) -> None:

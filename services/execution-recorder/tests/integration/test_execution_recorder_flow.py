@@ -13,7 +13,10 @@ import pytest
 from trigger_contracts import executions, streams
 from trigger_contracts.codec import encode
 from trigger_contracts.config import TriggerType
+from trigger_contracts.deliveries import ClaimCheck, LargeDeliveryAccepted
 from trigger_contracts.firings import ManualFiring
+from trigger_runtime.bus.connection import Bus
+from trigger_runtime.bus.object_store import ObjectStore
 
 pytestmark = pytest.mark.integration
 
@@ -376,3 +379,22 @@ async def _drained(recorder: Any, eventually: Any) -> None:
         return all(info.num_pending == 0 and info.num_ack_pending == 0 for info in infos)
 
     await eventually(idle)
+
+
+async def test_a_large_body_is_in_its_row(recorder: Any, given: Any) -> None:
+    body = b"x" * 2_000_000
+    large, lost = given.accepted(body=b""), given.accepted(body=b"")
+    bus = next(part for part in recorder.service._components if isinstance(part, Bus))
+    store = ObjectStore(bus, bucket=streams.DELIVERY_BODIES)
+    sha256 = await store.put(str(large.id), data=body, seconds=10)
+    for delivery in (lost, large):
+        claim = ClaimCheck(key=delivery.id, size=len(body), sha256=sha256)
+        await recorder.publish(
+            streams.DELIVERIES_ACCEPTED, LargeDeliveryAccepted(delivery=delivery, claim=claim)
+        )
+    found = await recorder.shown(f"/api/webhook-logs/{large.id}")
+    assert (found["requestBody"], found["error"]) == (body.decode(), None)
+    found = await recorder.shown(f"/api/webhook-logs/{lost.id}")
+    assert (found["requestBody"], found["responseStatus"]) == (None, 202)
+    assert found["error"].startswith("The body is lost")
+    assert (await recorder.shown(f"/api/executions/{lost.execution_id}"))["status"] == "accepted"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
+from orchestrator_worker.adapters.bus_bodies import BusBodies
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
@@ -27,6 +28,7 @@ NAME = "orchestrator-worker"
 _STREAMS = (
     streams.CONFIG,
     streams.DELIVERIES,
+    streams.DELIVERY_BODIES_STREAM,
     streams.EVENTS,
     streams.FIRINGS,
     streams.EXECUTIONS,
@@ -67,6 +69,7 @@ def build(settings: Settings) -> Service:
         memory=retention,
         execution_log=execution_log,
         directory=directory,
+        bodies=BusBodies(bus),
         now=_now,
         max_concurrent=settings.max_concurrent_starts,
     )

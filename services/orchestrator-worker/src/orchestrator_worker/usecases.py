@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, encoded_size
+from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, MAX_VALUE_BYTES, encoded_size
 from orchestrator_worker.domain.memory import SHORTEST_MEMORY, sure_age
 from orchestrator_worker.domain.naming import bounded
 from orchestrator_worker.domain.starts import (
@@ -19,11 +19,12 @@ from orchestrator_worker.domain.starts import (
     delivery_start,
     event_execution,
     event_start,
+    large_delivery_start,
     manual_execution,
     manual_start,
 )
 from trigger_contracts.config import TriggerState, WorkflowState
-from trigger_contracts.deliveries import DeliveriesAccepted
+from trigger_contracts.deliveries import ClaimCheck, DeliveriesAccepted, LargeDeliveryAccepted
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Execution, ExecutionError, ExecutionFact, ExecutionFailed
 from trigger_contracts.firings import ManualFiring
@@ -36,6 +37,9 @@ NOT_STARTABLE: Final = "not_startable"
 
 INTERNAL: Final = "internal"
 """Error code: a defect of ours; the log has the details."""
+
+BODY_LOST: Final = "body_lost"
+"""Error code: the body of a large delivery is not in its store any more, or is not what was stored."""
 
 Asked = tuple[Execution, Callable[[], Start]]
 """An execution that a message asks for, and what makes its start, which can be large, or fail."""
@@ -59,6 +63,17 @@ class LogUnavailableError(Exception):
 
 class FactTooLargeError(Exception):
     """The fact is larger than the bus takes; trying again cannot help."""
+
+
+class BodyLostError(Exception):
+    """A body is gone from its store, or is not what was stored; trying again cannot help."""
+
+
+class Bodies(Protocol):
+    """The bodies that are too large for messages."""
+
+    async def fetch(self, claim: ClaimCheck) -> bytes:
+        """Return exactly the bytes that were claimed. Raises ``LogUnavailableError`` or ``BodyLostError``."""
 
 
 class WorkflowStarter(Protocol):
@@ -124,6 +139,7 @@ class Dispatcher:
         memory: StartMemory,
         execution_log: ExecutionLog,
         directory: EventDirectory,
+        bodies: Bodies,
         now: Callable[[], datetime],
         max_concurrent: int,
     ) -> None:
@@ -131,6 +147,7 @@ class Dispatcher:
         self._memory = memory
         self._log = execution_log
         self._directory = directory
+        self._bodies = bodies
         self._now = now
         self._room = asyncio.Semaphore(max_concurrent)
 
@@ -141,6 +158,26 @@ class Dispatcher:
             for delivery in message.deliveries
         ]
         await self._start_all(asked, stored_at=stored_at)
+
+    async def dispatch_large_delivery(self, message: LargeDeliveryAccepted, *, stored_at: datetime) -> None:
+        """Start the execution of a delivery whose body was left at the object store.
+
+        A body that no payload can hold is not even fetched: its workflow gets a reference. One that should
+        be there and is not ends its execution as failed, for an empty body is not what the sender sent.
+        """
+        self._check_age(stored_at)
+        execution = delivery_execution(message.delivery)
+        body = None
+        if message.claim.size <= MAX_VALUE_BYTES:
+            try:
+                body = await self._bodies.fetch(message.claim)
+            except BodyLostError as error:
+                with _bound(execution):
+                    log.error("body lost", reason=str(error))
+                    await self._fail(execution, code=BODY_LOST, message=str(error))
+                return
+        make = partial(large_delivery_start, message.delivery, claim=message.claim, body=body)
+        await self._start_all([(execution, make)], stored_at=stored_at)
 
     async def dispatch_event(self, event: CloudEvent, *, stored_at: datetime) -> None:
         """Start one execution for each trigger that the event matches."""

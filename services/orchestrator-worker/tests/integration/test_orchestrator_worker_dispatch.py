@@ -12,7 +12,9 @@ from temporalio.client import WorkflowExecutionStatus
 
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from trigger_contracts import ids, streams
+from trigger_contracts.codec import encode
 from trigger_contracts.config import EventConfig
+from trigger_contracts.deliveries import ClaimCheck, LargeDeliveryAccepted
 from trigger_contracts.executions import (
     CauseKind,
     ExecutionCompleted,
@@ -20,6 +22,7 @@ from trigger_contracts.executions import (
     ExecutionStarted,
 )
 from trigger_contracts.workflow_io import execution_workflow_id
+from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.bus.received import Received
 
 pytestmark = pytest.mark.integration
@@ -278,3 +281,25 @@ async def test_a_body_of_one_mebibyte_runs_to_the_end(bench: Any, body: bytes, c
         end = await bench.end(delivery.execution_id)
     assert isinstance(end, ExecutionCompleted), end
     assert end.outputs == (await bench.facts(delivery.execution_id))[0].payload["body"]
+
+
+async def test_a_large_body_is_seen_or_referred_to(bench: Any) -> None:
+    """The body came apart from its delivery: what Temporal can carry of it the workflow sees."""
+    workflow_id = await bench.workflow()
+    store = ObjectStore(bench.bus, bucket=streams.DELIVERY_BODIES)
+    bodies = {"seen": json.dumps({"text": "x" * 700_000}).encode(), "referred": b"x" * 3_000_000}
+    deliveries = {}
+    async with bench.serving():
+        for name, body in bodies.items():
+            delivery = deliveries[name] = bench.delivery(workflow_id, body=b"")
+            sha256 = await store.put(str(delivery.id), data=body, seconds=10)
+            claim = ClaimCheck(key=delivery.id, size=len(body), sha256=sha256)
+            message = LargeDeliveryAccepted(delivery=delivery, claim=claim)
+            await bench.bus.publish(streams.DELIVERIES_ACCEPTED, encode(message), timeout=10)
+        for delivery in deliveries.values():
+            await bench.end(delivery.execution_id)
+    started, _ = await bench.facts(deliveries["seen"].execution_id)
+    assert started.payload["body"] == {"text": "x" * 700_000}
+    started, _ = await bench.facts(deliveries["referred"].execution_id)
+    assert started.payload["body"] is None
+    assert started.payload["bodyReference"]["webhookLogId"] == str(deliveries["referred"].id)

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -21,13 +22,20 @@ from orchestrator_worker.domain.starts import (
     manual_start,
 )
 from orchestrator_worker.usecases import (
+    BODY_LOST,
+    BodyLostError,
     Dispatcher,
     LogUnavailableError,
     StartUnavailableError,
     TooOldToStartError,
 )
 from trigger_contracts.config import EventConfig, TriggerState, TriggerType
-from trigger_contracts.deliveries import AcceptedDelivery, DeliveriesAccepted
+from trigger_contracts.deliveries import (
+    AcceptedDelivery,
+    ClaimCheck,
+    DeliveriesAccepted,
+    LargeDeliveryAccepted,
+)
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import ExecutionFact, ExecutionFailed
 from trigger_contracts.firings import ManualFiring
@@ -43,6 +51,8 @@ class World:
         self.log_failing: Exception | None = None
         self.triggers: list[TriggerState] = []
         self.started: list[UUID] = []
+        self.payloads: list[Any] = []
+        self.bodies: dict[UUID, bytes | Exception] = {}
         self.facts: list[ExecutionFact] = []
         self.known_retention = retention
         self.dispatcher = Dispatcher(
@@ -50,6 +60,7 @@ class World:
             memory=self,
             execution_log=self,
             directory=self,
+            bodies=self,
             now=lambda: NOW,
             max_concurrent=2,
         )
@@ -58,6 +69,13 @@ class World:
         if error := self.failing.get(start.execution.id):
             raise error
         self.started.append(start.execution.id)
+        self.payloads.append(start.input.run.payload if start.input.run else None)
+
+    async def fetch(self, claim: ClaimCheck) -> bytes:
+        found = self.bodies[claim.key]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def retention(self) -> timedelta:
         if self.known_retention is None:
@@ -219,3 +237,56 @@ def test_an_execution_is_the_same_before_its_start_in_it_and_in_the_workflow() -
     run = manual_start(asked).input.run
     assert run is not None
     assert run.workflow_version == 7
+
+
+def large(body: bytes) -> LargeDeliveryAccepted:
+    one = delivery()
+    claim = ClaimCheck(key=one.id, size=len(body), sha256=sha256(body).hexdigest())
+    bare = msgspec.structs.replace(
+        one, body=b"", body_sha256=claim.sha256, headers=(("content-type", "application/json"),)
+    )
+    return LargeDeliveryAccepted(delivery=bare, claim=claim)
+
+
+async def test_a_large_delivery_has_its_body() -> None:
+    world, body = World(), b'{"text": "' + b"x" * 1_000_000 + b'"}'
+    message = large(body)
+    world.bodies[message.claim.key] = body
+    await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
+    assert world.started == [message.delivery.execution_id]
+    assert world.payloads[0]["body"] == {"text": "x" * 1_000_000}
+    assert "bodyReference" not in world.payloads[0]
+
+
+@pytest.mark.parametrize("body", [b"\x80" * 1_200_000, b"x" * 5_000_000])
+async def test_what_temporal_cannot_carry_is_a_reference(body: bytes) -> None:
+    """The first one is too large as base64 only, and fetched; the second one is not even fetched."""
+    world, message = World(), large(body)
+    if len(body) < 1_500_000:
+        world.bodies[message.claim.key] = body
+    await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
+    (payload,) = world.payloads
+    assert payload["body"] is None
+    assert payload["bodyReference"] == {
+        "webhookLogId": str(message.delivery.id),
+        "bytes": len(body),
+        "sha256": sha256(body).hexdigest(),
+    }
+
+
+async def test_a_lost_body_fails_its_execution() -> None:
+    world, message = World(), large(b"x" * 600_000)
+    world.bodies[message.claim.key] = BodyLostError("gone")
+    await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
+    assert world.started == []
+    (fact,) = world.facts
+    assert isinstance(fact, ExecutionFailed)
+    assert (fact.execution.id, fact.error.code) == (message.delivery.execution_id, BODY_LOST)
+
+
+async def test_a_body_that_cannot_be_read_now_is_waited_for() -> None:
+    world, message = World(), large(b"x" * 600_000)
+    world.bodies[message.claim.key] = LogUnavailableError("away")
+    with pytest.raises(LogUnavailableError):
+        await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
+    assert (world.started, world.facts) == ([], [])

@@ -21,6 +21,7 @@ from scheduler_sync.app import build
 from scheduler_sync.settings import Settings
 from trigger_contracts import codec, config, schedules, streams
 from trigger_contracts.config import AnyTriggerConfig, Change, ScheduleConfig, TriggerChanged, TriggerState
+from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import DATA_CONVERTER, TemporalSettings
 
@@ -59,7 +60,8 @@ def again(state: TriggerState, **changes: Any) -> TriggerState:
 class Bench:
     """The service's neighbours: the bus, Temporal, and the service's own health."""
 
-    def __init__(self, nats_url: str, temporal: Client, *, settings: Settings) -> None:
+    def __init__(self, nats_url: str, temporal: Client, *, settings: Settings, service: Service) -> None:
+        self.service = service
         self.nats_url = nats_url
         self.temporal = temporal
         self.settings = settings
@@ -120,7 +122,7 @@ async def bench(
     service = build(settings)
     await service.start()
     try:
-        bench = Bench(nats_url, temporal, settings=settings)
+        bench = Bench(nats_url, temporal, settings=settings, service=service)
         await eventually(lambda: bench.metric("schedules_compared_at_seconds"))
         yield bench
     finally:
@@ -210,12 +212,13 @@ async def test_a_schedule_whose_trigger_nobody_knows_is_left_and_counted(
     client = await nats.connect(bench.nats_url)
     await client.jetstream().purge_stream("CONFIG")
     await client.close()
+    await bench.service.stop()
     # A new replica knows nothing of the trigger; what is on the bus does not say that it was deleted.
     second_settings = msgspec.structs.replace(settings, http_port=unused_tcp_port_factory())
     second = build(second_settings)
     await second.start()
     try:
-        newcomer = Bench(bench.nats_url, bench.temporal, settings=second_settings)
+        newcomer = Bench(bench.nats_url, bench.temporal, settings=second_settings, service=second)
 
         async def counted() -> bool:
             return bool(await newcomer.metric("schedules_unknown"))

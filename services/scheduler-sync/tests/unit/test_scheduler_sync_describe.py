@@ -9,15 +9,18 @@ import pytest
 from scheduler_sync.domain.live import LiveSchedule, nominal_time, status_of
 from scheduler_sync.entrypoints.requests import on_describe_schedule
 from scheduler_sync.ports import TemporalAwayError
-from scheduler_sync.usecases import describe_schedule
+from scheduler_sync.usecases.describing import describe_schedule
 from trigger_contracts import codec
+from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.schedule_requests import (
     ANSWERS,
     DescribeSchedule,
+    FailureCode,
     RequestFailed,
     ScheduleDescribed,
     ScheduleStatus,
 )
+from trigger_contracts.workflow_io import TriggeredInput
 
 AT = datetime(2026, 1, 1, 9, tzinfo=UTC)
 ID = UUID(int=1)
@@ -37,6 +40,14 @@ def live(**changes: Any) -> LiveSchedule:
 class Temporal:
     def __init__(self, found: LiveSchedule | Exception | None) -> None:
         self.found = found
+
+    async def start(self, given: TriggeredInput) -> str:
+        raise NotImplementedError
+
+    async def backfill(
+        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+    ) -> None:
+        raise NotImplementedError
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
         assert schedule_id == f"trigger-{ID}"
@@ -88,7 +99,9 @@ async def test_a_description_is_bounded_and_a_paused_schedule_has_no_next_fire()
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b'{"message": "DescribeSchedule/99"}'])
 async def test_a_request_that_cannot_be_read_is_answered(data: bytes) -> None:
     answer = ANSWERS.decode(await on_describe_schedule(Temporal(None))(data))
-    assert answer == RequestFailed(reason="the request is none that this release knows")
+    assert answer == RequestFailed(
+        reason="the request is none that this release knows", code=FailureCode.UNKNOWN_REQUEST
+    )
 
 
 async def test_an_outage_is_answered_without_its_details() -> None:

@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
-from scheduler_sync.domain.plan import ActualSchedule
-from scheduler_sync.ports import ScheduleRefusedError, TemporalAwayError
-from scheduler_sync.usecases import Reconciler
+from scheduler_sync.domain.next_times import next_times
+from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Pause, Resume, Step, Update
+from scheduler_sync.ports import Leadership, ScheduleExistsError, ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
+from scheduler_sync.usecases.reconciling import Presumed, Reconciler
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.schedules import (
     AnyScheduleFact,
@@ -57,7 +59,20 @@ class World:
         self.listed: list[Any] = []
         self.read: list[Any] = []
         self.now = AT
-        self.reconciler = Reconciler(self, configuration=self, announcements=self, now=lambda: self.now)
+        self.steps: list[Step] = []
+        self.reconciler = Reconciler(
+            self,
+            configuration=self,
+            announcements=self,
+            now=lambda: self.now,
+            applied=self.steps.append,
+        )
+        self.comparison = Comparison(
+            self, configuration=self, reconciler=self.reconciler, now=lambda: self.now
+        )
+
+    async def resync(self, leadership: Leadership | None = None) -> Resynced:
+        return await self.comparison.resync(leadership=leadership or Always())
 
     async def describe(self, schedule_id: str) -> ActualSchedule | None:
         return self.schedules.get(schedule_id)
@@ -65,17 +80,31 @@ class World:
     async def create(self, desired: DesiredSchedule) -> None:
         if error := self.errors.get(desired.schedule_id):
             raise error
-        self.schedules[desired.schedule_id] = ActualSchedule(
-            schedule_id=desired.schedule_id,
-            note=desired.note,
-            paused=desired.paused,
-            next_fire_times=(AT + timedelta(days=1),),
-        )
+        if desired.schedule_id in self.schedules:
+            raise ScheduleExistsError("exists")
+        await self.update(desired)
 
     async def update(self, desired: DesiredSchedule) -> None:
-        await self.create(desired)
+        if error := self.errors.get(desired.schedule_id):
+            raise error
+        self.schedules[desired.schedule_id] = ActualSchedule(
+            schedule_id=desired.schedule_id,
+            note=desired.target.note,
+            paused=desired.paused,
+            next_fire_times=next_times(desired, now=self.now, count=5) or (),
+        )
+
+    async def pause(self, schedule_id: str, *, note: str) -> None:
+        self.schedules[schedule_id] = dataclasses.replace(self.schedules[schedule_id], note=note, paused=True)
+
+    async def resume(self, schedule_id: str, *, note: str) -> None:
+        self.schedules[schedule_id] = dataclasses.replace(
+            self.schedules[schedule_id], note=note, paused=False
+        )
 
     async def delete(self, schedule_id: str) -> None:
+        if error := self.errors.get(schedule_id):
+            raise error
         del self.schedules[schedule_id]
 
     async def all(self) -> AsyncIterator[ActualSchedule]:
@@ -90,6 +119,9 @@ class World:
             self.read.clear()
             await happen()
         return found
+
+    def known(self, trigger_id: UUID) -> TriggerState | None:
+        return self.followed.get(trigger_id)
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
         return list(self.followed.values())
@@ -106,12 +138,13 @@ async def test_a_trigger_that_temporal_never_answers_for_keeps_no_other_waiting(
     world = World(bad, broken, fine)
     world.errors[schedule_id(bad.id)] = TemporalAwayError("RESOURCE_EXHAUSTED")
     world.errors[schedule_id(broken.id)] = KeyError("a defect")
-    with pytest.raises(TemporalAwayError):
-        await world.reconciler.resync()
+    found = await world.resync()
+    assert isinstance(found.away, TemporalAwayError)
+    assert (found.drift, found.left) == (3, 2)
     assert world.schedules.keys() == {schedule_id(fine.id)}
     assert [type(fact) for fact in world.facts] == [ScheduleSynced]
     world.errors.clear()
-    assert (await world.reconciler.resync()).drift == 2
+    assert (await world.resync()).drift == 2
     assert world.schedules.keys() == {schedule_id(state.id) for state in (bad, broken, fine)}
 
 
@@ -128,7 +161,7 @@ async def test_an_older_fact_never_follows_a_newer_one() -> None:
 
     world.listed.append(deleted_meanwhile)
     world.facts.clear()
-    await world.reconciler.resync()
+    await world.resync()
     assert [(type(fact), fact.trigger_version) for fact in world.facts] == [(ScheduleRemoved, 2)]
 
 
@@ -148,7 +181,7 @@ async def test_a_change_waits_while_an_announcement_is_under_way() -> None:
         await asyncio.wait(changes, timeout=0.1)
 
     world.read.append(deleted_now)
-    await world.reconciler.resync()
+    await world.resync()
     await asyncio.gather(*changes)
     assert [fact.trigger_version for fact in world.facts] == [1, 1, 2]
 
@@ -156,15 +189,15 @@ async def test_a_change_waits_while_an_announcement_is_under_way() -> None:
 async def test_new_times_are_announced_and_known_ones_are_not() -> None:
     state = trigger()
     world = World(state)
-    await world.reconciler.resync()
-    await world.reconciler.resync()
+    await world.resync()
+    await world.resync()
     assert [type(fact) for fact in world.facts] == [ScheduleSynced]
     key, later = schedule_id(state.id), (AT + timedelta(days=2),)
     before = world.schedules[key]
     world.schedules[key] = ActualSchedule(
         schedule_id=key, note=before.note, paused=before.paused, next_fire_times=later
     )
-    await world.reconciler.resync()
+    await world.resync()
     last = world.facts[-1]
     assert isinstance(last, ScheduleSynced)
     assert last.next_fire_times == later
@@ -177,20 +210,20 @@ async def test_a_refusal_is_news_once_for_each_version_and_reason() -> None:
     world.errors[key] = ScheduleRefusedError("no such time zone")
     with capture_logs() as logs:
         for _ in range(3):
-            await world.reconciler.resync()
+            await world.resync()
     assert [fact.trigger_version for fact in world.facts] == [1]
     assert [entry["event"] for entry in logs].count("schedule refused") == 1
     world.errors[key] = ScheduleRefusedError("something else")
-    await world.reconciler.resync()
+    await world.resync()
     newer = msgspec.structs.replace(state, version=2)
     world.states[state.id] = world.followed[state.id] = newer
-    await world.reconciler.resync()
+    await world.resync()
     assert [fact.trigger_version for fact in world.facts] == [1, 1, 2]
     world.errors.clear()
-    await world.reconciler.resync()
+    await world.resync()
     world.schedules.clear()
     world.errors[key] = ScheduleRefusedError("something else")
-    await world.reconciler.resync()
+    await world.resync()
     assert [type(fact) for fact in world.facts[3:]] == [ScheduleSynced, ScheduleSyncFailed]
 
 
@@ -203,18 +236,18 @@ async def test_the_limit_of_an_input_is_exact(over: int) -> None:
     world = World(
         msgspec.structs.replace(empty, config=ScheduleConfig(cron_expression="0 9 * * *", input=text))
     )
-    await world.reconciler.resync()
+    await world.resync()
     assert [type(fact) for fact in world.facts] == [ScheduleSyncFailed if over else ScheduleSynced]
 
 
 async def test_a_trigger_that_cannot_be_read_is_left_and_not_called_unknown() -> None:
     state, other = trigger(), trigger()
     world = World(state, other)
-    await world.reconciler.resync()
+    await world.resync()
     del world.followed[state.id]
-    assert (await world.reconciler.resync()).unknown == 1
+    assert (await world.resync()).unknown == 1
     world.unreadable = [state.id]
-    assert (await world.reconciler.resync()).unknown == 0
+    assert (await world.resync()).unknown == 0
     assert f"trigger-{state.id}" in world.schedules
 
 
@@ -222,7 +255,7 @@ async def test_what_fires_each_minute_always_has_a_known_fire_ahead() -> None:
     """Temporal lists five times. Compared each minute, the last of them is always far enough ahead."""
     state = trigger(config=ScheduleConfig(cron_expression="* * * * *"))
     world = World(state)
-    await world.reconciler.resync()
+    await world.resync()
     key = schedule_id(state.id)
     for _ in range(30):
         minute = world.now.replace(second=0, microsecond=0)
@@ -230,7 +263,7 @@ async def test_what_fires_each_minute_always_has_a_known_fire_ahead() -> None:
             world.schedules[key],
             next_fire_times=tuple(minute + timedelta(minutes=1 + number) for number in range(5)),
         )
-        await world.reconciler.resync()
+        await world.resync()
         said = world.facts[-1]
         assert isinstance(said, ScheduleSynced)
         # The comparison itself, and an interruption of it, take their time, too.
@@ -242,11 +275,11 @@ async def test_a_trigger_whose_end_has_passed_needs_no_schedule_and_is_in_order(
     end = AT + timedelta(hours=1)
     state = trigger(config=ScheduleConfig(cron_expression="* * * * *", end_at=end))
     world = World(state)
-    assert (await world.reconciler.resync()).drift == 1
+    assert (await world.resync()).drift == 1
     world.now = end + timedelta(days=8)
     world.schedules.clear()  # as Temporal does 7 days after the last fire
     for _ in range(2):
-        assert (await world.reconciler.resync()).drift == 0
+        assert (await world.resync()).drift == 0
     assert not world.schedules
     assert [type(fact) for fact in world.facts] == [ScheduleSynced]
 
@@ -257,3 +290,124 @@ async def test_a_trigger_whose_end_has_passed_needs_no_schedule_and_is_in_order(
     assert isinstance(last, ScheduleSynced)
     assert (last.trigger_version, last.next_fire_times) == (2, ())
     assert not world.schedules
+
+
+async def test_a_delete_that_fails_is_an_error_until_it_is_done() -> None:
+    """An error that is swallowed here leaves a schedule that fires for ever."""
+    state = trigger()
+    world = World(state)
+    await world.resync()
+    gone = msgspec.structs.replace(state, version=2, deleted_at=AT)
+    world.states[state.id] = world.followed[state.id] = gone
+    world.errors[schedule_id(state.id)] = TemporalAwayError("PERMISSION_DENIED")
+    with pytest.raises(TemporalAwayError):
+        await world.reconciler.sync(state.id)
+    found = await world.resync()
+    assert (found.drift, found.left) == (1, 1)
+    assert isinstance(found.away, TemporalAwayError)
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced]
+    assert schedule_id(state.id) in world.schedules
+    world.errors.clear()
+    assert (await world.resync()).left == 0
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced, ScheduleRemoved]
+    assert not world.schedules
+
+
+async def test_whoever_is_not_the_leader_any_more_writes_nothing() -> None:
+    states = [trigger() for _ in range(40)]
+    world = World(*states)
+
+    class Frozen:
+        def held(self) -> bool:
+            return len(world.schedules) < 3
+
+    found = await world.resync(Frozen())
+    assert len(world.schedules) < 3 + 32, "what was begun is finished"
+    assert found.left == 40 - len(world.schedules)
+    assert found.away is None
+    assert (await world.resync()).left == 0
+
+
+async def test_what_another_replica_wrote_meanwhile_is_looked_at_again() -> None:
+    state = trigger()
+    world = World(state)
+    newer = msgspec.structs.replace(state, version=2, name="Newer")
+
+    async def written_by_another() -> None:
+        world.states[state.id] = newer
+        desired = desired_schedule(newer)
+        assert desired is not None
+        await world.update(desired)
+
+    # After the first version was read, and before it is written over the second one.
+    world.read.append(written_by_another)
+    await world.reconciler.sync(state.id)
+    desired = desired_schedule(newer)
+    assert desired is not None
+    assert world.schedules[schedule_id(state.id)].note == desired.note
+    assert [type(step) for step in world.steps] == [Update, Update]
+    assert [fact.trigger_version for fact in world.facts] == [2]
+
+
+async def test_a_deletion_that_another_replica_saw_first_is_not_undone() -> None:
+    state = trigger()
+    world = World(state)
+
+    async def deleted() -> None:
+        world.states[state.id] = msgspec.structs.replace(state, version=2, deleted_at=AT)
+
+    world.read.append(deleted)
+    await world.reconciler.sync(state.id)
+    assert not world.schedules
+    assert [type(step) for step in world.steps] == [Create, Delete]
+    assert [type(fact) for fact in world.facts] == [ScheduleRemoved]
+
+
+async def test_pausing_is_a_step_of_its_own() -> None:
+    state = trigger()
+    world = World(state)
+    await world.resync()
+    for version, enabled in ((2, False), (3, True)):
+        world.states[state.id] = msgspec.structs.replace(state, version=version, enabled=enabled)
+        await world.reconciler.sync(state.id)
+        assert world.schedules[schedule_id(state.id)].paused is not enabled
+    assert [type(step) for step in world.steps] == [Create, Pause, Resume]
+    world.followed = dict(world.states)
+    assert (await world.resync()).drift == 0
+
+
+async def test_a_refusal_tells_the_times_that_go_on() -> None:
+    state = trigger()
+    world = World(state)
+    await world.resync()
+    synced = world.facts[-1]
+    assert isinstance(synced, ScheduleSynced)
+    broken = ScheduleConfig(cron_expression="0 9 * *")
+    world.states[state.id] = msgspec.structs.replace(state, version=2, config=broken)
+    await world.reconciler.sync(state.id)
+    failed = world.facts[-1]
+    assert isinstance(failed, ScheduleSyncFailed)
+    assert failed.next_fire_times == synced.next_fire_times
+
+
+async def test_a_survey_changes_nothing() -> None:
+    state, refused = trigger(), trigger(config=ScheduleConfig(cron_expression="@noon"))
+    world = World(state, refused)
+    found = await world.comparison.survey()
+    assert [type(step) for step in found.steps.values()] == [Create]
+    assert list(found.refused) == [schedule_id(refused.id)]
+    assert not world.schedules
+    assert not world.facts
+
+
+async def test_what_is_missing_in_a_listing_may_be_there_all_the_same() -> None:
+    """The listing is eventually consistent, and the trigger may have changed since."""
+    ended = ScheduleConfig(cron_expression="0 9 * * *", end_at=AT - timedelta(days=1))
+    for newer in ({"config": ended}, {"deleted_at": AT}, {"name": "Other"}):
+        state = trigger()
+        world = World(state)
+        await world.resync()
+        world.states[state.id] = world.followed[state.id] = msgspec.structs.replace(state, version=2, **newer)
+        await world.reconciler.sync(state.id, seen=1, presumed=Presumed.MISSING)
+        assert [type(step) for step in world.steps[1:]] == [Delete if "deleted_at" in newer else Update]
+        assert (await world.resync()).drift == 0

@@ -1,8 +1,10 @@
 """Composition root: everything is wired here and nowhere else."""
 
-import os
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
@@ -10,45 +12,84 @@ from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.web.application import new_application
-from trigger_runtime.web.listener import HttpListener
 from webhook_ingress.adapters.accepted_lane import AcceptedLane
+from webhook_ingress.adapters.access_log import AccessLog
 from webhook_ingress.adapters.batch import BatchLimits
+from webhook_ingress.adapters.garbage import RareCollections
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
+from webhook_ingress.adapters.large_deliveries import BySize, LargeDeliveries
+from webhook_ingress.adapters.randomness import RandomPool
 from webhook_ingress.adapters.rejected_lane import RejectedLane
 from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
+from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
 from webhook_ingress.domain.rate_limit import RateLimits
+from webhook_ingress.domain.surroundings import Surroundings
 from webhook_ingress.entrypoints.answers import HttpAnswers
-from webhook_ingress.entrypoints.webhook import WebhookLimits, webhook_routes
-from webhook_ingress.settings import Settings
-from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits, Surroundings
+from webhook_ingress.entrypoints.bodies import BodyRoom
+from webhook_ingress.entrypoints.listener import WebhookListener
+from webhook_ingress.entrypoints.siblings import Siblings
+from webhook_ingress.entrypoints.webhook import ROUTE, WebhookDoor, WebhookLimits
+from webhook_ingress.settings import Settings, WorkerListens
+from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
 NAME = "webhook-ingress"
 
+_LOOK_SECONDS = 0.05
+_GRACE_SECONDS = 15.0
 _RECORD_BYTES = 64 * 1024
 """Room for what a delivery holds beside its body."""
 
 
 def build(settings: Settings) -> Service:
-    """Return the service. Nothing is started yet."""
+    """Return the service, or the parent of several. Nothing is started yet."""
+    return _parent(settings) if settings.workers > 1 else _worker(settings)
+
+
+def _parent(settings: Settings) -> Service:
+    stop_seconds = settings.drain_seconds + settings.shutdown_seconds
+    return Service(
+        NAME,
+        components=[WorkerProcesses(count=settings.workers, stop_seconds=stop_seconds)],
+        readiness=Readiness(),
+        # The processes drain by themselves; this one has nothing of its own to stop.
+        shutdown_seconds=stop_seconds + _GRACE_SECONDS,
+    )
+
+
+def _worker(settings: Settings) -> Service:
     metrics = Metrics()
     ingress_metrics = IngressMetrics(metrics.registry)
+    randomness = RandomPool()
     around = Surroundings(
-        clock=lambda: datetime.now(UTC),
+        clock=partial(datetime.now, UTC),
         monotonic=time.monotonic,
-        random_bytes=os.urandom,
+        random_bytes=randomness.take,
         tally=ingress_metrics.tally,
     )
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=[streams.CONFIG, streams.DELIVERIES, streams.REJECTIONS, streams.SECRETS],
+        streams=[
+            streams.CONFIG,
+            streams.DELIVERIES,
+            streams.DELIVERY_BODIES_STREAM,
+            streams.REJECTIONS,
+            streams.SECRETS,
+        ],
         replicas=settings.nats_stream_replicas,
     )
     limits = BatchLimits(bytes=settings.batch_bytes, deliveries=settings.batch_deliveries)
     accepted = AcceptedLane(
         bus,
         limits=limits,
+        queue_bytes=settings.queue_bytes,
+        publish_seconds=settings.publish_seconds,
+        new_id=around.new_id,
+        metrics=ingress_metrics,
+    )
+    large = LargeDeliveries(
+        bus,
         queue_bytes=settings.queue_bytes,
         publish_seconds=settings.publish_seconds,
         new_id=around.new_id,
@@ -67,7 +108,7 @@ def build(settings: Settings) -> Service:
     secret_uses = SecretUseLane(bus, monotonic=around.monotonic, metrics=ingress_metrics)
     receive = ReceiveDelivery(
         directory,
-        accepted=accepted,
+        accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
         rejected=rejected,
         answers=HttpAnswers(),
         secret_uses=secret_uses,
@@ -79,17 +120,24 @@ def build(settings: Settings) -> Service:
     )
     readiness = Readiness()
     readiness.require("bus", bus.check)
-    readiness.require("max_payload", lambda: _payload_problem(bus, max_body_bytes=settings.max_body_bytes))
+    readiness.require("max_payload", lambda: _payload_problem(bus, settings=settings))
     readiness.require("triggers", directory.check)
-    app = new_application(
-        routes=webhook_routes(
-            receive,
-            limits=WebhookLimits(
-                max_body_bytes=settings.max_body_bytes,
-                body_seconds=settings.body_seconds,
-                trusted_hops=settings.trusted_proxy_hops,
-            ),
+    access = AccessLog(metrics, detail=settings.access_log, route=ROUTE)
+    door = WebhookDoor(
+        receive,
+        bodies=BodyRoom(
+            room_bytes=max(settings.bodies_bytes, settings.max_body_bytes),
+            max_body_bytes=settings.max_body_bytes,
+            seconds=settings.body_seconds,
         ),
+        limits=WebhookLimits(
+            max_body_bytes=settings.max_body_bytes, trusted_hops=settings.trusted_proxy_hops
+        ),
+        observe=access.observe,
+        new_request_id=lambda: randomness.take(16).hex(),
+    )
+    app = new_application(
+        routes=[],
         readiness=readiness,
         metrics=metrics,
         # Every typed error of this service is answered, and recorded, where it is met.
@@ -104,7 +152,20 @@ def build(settings: Settings) -> Service:
             rejected,
             secret_uses,
             directory,
-            HttpListener(app, host=settings.http_host, port=settings.http_port),
+            RareCollections(settled=partial(_until, lambda: directory.check() is None)),
+            access,
+            WebhookListener(
+                app,
+                door=door,
+                host=settings.http_host,
+                port=settings.http_port,
+                siblings=Siblings(settings.worker_sockets) if settings.worker_sockets else None,
+                number=settings.worker_number,
+                ready=partial(_until, lambda: not readiness.missing())
+                if settings.worker_listens is WorkerListens.WHEN_READY
+                else None,
+            ),
+            *([ParentWatch()] if settings.worker_sockets else []),
         ],
         readiness=readiness,
         shutdown_seconds=settings.shutdown_seconds,
@@ -112,12 +173,20 @@ def build(settings: Settings) -> Service:
     )
 
 
-def _payload_problem(bus: Bus, *, max_body_bytes: int) -> str | None:
-    """Say where the largest body that is let in would not fit into a message (base64 adds a third)."""
-    needed = max_body_bytes * 4 // 3 + _RECORD_BYTES
+async def _until(condition: Callable[[], bool]) -> None:
+    while True:
+        if condition():
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _payload_problem(bus: Bus, *, settings: Settings) -> str | None:
+    """Say where the largest body of a message would not fit into it (base64 adds a third)."""
+    largest = min(settings.inline_body_bytes, settings.max_body_bytes)
+    needed = largest * 4 // 3 + _RECORD_BYTES
     if bus.check() is not None or bus.max_payload >= needed:
         return None
     return (
-        f"the bus takes messages of {bus.max_payload} bytes, and MAX_BODY_BYTES={max_body_bytes} needs "
-        f"{needed}: raise the server's max_payload or lower MAX_BODY_BYTES"
+        f"the bus takes messages of {bus.max_payload} bytes, and INLINE_BODY_BYTES={largest} needs "
+        f"{needed}: raise the server's max_payload or lower INLINE_BODY_BYTES"
     )

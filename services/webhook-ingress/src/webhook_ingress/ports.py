@@ -1,5 +1,6 @@
 """What the use case needs of the world, and how that says that it cannot."""
 
+from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
@@ -20,6 +21,10 @@ class DeliveryTooLargeError(Exception):
     """The record of the request is over what one message on the bus may hold."""
 
 
+Settled = Callable[[Exception | None], None]
+"""Takes ``None`` when the bus has a delivery, else what ``AcceptedLog.store`` would raise; never fails."""
+
+
 class Triggers(Protocol):
     """The webhook triggers that there are."""
 
@@ -32,6 +37,9 @@ class AcceptedLog(Protocol):
 
     async def store(self, delivery: AcceptedDelivery) -> None:
         """Return once the bus has it; ``UnavailableError``, ``DeliveryTooLargeError``."""
+
+    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
+        """Do the same, and tell how it ended instead: now or later, and once."""
 
 
 class RejectedLog(Protocol):

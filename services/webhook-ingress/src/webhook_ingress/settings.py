@@ -1,5 +1,6 @@
 """The service's settings, from the environment."""
 
+from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,6 +13,20 @@ _KIB = 1024
 _MIB = 1024 * _KIB
 
 
+class WorkerListens(StrEnum):
+    """From when on a process takes requests."""
+
+    AT_ONCE = "at_once"
+    WHEN_READY = "when_ready"
+
+
+class AccessLogDetail(StrEnum):
+    """What the log says of requests; all of them are on record on the bus in any case."""
+
+    SUMMARY = "summary"
+    EACH = "each"
+
+
 class Settings(ServiceSettings, frozen=True, kw_only=True):
     """Sizes are in bytes, times in seconds."""
 
@@ -19,12 +34,24 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     secret_keys: Secret
     """Key ring of the webhook secrets, ``id:base64(32 bytes)[,…]``; all keys open."""
     max_body_bytes: Annotated[int, Meta(ge=1, le=32 * _MIB)] = _MIB
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processes that share the port."""
+    worker_number: Annotated[int, Meta(ge=0)] = 0
+    """Set by the service for each of its processes, as are the two below."""
+    worker_sockets: str | None = None
+    worker_listens: WorkerListens = WorkerListens.AT_ONCE
+    inline_body_bytes: Annotated[int, Meta(ge=_KIB, le=8 * _MIB)] = 512 * _KIB
+    """The largest body that travels in a message; larger ones go to the object store, with a claim check."""
     trusted_proxy_hops: Annotated[int, Meta(ge=0, le=16)] = 0
     """How many proxies in front of the service append to ``X-Forwarded-For``; 0 believes none of it."""
     public_url: str | None = None
     """Where senders see this service, up to ``/api/webhooks``; some providers sign it."""
     body_seconds: Annotated[float, Meta(gt=0, le=300)] = 10.0
     """How long a caller may take to send the body."""
+    access_log: AccessLogDetail = AccessLogDetail.SUMMARY
+    """``summary`` writes a line for every ten seconds with requests, ``each`` one for every request."""
+    bodies_bytes: Annotated[int, Meta(ge=_MIB)] = 128 * _MIB
+    """Bodies that may be held while their requests are under way; over it the answer is 503."""
     publish_seconds: Annotated[float, Meta(gt=0, le=30)] = 1.5
     """How long a caller waits for the bus before the answer is 503."""
     queue_bytes: Annotated[int, Meta(ge=_MIB)] = 64 * _MIB
@@ -45,6 +72,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
             problems.append(f"SECRET_KEYS: {error}")
         if self.public_url is not None and not _is_address(self.public_url):
             problems.append("PUBLIC_URL must be an absolute http or https URL without query and fragment")
+        if self.workers > 1 and self.http_port == 0:
+            problems.append("HTTP_PORT: several WORKERS need a port to share")
         if problems:
             raise ValueError("\n".join(problems)) from None
 

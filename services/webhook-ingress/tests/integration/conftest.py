@@ -33,6 +33,7 @@ from trigger_contracts.deliveries import (
     AcceptedDelivery,
     DeliveriesAccepted,
     DeliveriesRejected,
+    LargeDeliveryAccepted,
     RejectedDelivery,
 )
 from trigger_runtime.lifecycle import Service
@@ -44,6 +45,8 @@ from webhook_ingress.settings import Settings
 KEYS = f"k1:{base64.b64encode(bytes(range(32))).decode()}"
 
 _RECORDS = (streams.DELIVERIES, streams.REJECTIONS)
+
+AnyMessage = DeliveriesAccepted | LargeDeliveryAccepted | DeliveriesRejected
 
 T = TypeVar("T")
 
@@ -186,11 +189,11 @@ class Ingress:
         finally:
             writer.close()
 
-    async def messages(self) -> list[DeliveriesAccepted | DeliveriesRejected]:
+    async def messages(self) -> list[AnyMessage]:
         """Everything on DELIVERIES so far, in order, then everything on REJECTIONS."""
         return [message for stream in _RECORDS for message in await self._on(stream)]
 
-    async def _on(self, stream: streams.Stream) -> list[DeliveriesAccepted | DeliveriesRejected]:
+    async def _on(self, stream: streams.Stream) -> list[AnyMessage]:
         js = (await self.bus()).jetstream()
         state = (await js.stream_info(stream.name)).state
         found = []

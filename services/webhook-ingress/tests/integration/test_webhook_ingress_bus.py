@@ -205,13 +205,15 @@ async def test_refusals_are_flushed_on_shutdown(ingress: Any) -> None:
 async def test_readiness_says_when_bodies_do_not_fit_the_bus(
     nats_server: NatsServer, new_ingress: Any
 ) -> None:
-    ingress = await new_ingress(nats_server, max_body_bytes=7 * 1024 * 1024)
+    ingress = await new_ingress(
+        nats_server, max_body_bytes=7 * 1024 * 1024, inline_body_bytes=7 * 1024 * 1024
+    )
 
     async def reason() -> str | None:
         missing: dict[str, str] = await ingress.readiness()
         return missing.get("max_payload")
 
-    assert "MAX_BODY_BYTES=7340032" in await ingress.eventually(reason)
+    assert "INLINE_BODY_BYTES=7340032" in await ingress.eventually(reason)
     trigger_id = await ingress.put()
     await ingress.settled(trigger_id, status=202, data=b"small")
     reply = await ingress.send(trigger_id, data=io.BytesIO(b"x" * 6_500_000))

@@ -34,6 +34,7 @@ async def test_it_serves_logs_and_stops(nats_server: NatsServer, ingress: Any, t
                 "HTTP_PORT": str(port),
                 "NATS_URL": nats_server.url,
                 "SECRET_KEYS_FILE": str(secrets),
+                "ACCESS_LOG": "each",
             },
             stdout=output,
             stderr=output,

@@ -15,9 +15,10 @@ from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.surroundings import Surroundings
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.entrypoints.answers import HttpAnswers
-from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits, Surroundings
+from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -91,6 +92,7 @@ class Door:
         self.trigger = trigger
         self.now = now
         self.seconds = 1000.0
+        self.trouble: Exception | None = None
         self.accepted: list[AcceptedDelivery] = []
         self.rejected: list[RejectedDelivery] = []
         self.uses: list[UUID] = []
@@ -115,7 +117,14 @@ class Door:
         return self.trigger if trigger_id == self.trigger.id else None
 
     async def store(self, delivery: AcceptedDelivery) -> None:
+        if self.trouble is not None:
+            raise self.trouble
         self.accepted.append(delivery)
+
+    def submit(self, delivery: AcceptedDelivery, *, settled: Callable[[Exception | None], None]) -> None:
+        if self.trouble is None:
+            self.accepted.append(delivery)
+        settled(self.trouble)
 
     def record(self, delivery: RejectedDelivery) -> None:
         self.rejected.append(delivery)
@@ -129,6 +138,13 @@ class Door:
             return body
 
         return asyncio.run(self._receive.receive(request, read_body=read))
+
+    def knock_whole(self, request: WebhookRequest, *, body: Body = b"{}") -> Answer:
+        """Do the same with a request that came in one piece."""
+        answers: list[Answer] = []
+        self._receive.receive_whole(request, body=body, answered=answers.append)
+        (answer,) = answers
+        return answer
 
 
 @pytest.fixture

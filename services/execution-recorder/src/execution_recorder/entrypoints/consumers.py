@@ -7,11 +7,16 @@ import structlog
 from prometheus_client import Counter
 
 from execution_recorder.domain.facts import FACTS_AS_SENT
-from execution_recorder.ports import Recording, UnstorableError
-from execution_recorder.usecases import record_deliveries, record_fact, record_manual_firing
+from execution_recorder.ports import Bodies, BodyUnavailableError, Recording, UnstorableError
+from execution_recorder.usecases import (
+    record_deliveries,
+    record_fact,
+    record_large_delivery,
+    record_manual_firing,
+)
 from trigger_contracts import deliveries, firings, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
-from trigger_contracts.deliveries import DeliveriesRejected
+from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccepted
 from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.received import Received
 from trigger_runtime.metrics import Metrics
@@ -21,7 +26,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 _HOPELESS: Final = (MalformedMessageError, UnstorableError)
 # A message of a newer version waits for the newer reader: while that is rolled out, both are fed.
-_RETRY: Final = (DatabaseUnavailableError, UnknownMessageError)
+_RETRY: Final = (DatabaseUnavailableError, BodyUnavailableError, UnknownMessageError)
 
 
 def _reading(
@@ -66,8 +71,9 @@ EXECUTIONS: Final = _reading(
 class Handlers:
     """The handlers: a message in, a use case, nothing out."""
 
-    def __init__(self, recording: Recording, *, metrics: Metrics) -> None:
+    def __init__(self, recording: Recording, *, bodies: Bodies, metrics: Metrics) -> None:
         self._recording = recording
+        self._bodies = bodies
         self._unrecorded = Counter(
             "webhook_refusals_unrecorded_total",
             "Refused requests that were counted but not recorded, under a flood.",
@@ -77,6 +83,9 @@ class Handlers:
     async def on_deliveries(self, message: Received) -> None:
         """Record a batch of webhook requests."""
         batch = deliveries.DELIVERIES.decode(message.data)
+        if isinstance(batch, LargeDeliveryAccepted):
+            await record_large_delivery(batch, bodies=self._bodies, recording=self._recording)
+            return
         await record_deliveries(batch, recording=self._recording)
         if isinstance(batch, DeliveriesRejected) and batch.dropped:
             self._unrecorded.inc(batch.dropped)

@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from orchestrator_worker.domain.body import grouped, read_body
-from trigger_contracts.deliveries import AcceptedDelivery
+from orchestrator_worker.domain.limits import MAX_VALUE_BYTES, encoded_size
+from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.firings import ManualFiring
 
@@ -27,6 +30,23 @@ def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
         "timestamp": rfc3339(delivery.received_at),
         "triggerId": str(delivery.trigger_id),
     }
+
+
+def large_delivery_payload(
+    delivery: AcceptedDelivery, *, claim: ClaimCheck, body: bytes | None
+) -> dict[str, Any]:
+    """Return the payload of a delivery whose body came apart from it.
+
+    It looks like any other where the body fits into what Temporal carries. Where it does not, or was not
+    fetched for that reason (``None``), ``body`` is null and ``bodyReference``, which is there only then,
+    says where the body is on record: the webhook log of that id.
+    """
+    if body is not None:
+        payload = delivery_payload(msgspec.structs.replace(delivery, body=body))
+        if encoded_size(payload["body"]) <= MAX_VALUE_BYTES:
+            return payload
+    reference = {"webhookLogId": str(delivery.id), "bytes": claim.size, "sha256": claim.sha256}
+    return {**delivery_payload(delivery), "body": None, "bodyReference": reference}
 
 
 def event_payload(event: CloudEvent) -> dict[str, Any]:

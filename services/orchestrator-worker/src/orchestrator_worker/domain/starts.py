@@ -7,13 +7,14 @@ from typing import Any
 from orchestrator_worker.domain.payload import (
     delivery_payload,
     event_payload,
+    large_delivery_payload,
     manual_payload,
     rfc3339,
     schedule_payload,
 )
 from trigger_contracts import ids
 from trigger_contracts.config import TriggerState, TriggerType
-from trigger_contracts.deliveries import AcceptedDelivery
+from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Cause, CauseKind, Execution
 from trigger_contracts.firings import ManualFiring
@@ -50,6 +51,13 @@ def delivery_start(delivery: AcceptedDelivery) -> Start:
     """Return the start of a webhook's execution."""
     execution = delivery_execution(delivery)
     given = _input_of(execution, payload=delivery_payload(delivery))
+    return Start(execution=execution, input=given, request_id=delivery.request_id)
+
+
+def large_delivery_start(delivery: AcceptedDelivery, *, claim: ClaimCheck, body: bytes | None) -> Start:
+    """Return the start of a delivery whose body came apart from it; ``None`` where it was not fetched."""
+    execution = delivery_execution(delivery)
+    given = _input_of(execution, payload=large_delivery_payload(delivery, claim=claim, body=body))
     return Start(execution=execution, input=given, request_id=delivery.request_id)
 
 

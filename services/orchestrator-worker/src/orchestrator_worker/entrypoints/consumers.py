@@ -10,7 +10,7 @@ from orchestrator_worker.usecases import (
 )
 from trigger_contracts import events, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
-from trigger_contracts.deliveries import ACCEPTED
+from trigger_contracts.deliveries import ACCEPTED, DeliveriesAccepted, LargeDeliveryAccepted
 from trigger_contracts.firings import MANUAL
 from trigger_contracts.streams import Stream
 from trigger_runtime.bus.connection import Bus
@@ -29,7 +29,11 @@ def deliveries_consumer(bus: Bus, *, dispatcher: Dispatcher, metrics: Metrics) -
     """Return the consumer of accepted webhook deliveries."""
 
     async def on_deliveries_accepted(item: Received) -> None:
-        await dispatcher.dispatch_deliveries(ACCEPTED.decode(item.data), stored_at=item.stored_at)
+        match ACCEPTED.decode(item.data):
+            case DeliveriesAccepted() as batch:
+                await dispatcher.dispatch_deliveries(batch, stored_at=item.stored_at)
+            case LargeDeliveryAccepted() as large:
+                await dispatcher.dispatch_large_delivery(large, stored_at=item.stored_at)
 
     return _consumer(
         bus,

@@ -9,7 +9,7 @@ from scheduler_sync.ports import BusAwayError
 from trigger_contracts import config, streams
 from trigger_contracts.codec import ContractError
 from trigger_contracts.config import ScheduleConfig, TriggerState
-from trigger_contracts.latest_triggers import LatestTriggers, Unreadable
+from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.received import Received
 
@@ -40,6 +40,16 @@ class ConfigStream:
         except ContractError as error:
             log.error("trigger cannot be read", trigger_id=str(trigger_id), reason=str(error))
             return None
+
+    def known(self, trigger_id: UUID) -> TriggerState | None:
+        """Return a schedule trigger as it is in memory, tombstones included."""
+        match self._latest.get(trigger_id):
+            case TriggerState() as state:
+                return state
+            case Removed(tombstone=tombstone):
+                return tombstone
+            case _:
+                return None
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
         """Return the schedule triggers that are known, tombstones included.

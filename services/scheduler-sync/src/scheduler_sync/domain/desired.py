@@ -1,18 +1,29 @@
 """What Temporal's schedule of a trigger shall be."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfoNotFoundError
 
 import msgspec
 
-from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState, trigger_type_of
+from scheduler_sync.domain.plan import NOTE_PREFIX, Target
+from trigger_contracts.config import DstPolicy, OverlapPolicy, ScheduleConfig, TriggerState, trigger_type_of
 from trigger_contracts.schedules import schedule_id
 from trigger_contracts.workflow_io import ScheduledRun, TriggeredInput
-from trigger_cron import Calendar, compile_calendars, parse
+from trigger_cron import Calendar, CronError, Timetable, TimetableError, compile_timetable, parse
+from trigger_cron import DstPolicy as CompiledPolicy
 
-_NOTE_PREFIX: Final = "Kept equal to its trigger by scheduler-sync; changes here are undone. Fingerprint "
+_POLICY: Final = {
+    DstPolicy.LITERAL: CompiledPolicy.LITERAL,
+    DstPolicy.SHIFT: CompiledPolicy.SHIFT,
+}
+
+
+class UncompilableError(Exception):
+    """The configuration is valid to trigger-api and yet no schedule; the text tells its owner why."""
 
 
 class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,34 +46,55 @@ class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     start_at: datetime | None = None
     """UTC, and so is ``end_at``."""
     end_at: datetime | None = None
+    excluded: tuple[Calendar, ...] = ()
 
-    def is_over(self, now: datetime) -> bool:
-        """Tell whether the end has passed. A fire at the very end is still one (Temporal's rule)."""
-        return self.end_at is not None and now > self.end_at
+    @property
+    def fingerprint(self) -> str:
+        """Return 32 hexadecimal digits that are the same for equal values, in this release and later ones."""
+        told = msgspec.to_builtins(self)
+        for calendar in told["calendars"]:
+            if not calendar["year"]:
+                # The field is younger than the first release, and a dataclass is encoded with its defaults.
+                del calendar["year"]
+        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:32]
 
     @property
     def note(self) -> str:
-        """The text that the schedule carries. It holds the fingerprint, and tells a person who owns it.
+        """Return the text that the schedule carries: see ``Target.note``."""
+        return NOTE_PREFIX + self.fingerprint
 
-        Temporal cannot give back the specification as it was sent, and an update cannot change a
-        schedule's memo, so the fingerprint stands in the note, which the listing shows.
-        """
-        return _NOTE_PREFIX + hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:32]
+    @property
+    def target(self) -> Target:
+        """Return what a comparison needs."""
+        toggled = msgspec.structs.replace(self, paused=not self.paused)
+        return Target(
+            schedule_id=self.schedule_id,
+            fingerprint=self.fingerprint,
+            toggled=toggled.fingerprint,
+            paused=self.paused,
+            end_at=self.end_at,
+        )
 
 
 def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
     """Return the schedule of a trigger; ``None`` where there shall be none.
 
-    Raises ``trigger_cron.CronError`` for an expression that a newer trigger-api accepts and this
+    Raises ``UncompilableError``, among others for an expression that a newer trigger-api accepts and this
     version cannot compile.
     """
     config = trigger.config
     if trigger.deleted_at is not None or not isinstance(config, ScheduleConfig):
         return None
+    timetable = _timetable(
+        (config.cron_expression, *config.additional_expressions),
+        timezone=config.timezone,
+        excluded_dates=config.excluded_dates,
+        dst_policy=config.dst_policy,
+    )
     return DesiredSchedule(
         schedule_id=schedule_id(trigger.id),
         trigger_id=trigger.id,
-        calendars=compile_calendars(parse(config.cron_expression)),
+        calendars=timetable.calendars,
         timezone=config.timezone,
         overlap=config.overlap_policy,
         catchup_window_seconds=config.catchup_window_seconds,
@@ -78,7 +110,26 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
         jitter_seconds=config.jitter_seconds,
         start_at=_utc(config.start_at),
         end_at=_utc(config.end_at),
+        excluded=timetable.excluded,
     )
+
+
+# The policy ``shift`` takes a tenth of a second and more, and many triggers have the same times.
+@lru_cache(maxsize=512)
+def _timetable(
+    expressions: tuple[str, ...], *, timezone: str, excluded_dates: tuple[date, ...], dst_policy: DstPolicy
+) -> Timetable:
+    try:
+        return compile_timetable(
+            [parse(expression) for expression in expressions],
+            zone=timezone,
+            excluded_dates=excluded_dates,
+            dst_policy=_POLICY[dst_policy],
+        )
+    except (CronError, TimetableError) as error:
+        raise UncompilableError(str(error)) from error
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise UncompilableError(f"unknown time zone {timezone[:64]!r}") from error
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -1,9 +1,36 @@
-"""What has to be done so that Temporal's schedule is as it shall be."""
+"""What has to be done so that Temporal's schedules are as they shall be."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from scheduler_sync.domain.desired import DesiredSchedule
+NOTE_PREFIX: Final = "Kept equal to its trigger by scheduler-sync; changes here are undone. Fingerprint "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """As much of what shall be as a comparison needs; one is kept in memory for each trigger."""
+
+    schedule_id: str
+    fingerprint: str
+    toggled: str
+    """The fingerprint that it would have if it were paused where it runs, or ran where it is paused."""
+    paused: bool
+    end_at: datetime | None
+
+    @property
+    def note(self) -> str:
+        """The text that the schedule carries. It holds the fingerprint, and tells a person who owns it.
+
+        Temporal cannot give back the specification as it was sent, and an update cannot change a
+        schedule's memo, so the fingerprint stands in the note, which the listing shows.
+        """
+        return NOTE_PREFIX + self.fingerprint
+
+    def is_over(self, now: datetime) -> bool:
+        """Tell whether the end has passed. A fire at the very end is still one (Temporal's rule)."""
+        return self.end_at is not None and now > self.end_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +47,28 @@ class ActualSchedule:
 class Create:
     """There is none yet."""
 
-    desired: DesiredSchedule
+    schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
     """There is another one."""
 
-    desired: DesiredSchedule
+    schedule_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """It is the right one, and runs."""
+
+    schedule_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """It is the right one, and is paused."""
+
+    schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +78,41 @@ class Delete:
     schedule_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """It is as it shall be."""
+Step = Create | Update | Pause | Resume | Delete
 
 
-Step = Create | Update | Delete | Nothing
+def plan(
+    desired: Mapping[str, Target | None], *, actual: Mapping[str, ActualSchedule], now: datetime
+) -> list[Step]:
+    """Return the steps from what is to what shall be, at most one for each schedule.
+
+    ``desired`` says ``None`` of a schedule that shall not be. One that it says nothing of is left alone:
+    that nothing is known of a trigger does not mean that it was deleted.
+    """
+    return list(_steps(desired, actual=actual, now=now))
 
 
-def plan(desired: DesiredSchedule | None, *, actual: ActualSchedule | None, now: datetime) -> Step:
-    """Return the one step from what is to what shall be.
+def _steps(
+    desired: Mapping[str, Target | None], *, actual: Mapping[str, ActualSchedule], now: datetime
+) -> Iterator[Step]:
+    for schedule_id, target in desired.items():
+        if (step := _step(target, actual=actual.get(schedule_id), now=now)) is not None:
+            yield step
+
+
+def _step(target: Target | None, *, actual: ActualSchedule | None, now: datetime) -> Step | None:
+    """Return what one schedule needs.
 
     A schedule whose end has passed need not be there: Temporal drops it 7 days after its last fire, or
     its last update, and to make it again would be undone 7 days later, and so on for ever.
     """
-    if desired is None:
-        return Nothing() if actual is None else Delete(actual.schedule_id)
+    if target is None:
+        return None if actual is None else Delete(actual.schedule_id)
     if actual is None:
-        return Nothing() if desired.is_over(now) else Create(desired)
+        return None if target.is_over(now) else Create(target.schedule_id)
     # The note alone is not enough: pausing by hand need not touch it.
-    same = actual.note == desired.note and actual.paused == desired.paused
-    return Nothing() if same else Update(desired)
+    if actual.note == target.note and actual.paused is target.paused:
+        return None
+    if actual.note in (target.note, NOTE_PREFIX + target.toggled):
+        return Pause(target.schedule_id) if target.paused else Resume(target.schedule_id)
+    return Update(target.schedule_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from scheduler_sync.usecases import Reconciler
+from scheduler_sync.usecases.reconciling import Reconciler
 from trigger_contracts import config
 from trigger_runtime.bus.received import Received
 
@@ -13,6 +13,6 @@ def on_trigger_changed(reconciler: Reconciler) -> Callable[[Received], Awaitable
     async def handle(message: Received) -> None:
         changed = config.TRIGGERS.decode(message.data)
         if isinstance(changed.trigger.config, config.ScheduleConfig):
-            await reconciler.sync(changed.trigger.id)
+            await reconciler.sync(changed.trigger.id, seen=changed.trigger.version)
 
     return handle

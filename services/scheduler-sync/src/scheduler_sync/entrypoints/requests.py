@@ -1,34 +1,80 @@
 """Requests over the bus: bytes in, the use case, bytes out."""
 
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
-from scheduler_sync.ports import LiveSchedules, TemporalAwayError
-from scheduler_sync.usecases import describe_schedule
-from trigger_contracts import codec
-from trigger_contracts.codec import ContractError
-from trigger_contracts.schedule_requests import REQUESTS, RequestFailed
+from scheduler_sync.ports import BusAwayError, LiveSchedules, ScheduleMissingError, TemporalAwayError
+from scheduler_sync.usecases.describing import describe_schedule
+from scheduler_sync.usecases.running import NoSuchTriggerError, RequestRefusedError, Runs
+from trigger_contracts import codec, schedule_requests
+from trigger_contracts.codec import Codec, ContractError, Message
+from trigger_contracts.schedule_requests import (
+    DescribeSchedule,
+    FailureCode,
+    RequestFailed,
+    ScheduleDescribed,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
-_UNREADABLE: Final = codec.encode(RequestFailed(reason="the request is none that this release knows"))
-_AWAY: Final = codec.encode(RequestFailed(reason="Temporal cannot be reached now"))
+R = TypeVar("R")
+Handler = Callable[[bytes], Awaitable[bytes]]
 
 
-def on_describe_schedule(schedules: LiveSchedules) -> Callable[[bytes], Awaitable[bytes]]:
-    """Return the handler of ``DescribeSchedule``. What went wrong in detail stays in the log."""
+def _failed(reason: str, *, code: FailureCode) -> bytes:
+    return codec.encode(RequestFailed(reason=reason, code=code))
+
+
+_UNREADABLE: Final = _failed("the request is none that this release knows", code=FailureCode.UNKNOWN_REQUEST)
+_AWAY: Final = _failed("Temporal cannot be reached now", code=FailureCode.UNAVAILABLE)
+_BUS_AWAY: Final = _failed("the configuration cannot be read now", code=FailureCode.UNAVAILABLE)
+_NO_TRIGGER: Final = _failed("there is no such schedule trigger", code=FailureCode.NOT_FOUND)
+_NO_SCHEDULE: Final = _failed("the schedule is not in Temporal", code=FailureCode.NOT_FOUND)
+
+
+def on_describe_schedule(schedules: LiveSchedules) -> Handler:
+    """Return the handler of ``DescribeSchedule``."""
+
+    async def describe(request: DescribeSchedule) -> ScheduleDescribed:
+        return await describe_schedule(request.trigger_id, schedules=schedules)
+
+    return _answering(schedule_requests.REQUESTS, do=describe)
+
+
+def on_run_schedule(runs: Runs) -> Handler:
+    """Return the handler of ``RunSchedule``."""
+    return _answering(schedule_requests.RUN_REQUESTS, do=runs.run)
+
+
+def on_preview_backfill(runs: Runs) -> Handler:
+    """Return the handler of ``PreviewBackfill``."""
+    return _answering(schedule_requests.PREVIEW_REQUESTS, do=runs.preview)
+
+
+def on_backfill_schedule(runs: Runs) -> Handler:
+    """Return the handler of ``BackfillSchedule``."""
+    return _answering(schedule_requests.BACKFILL_REQUESTS, do=runs.backfill)
+
+
+def _answering(requests: Codec[R], *, do: Callable[[R], Awaitable[Message]]) -> Handler:
+    """Return a handler. What went wrong in detail stays in the log."""
 
     async def handle(data: bytes) -> bytes:
         try:
-            request = REQUESTS.decode(data)
-            return codec.encode(await describe_schedule(request.trigger_id, schedules=schedules))
+            return codec.encode(await do(requests.decode(data)))
         except ContractError as error:
             log.warning("request not understood", reason=str(error))
             return _UNREADABLE
-        except TemporalAwayError as error:
-            log.warning("schedule not described", reason=str(error))
-            return _AWAY
+        except (TemporalAwayError, BusAwayError) as error:
+            log.warning("request not done", reason=str(error))
+            return _AWAY if isinstance(error, TemporalAwayError) else _BUS_AWAY
+        except NoSuchTriggerError:
+            return _NO_TRIGGER
+        except ScheduleMissingError:
+            return _NO_SCHEDULE
+        except RequestRefusedError as error:
+            return _failed(str(error), code=FailureCode.REFUSED)
 
     return handle

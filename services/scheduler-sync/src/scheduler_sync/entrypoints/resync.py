@@ -1,16 +1,25 @@
 """The clock that wakes the service: everything is compared at start, and again and again."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from scheduler_sync.ports import BusAwayError, TemporalAwayError
-from scheduler_sync.usecases import Reconciler
+from scheduler_sync.ports import BusAwayError, Leadership, TemporalAwayError
+from scheduler_sync.usecases.comparing import Comparison, Resynced
 from trigger_runtime import backoff
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+class Lease(Leadership, Protocol):
+    """A leadership that can be waited for."""
+
+    async def taken(self) -> None:
+        """Wait until it is held."""
 
 
 class Resync:
@@ -18,16 +27,32 @@ class Resync:
 
     def __init__(
         self,
-        reconciler: Reconciler,
+        comparison: Comparison,
         *,
         caught_up: Callable[[], Awaitable[None]],
+        lease: Lease,
         seconds: float,
         registry: CollectorRegistry,
     ) -> None:
-        self._reconciler = reconciler
+        self._comparison = comparison
         self._caught_up = caught_up
+        self._lease = lease
         self._seconds = seconds
-        self._drift = Gauge("schedules_drift", "Schedules that differed at the last look.", registry=registry)
+        self._drifting_since: float | None = None
+        self._drift = Gauge(
+            "schedules_drift",
+            "Schedules that are not as they shall be, after the last look.",
+            registry=registry,
+        )
+        self._found = Gauge(
+            "schedules_drift_found", "Schedules that differed at the last look.", registry=registry
+        )
+        age = Gauge(
+            "schedules_drift_age_seconds",
+            "How long the drift has not been 0; 0 where it is.",
+            registry=registry,
+        )
+        age.set_function(self._age)
         self._unknown = Gauge("schedules_unknown", "Schedules whose trigger nobody knows.", registry=registry)
         self._compared = Gauge("schedules_compared", "Triggers compared at the last look.", registry=registry)
         self._at = Gauge("schedules_compared_at_seconds", "Unix time of the last look.", registry=registry)
@@ -37,16 +62,31 @@ class Resync:
         await self._caught_up()
         attempt = 0
         while True:
+            await self._lease.taken()
             try:
-                found = await self._reconciler.resync()
+                found = await self._comparison.resync(leadership=self._lease)
+                self._show(found)
+                away = found.away
             except (TemporalAwayError, BusAwayError) as error:
+                away = error
+            if away is None:
+                attempt = 0
+                await asyncio.sleep(self._seconds)
+            else:
                 attempt += 1
-                log.warning("resync interrupted", reason=str(error))
+                log.warning("resync interrupted", reason=str(away))
                 await asyncio.sleep(backoff.delay(attempt))
-                continue
-            attempt = 0
-            self._drift.set(found.drift)
-            self._unknown.set(found.unknown)
-            self._compared.set(found.compared)
-            self._at.set_to_current_time()
-            await asyncio.sleep(self._seconds)
+
+    def _show(self, found: Resynced) -> None:
+        self._found.set(found.drift)
+        self._drift.set(found.left)
+        self._unknown.set(found.unknown)
+        self._compared.set(found.compared)
+        self._at.set_to_current_time()
+        if not found.left:
+            self._drifting_since = None
+        elif self._drifting_since is None:
+            self._drifting_since = time.monotonic()
+
+    def _age(self) -> float:
+        return 0.0 if self._drifting_since is None else time.monotonic() - self._drifting_since

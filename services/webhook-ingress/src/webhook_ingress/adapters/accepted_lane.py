@@ -4,6 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import takewhile
 from typing import Final
 from uuid import UUID
 
@@ -16,7 +18,7 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooL
 from trigger_runtime.lifecycle import BackgroundTask
 from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, accepted_message, encoded
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.ports import DeliveryTooLargeError, UnavailableError
+from webhook_ingress.ports import DeliveryTooLargeError, Settled, UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -25,10 +27,11 @@ _LANE: Final = "accepted"
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """``stored`` is done when the bus has it, or when its caller has stopped waiting."""
+    """``settled`` is told how it ended, and is ``None`` from then on; ``deadline`` is of the loop's clock."""
 
     data: bytes
-    stored: asyncio.Future[None]
+    settled: Settled | None
+    deadline: float
 
 
 class AcceptedLane(BackgroundTask):
@@ -57,7 +60,13 @@ class AcceptedLane(BackgroundTask):
         self._new_id = new_id
         self._metrics = metrics
         self._queue: deque[_Waiting] = deque()
+        # Who waits for an answer, in the order of the deadlines, and the one timer for all of them: a timer
+        # for each request costs more than putting it into the queue.
+        self._callers: deque[_Waiting] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._held_bytes = 0
+        # Asked for once: asking makes a system call each time.
+        self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -67,25 +76,69 @@ class AcceptedLane(BackgroundTask):
         Raises ``UnavailableError`` after ``publish_seconds``, or at once where the queue is full, and
         ``DeliveryTooLargeError`` for one that no message can hold.
         """
+        stored: asyncio.Future[None] = self._loop.create_future()
+        waiting = self._enter(delivery, settled=partial(_resolve, stored))
+        try:
+            await stored
+        finally:
+            # A caller who is cancelled has stopped waiting.
+            if waiting is not None:
+                self._leave(waiting)
+
+    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
+        """Do the same without a task or a future, of which each costs as much as all of the queueing."""
+        self._enter(delivery, settled=settled)
+
+    def _enter(self, delivery: AcceptedDelivery, *, settled: Settled) -> _Waiting | None:
         data = encoded(delivery)
-        if len(data) > self._bus.max_payload - HEADROOM:
-            raise DeliveryTooLargeError
-        if self._stopping:
-            raise UnavailableError("The service is stopping. Try again.")
-        if self._held_bytes + len(data) > self._queue_bytes:
-            raise UnavailableError("Too many requests wait to be stored. Try again shortly.")
-        waiting = _Waiting(data=data, stored=asyncio.get_running_loop().create_future())
+        if (reason := self._refusal(len(data))) is not None:
+            settled(reason)
+            return None
+        loop = self._loop
+        waiting = _Waiting(data=data, settled=settled, deadline=loop.time() + self._publish_seconds)
         self._held_bytes += len(data)
         self._queue.append(waiting)
+        self._callers.append(waiting)
+        if self._timer is None:
+            self._timer = loop.call_at(waiting.deadline, self._expire)
         self._wake.set()
-        try:
-            async with asyncio.timeout(self._publish_seconds):
-                await waiting.stored
-        except TimeoutError:
-            raise UnavailableError("The request could not be stored in time. Try again.") from None
-        finally:
-            self._held_bytes -= len(data)
+        return waiting
+
+    def _refusal(self, size: int) -> Exception | None:
+        if size > self._bus.max_payload - HEADROOM:
+            return DeliveryTooLargeError()
+        if self._stopping:
+            return UnavailableError("The service is stopping. Try again.")
+        if self._held_bytes + size > self._queue_bytes:
+            return UnavailableError("Too many requests wait to be stored. Try again shortly.")
+        return None
+
+    def _leave(self, waiting: _Waiting) -> Settled | None:
+        settled, waiting.settled = waiting.settled, None
+        if settled is not None:
+            self._held_bytes -= len(waiting.data)
             waiting.data = b""
+        return settled
+
+    def _settle(self, batch: list[_Waiting], *, error: Exception | None) -> None:
+        for waiting in batch:
+            settled = self._leave(waiting)
+            if settled is None:
+                continue
+            try:
+                settled(error)
+            except Exception:
+                # It must not fail; if it does, the others of the batch are to be told all the same.
+                log.exception("caller not told")
+        while self._callers and self._callers[0].settled is None:
+            self._callers.popleft()
+
+    def _expire(self) -> None:
+        """Let those go whose time is over, and set the timer for the next one."""
+        now = self._loop.time()
+        late = list(takewhile(lambda one: one.settled is None or one.deadline <= now, self._callers))
+        self._settle(late, error=UnavailableError("The request could not be stored in time. Try again."))
+        self._timer = self._loop.call_at(self._callers[0].deadline, self._expire) if self._callers else None
 
     async def stop(self) -> None:
         """Take nothing new and send what waits."""
@@ -113,7 +166,7 @@ class AcceptedLane(BackgroundTask):
         size = 0
         while self._queue and len(batch) < self._limits.deliveries:
             waiting = self._queue[0]
-            if not waiting.stored.done():
+            if waiting.settled is not None:
                 size += len(waiting.data) + 1
                 if batch and size > min(self._limits.bytes, self._bus.max_payload - HEADROOM):
                     break
@@ -129,7 +182,7 @@ class AcceptedLane(BackgroundTask):
         """
         message_id = str(self._new_id())
         attempt = 0
-        while live := [waiting for waiting in batch if not waiting.stored.done()]:
+        while live := [waiting for waiting in batch if waiting.settled is not None]:
             try:
                 await self._bus.publish(
                     streams.DELIVERIES_ACCEPTED,
@@ -140,7 +193,7 @@ class AcceptedLane(BackgroundTask):
             except MessageTooLargeError:
                 # The server's limit went down, or the stream has one of its own: each for itself.
                 if len(live) == 1:
-                    _settle(live, error=DeliveryTooLargeError())
+                    self._settle(live, error=DeliveryTooLargeError())
                 else:
                     for waiting in live:
                         await self._publish([waiting])
@@ -151,14 +204,13 @@ class AcceptedLane(BackgroundTask):
                 await asyncio.sleep(backoff.delay(attempt, first=0.05, cap=0.2))
             else:
                 self._metrics.batch_deliveries.labels(lane=_LANE).observe(len(live))
-                _settle(live, error=None)
+                self._settle(live, error=None)
 
 
-def _settle(batch: list[_Waiting], *, error: Exception | None) -> None:
-    for waiting in batch:
-        if waiting.stored.done():
-            continue
-        if error is None:
-            waiting.stored.set_result(None)
-        else:
-            waiting.stored.set_exception(error)
+def _resolve(stored: "asyncio.Future[None]", error: Exception | None) -> None:
+    if stored.done():
+        return
+    if error is None:
+        stored.set_result(None)
+    else:
+        stored.set_exception(error)

@@ -7,6 +7,8 @@ class IngressMetrics:
     """Made once, in the composition root."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        # Looking a label up costs more than counting; outcomes are a closed list.
+        self._counters: dict[str, Counter] = {}
         self._outcomes = Counter(
             "webhook_deliveries_total",
             "Webhook requests by outcome: accepted, unavailable, or the reason of the refusal.",
@@ -40,4 +42,7 @@ class IngressMetrics:
 
     def tally(self, outcome: str) -> None:
         """Count one request. Outcomes are a closed list."""
-        self._outcomes.labels(outcome=outcome).inc()
+        counter = self._counters.get(outcome)
+        if counter is None:
+            counter = self._counters[outcome] = self._outcomes.labels(outcome=outcome)
+        counter.inc()

@@ -1,6 +1,7 @@
 """Every webhook trigger in memory, folded from stream ``CONFIG``."""
 
 import asyncio
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,17 @@ from webhook_ingress.ports import UnavailableError
 log = structlog.stdlib.get_logger(__name__)
 
 
+class _LatestVersions(LatestTriggers):
+    """Keeps of a trigger that is there no more than its version: the opened one is kept elsewhere."""
+
+    def apply(self, subject: str, *, data: bytes) -> TriggerState | Removed | Unreadable | None:
+        """See ``LatestTriggers``."""
+        found = super().apply(subject, data=data)
+        if isinstance(found, TriggerState):
+            self._known[found.id] = Removed(trigger_id=found.id, version=found.version, tombstone=None)
+        return found
+
+
 class TriggerDirectory:
     """A component: complete after the first catch-up, and kept up to date from then on.
 
@@ -31,7 +43,7 @@ class TriggerDirectory:
 
     def __init__(self, bus: Bus, *, keys: KeyRing, metrics: IngressMetrics) -> None:
         self._keys = keys
-        self._latest = LatestTriggers(kinds=(WebhookConfig,))
+        self._latest = _LatestVersions(kinds=(WebhookConfig,))
         self._opened: dict[UUID, WebhookTrigger] = {}
         self._sequence: int | None = None
         metrics.triggers.set_function(lambda: len(self._opened))
@@ -122,7 +134,8 @@ class TriggerDirectory:
                 opened.append(OpenedSecret(id=secret.id, value=value, valid_until=secret.valid_until))
         return WebhookTrigger(
             id=state.id,
-            workspace=state.workspace,
+            # Few workspaces have many triggers.
+            workspace=sys.intern(state.workspace),
             workflow_id=state.workflow_id,
             name=state.name,
             version=state.version,

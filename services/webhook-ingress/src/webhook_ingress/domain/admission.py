@@ -7,10 +7,11 @@ something; the rate limit comes after all of this (``usecases.py``), so that nob
 senders can use it up.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
@@ -43,28 +44,27 @@ _STATUS: Final = {
     RejectionReason.RATE_LIMITED: 429,
     RejectionReason.HANDSHAKE: 200,
 }
+UNREAD: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
+"""Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
 _USUAL_TOLERANCE: Final = WebhookConfig().tolerance_seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """``secret_id`` is the secret that matched; ``idempotency_key`` is the caller's."""
 
     secret_id: UUID | None
     idempotency_key: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     """The reason, and the HTTP status that tells it: 200 where the trigger ignores it."""
 
     reason: RejectionReason
     status: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's handshake: the reply, and the secret that matched where there was one."""
 
     reply: Reply
@@ -86,7 +86,7 @@ def decide_unread(
     if trigger is None:
         return rejected(RejectionReason.UNKNOWN_TRIGGER)
     closed = _closed(trigger, request=request, public_url=public_url)
-    return closed if closed is not None and closed.reason is RejectionReason.IP_NOT_ALLOWED else None
+    return closed if closed is not None and closed.reason in UNREAD else None
 
 
 def decide_admission(
@@ -128,7 +128,7 @@ def decide_admission(
 
 def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str | None) -> Rejected | None:
     config = trigger.config
-    if support.gap_in(config, public_url=public_url) is not None:
+    if support.gap_of(trigger, public_url=public_url) is not None:
         return rejected(RejectionReason.NOT_SUPPORTED)
     if not trigger.enabled:
         if config.on_disabled is OnDisabled.IGNORE:
@@ -166,8 +166,10 @@ def _opening(config: WebhookConfig, *, evidence: Evidence) -> Answered | Rejecte
 def _signed_handshake(trigger: WebhookTrigger, *, evidence: Evidence, proof: Authentic) -> Answered | None:
     provider = trigger.config.provider
     preset = PRESETS.get(provider) if provider is not None else None
+    if preset is None or preset.signed_handshake is None:
+        return None
     secret = trigger.secret(proof.secret_id)
-    if preset is None or preset.signed_handshake is None or secret is None:
+    if secret is None:
         return None
     reply = preset.signed_handshake(evidence, secret.value)
     return None if reply is None else Answered(reply=reply, secret_id=secret.id)

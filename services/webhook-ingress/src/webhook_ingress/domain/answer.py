@@ -1,10 +1,9 @@
 """What the caller gets."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """``content_type`` is the whole header field, and empty where there is no body."""
 
     status: int

@@ -5,9 +5,10 @@ why there is nothing to check. Only ``prove`` touches secrets.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain.request import WebhookRequest
@@ -18,15 +19,17 @@ Check = Callable[[bytes], bool]
 Claim = Check | RejectionReason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """A request as a scheme sees it: the exact bytes; ``tolerance`` in seconds."""
 
     request: WebhookRequest
-    body: bytes = field(repr=False)
+    body: bytes
     now: datetime
     tolerance: int
     public_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Evidence(request={self.request!r})"
 
     def one(self, name: str) -> str | None:
         """Return a header that stands there once; ``None`` for none and for several."""
@@ -44,15 +47,13 @@ class Evidence:
 Scheme = Callable[[Evidence], Claim]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authentic:
+class Authentic(msgspec.Struct, frozen=True, kw_only=True):
     """``secret_id`` is the secret that matched; ``None`` where none was needed."""
 
     secret_id: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotAuthentic:
+class NotAuthentic(msgspec.Struct, frozen=True, kw_only=True):
     """Why the sender is not believed."""
 
     reason: RejectionReason

@@ -41,7 +41,7 @@ def take(limit: RateLimit, *, arrival: float | None, now: float) -> tuple[float 
         wait = max(1, math.ceil(early))
         return arrival, Rate(limit=limit, remaining=0, reset_after=reset, retry_after=wait)
     remaining = max(0, math.floor(-early / interval + 1e-6))
-    return after, Rate(limit=limit, remaining=remaining, reset_after=math.ceil(after - now))
+    return after, Rate(limit=limit, remaining=remaining, reset_after=math.ceil(round(after - now, 6)))
 
 
 class RateLimits:

@@ -1,8 +1,9 @@
 """What may be recorded of headers and query: no credentials, only text that every reader can hold."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 REDACTED: Final = "[redacted]"
@@ -37,7 +38,7 @@ def headers(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
     Signatures stay: they are no secrets, and the workflow may want to verify them itself.
     """
-    return _fields((name.lower(), REDACTED if _is_secret_header(name) else value) for name, value in fields)
+    return _recorded(fields, name_of=_header)
 
 
 def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -45,7 +46,7 @@ def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
     A signature in an address is a credential, unlike one in a header: whoever has the address may use it.
     """
-    return _fields((name, REDACTED if _is_credential(name) else value) for name, value in parameters)
+    return _recorded(parameters, name_of=_parameter)
 
 
 def safe(text: str, *, longest: int) -> str:
@@ -53,25 +54,42 @@ def safe(text: str, *, longest: int) -> str:
 
     Surrogates are no UTF-8, and PostgreSQL's text refuses NUL.
     """
+    if _is_plain(text):
+        return text[:longest]
     if not text.isascii():
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return text.replace("\0", "\ufffd")[:longest]
 
 
-def _fields(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    kept: list[tuple[str, str]] = []
-    for name, value in pairs:
-        if len(kept) == MAX_FIELDS:
-            break
-        kept.append((safe(name, longest=MAX_NAME), safe(value, longest=MAX_VALUE)))
-    return tuple(kept)
+def _recorded(
+    pairs: Iterable[tuple[str, str]], *, name_of: Callable[[str], tuple[str, str | None]]
+) -> tuple[tuple[str, str], ...]:
+    kept = []
+    for name, value in islice(pairs, MAX_FIELDS):
+        known, instead = name_of(name)
+        kept.append((known, value if instead is None else instead))
+    values = "".join([value for _, value in kept])
+    # All at once: nearly every request's values are short and plain.
+    if len(values) <= MAX_VALUE and _is_plain(values):
+        return tuple(kept)
+    return tuple([(name, safe(value, longest=MAX_VALUE)) for name, value in kept])
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and "\0" not in text
 
 
 @lru_cache(maxsize=1024)
-def _is_secret_header(name: str) -> bool:
-    return _SIGNATURE_HEADER.search(name) is None and _is_credential(name)
+def _header(name: str) -> tuple[str, str | None]:
+    """Return the name as it is recorded, and what stands for the value of a credential."""
+    secret = _SIGNATURE_HEADER.search(name) is None and _is_credential(name)
+    return safe(name.lower(), longest=MAX_NAME), REDACTED if secret else None
 
 
 @lru_cache(maxsize=1024)
+def _parameter(name: str) -> tuple[str, str | None]:
+    return safe(name, longest=MAX_NAME), REDACTED if _is_credential(name) else None
+
+
 def _is_credential(name: str) -> bool:
     return _CREDENTIAL.search(_WORD_BREAK.sub("-", name)) is not None

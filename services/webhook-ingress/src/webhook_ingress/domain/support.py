@@ -10,12 +10,13 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.response_headers import may_be_sent
 from webhook_ingress.domain import addresses
 from webhook_ingress.domain.handshake import VERIFY_TOKEN
 from webhook_ingress.domain.json_body import is_path
 from webhook_ingress.domain.presets import PRESETS, Url
-from trigger_contracts.response_headers import may_be_sent
 from webhook_ingress.domain.signed_content import TemplateError, template
+from webhook_ingress.domain.trigger import WebhookTrigger
 
 ENFORCED: Final = frozenset(
     {
@@ -67,8 +68,18 @@ def gap_in(config: WebhookConfig, *, public_url: str | None = None) -> str | Non
     """Return the option that this release cannot enforce, ``None`` where it can do all that is asked."""
     if (unenforced := _first_set(config, names=_UNENFORCED)) is not None:
         return unenforced
-    # Most triggers have no options: asked at every request, this has to cost next to nothing.
-    return None if config in _PLAIN else _gap_in(config, public_url=public_url)
+    return _gap_in(config, public_url=public_url)
+
+
+def gap_of(trigger: WebhookTrigger, *, public_url: str | None) -> str | None:
+    """Return ``gap_in`` of a trigger's options: looked for once, and asked at every request."""
+    known = trigger.gaps
+    if known is None:
+        known = {}
+        msgspec.structs.force_setattr(trigger, "gaps", known)
+    if public_url not in known:
+        known[public_url] = gap_in(trigger.config, public_url=public_url)
+    return known[public_url]
 
 
 def _gap_in(config: WebhookConfig, *, public_url: str | None) -> str | None:
@@ -138,10 +149,3 @@ def _of_answer(config: WebhookConfig) -> str | None:
     if not all(may_be_sent(name, value=value) for name, value in own.items()):
         return "response"
     return None
-
-
-_PLAIN: Final = tuple(
-    config
-    for config in (WebhookConfig(auth_type=auth_type) for auth_type in AuthType)
-    if _gap_in(config, public_url=None) is None
-)

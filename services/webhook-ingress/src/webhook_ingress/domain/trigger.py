@@ -1,11 +1,12 @@
 """A webhook trigger as this service needs it, with its secrets opened."""
 
 import re
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
@@ -14,17 +15,19 @@ SHORTEST_SECRET: Final = 16
 """Bytes of a secret that is not a provider's: the API refuses shorter ones, and so does this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenedSecret:
+class OpenedSecret(msgspec.Struct, frozen=True, kw_only=True):
     """``valid_until`` is ``None`` for the current secret, a time for an older one in its overlap."""
 
     id: UUID
-    value: bytes = field(repr=False)
+    value: bytes
     valid_until: datetime | None
 
+    def __repr__(self) -> str:
+        return f"OpenedSecret(id={self.id!r}, valid_until={self.valid_until!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookTrigger:
+
+# Nothing beside its fields: there may be a hundred thousand.
+class WebhookTrigger(msgspec.Struct, frozen=True, kw_only=True):
     """``unopened`` holds the ids of the secrets that the key ring could not open."""
 
     id: UUID
@@ -37,6 +40,9 @@ class WebhookTrigger:
     secrets: tuple[OpenedSecret, ...] = ()
     unopened: tuple[UUID, ...] = ()
 
+    gaps: dict[str | None, str | None] | None = None
+    """What ``support.gap_of`` has found out, by public URL; made when it is first asked for."""
+
     def usable_secrets(self, now: datetime) -> tuple[OpenedSecret, ...]:
         """Return the secrets that count at ``now``: neither blank nor short, and of the provider's form."""
         return tuple(
@@ -47,7 +53,10 @@ class WebhookTrigger:
 
     def secret(self, secret_id: UUID | None) -> OpenedSecret | None:
         """Return one of the secrets."""
-        return next((secret for secret in self.secrets if secret.id == secret_id), None)
+        for secret in self.secrets:
+            if secret.id == secret_id:
+                return secret
+        return None
 
     def _fits(self, secret: bytes) -> bool:
         provider = self.config.provider

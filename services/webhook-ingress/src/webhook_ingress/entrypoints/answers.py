@@ -49,6 +49,7 @@ _EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After, RateLimit, RateLim
 _PREFLIGHT_SECONDS: Final = "600"
 _MENDING_SECONDS: Final = "60"
 """When to try again where somebody has to set something right first."""
+_encoder: Final = msgspec.json.Encoder()
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}", re.ASCII)
 
 
@@ -78,7 +79,7 @@ class HttpAnswers:
                 *_rate_fields(rate).items(),
                 *_common(request, trigger=trigger),
             ),
-            body=b"OK" if as_text else msgspec.json.encode(_Started(execution_id=execution_id)),
+            body=b"OK" if as_text else _encoder.encode(_Started(execution_id=execution_id)),
             content_type=TEXT if as_text else JSON,
         )
         return customized(usual, config=trigger.config)

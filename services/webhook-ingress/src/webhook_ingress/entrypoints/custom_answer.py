@@ -5,8 +5,8 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import WebhookConfig
-from webhook_ingress.domain.answer import Answer
 from trigger_contracts.response_headers import may_be_sent
+from webhook_ingress.domain.answer import Answer
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"

@@ -4,8 +4,9 @@ Two keys sign each request, so that either may be rotated; the trigger's secret 
 """
 
 import re
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding
@@ -36,7 +37,7 @@ def claim(evidence: Evidence) -> Claim:
     ):
         return Reason.SIGNATURE_INVALID
     escaped = _escaped(evidence.body)
-    other = plain if escaped is None else _SCHEME.claim(replace(evidence, body=escaped))
+    other = plain if escaped is None else _SCHEME.claim(msgspec.structs.replace(evidence, body=escaped))
     return lambda secret: plain(secret) or (not isinstance(other, Reason) and other(secret))
 
 

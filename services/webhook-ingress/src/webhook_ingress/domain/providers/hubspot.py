@@ -8,6 +8,7 @@ first byte is 0x80: after UTF-8 text no UTF-8. So v1 and v2 demand a body of val
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
@@ -44,7 +45,7 @@ def claim(evidence: Evidence) -> Claim:
     )
 
 
-def _v3(evidence: Evidence, *, values: tuple[str, ...]) -> Claim:
+def _v3(evidence: Evidence, *, values: Sequence[str]) -> Claim:
     presented = _V3.signatures(values[0])
     if len(values) > 1 or not presented:
         return Reason.SIGNATURE_INVALID

@@ -1,0 +1,105 @@
+"""Everything about *when* that a schedule of Temporal is given: several expressions and their options."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from trigger_cron.calendars import (
+    EVERY_DAY_OF_WEEK,
+    EVERY_HOUR,
+    EVERY_MINUTE,
+    EVERY_SECOND,
+    Calendar,
+    compile_calendars,
+    ranges,
+)
+from trigger_cron.cron import Cron, TimetableError
+from trigger_cron.shift import corrections
+
+MAX_CALENDARS: Final = 500
+"""Of both kinds together. The server itself minds only their bytes (2 MiB), but looks at each for each fire:
+500 cost it as much time as everything else about a schedule."""
+
+_HOURS_A_DAY: Final = 24
+
+
+class DstPolicy(StrEnum):
+    """What becomes of local times that a change of the clock skips or repeats."""
+
+    LITERAL = "literal"
+    """What Temporal does with them; ``caveats`` tells."""
+    SHIFT = "shift"
+    """A skipped time fires at the first moment after the gap, and a repeated one fires once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timetable:
+    """What fires: a second that any of ``calendars`` and none of ``excluded`` matches."""
+
+    calendars: tuple[Calendar, ...]
+    excluded: tuple[Calendar, ...] = ()
+
+
+def compile_timetable(
+    crons: Sequence[Cron],
+    *,
+    zone: str | ZoneInfo,
+    excluded_dates: Iterable[date] = (),
+    dst_policy: DstPolicy = DstPolicy.LITERAL,
+) -> Timetable:
+    """Return the calendars of all expressions together; a minute that several name fires once.
+
+    ``excluded_dates`` are those of the zone. The policy ``SHIFT`` is for times of the clock: an expression
+    for every hour of the day is meant by the hour, and keeps what Temporal does. It holds from 2026 on,
+    and takes 0.1 s or more to work out, so keep what this returns.
+
+    Raises ``TimetableError`` where ``SHIFT`` cannot be said in calendars, or it takes over
+    ``MAX_CALENDARS`` of them, and with ``SHIFT`` ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
+    """
+    calendars = _compiled(crons)
+    excluded = tuple(_exclusions(excluded_dates))
+    if dst_policy is DstPolicy.LITERAL:
+        return _bounded(Timetable(calendars=calendars, excluded=excluded))
+    found = corrections(
+        _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
+        by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
+        zone=ZoneInfo(zone) if isinstance(zone, str) else zone,
+    )
+    return _bounded(Timetable(calendars=(*calendars, *found.added), excluded=(*found.excluded, *excluded)))
+
+
+def _bounded(timetable: Timetable) -> Timetable:
+    if (count := len(timetable.calendars) + len(timetable.excluded)) > MAX_CALENDARS:
+        raise TimetableError(
+            f"this takes {count} calendars in Temporal, over {MAX_CALENDARS}: use fewer expressions"
+        )
+    return timetable
+
+
+def _compiled(crons: Iterable[Cron]) -> tuple[Calendar, ...]:
+    found = (calendar for cron in crons for calendar in compile_calendars(cron))
+    return tuple(dict.fromkeys(found))
+
+
+def _exclusions(dates: Iterable[date]) -> Iterator[Calendar]:
+    """Yield a calendar for the same days of a month in one or more years."""
+    days: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
+    for day in dates:
+        days[day.year, day.month].add(day.day)
+    years: defaultdict[tuple[int, tuple[int, ...]], set[int]] = defaultdict(set)
+    for (year, month), named_days in days.items():
+        years[month, tuple(sorted(named_days))].add(year)
+    for (month, of_month), of_years in sorted(years.items()):
+        yield Calendar(
+            second=EVERY_SECOND,
+            minute=EVERY_MINUTE,
+            hour=EVERY_HOUR,
+            day_of_month=ranges(of_month),
+            month=ranges([month]),
+            day_of_week=EVERY_DAY_OF_WEEK,
+            year=ranges(of_years),
+        )

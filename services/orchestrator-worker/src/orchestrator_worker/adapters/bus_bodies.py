@@ -1,0 +1,23 @@
+"""Bodies of large deliveries, from the bus's object store."""
+
+from orchestrator_worker.usecases import BodyLostError, LogUnavailableError
+from trigger_contracts import streams
+from trigger_contracts.deliveries import ClaimCheck
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingError, ObjectStore
+
+
+class BusBodies:
+    """Implements ``usecases.Bodies``."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._store = ObjectStore(bus, bucket=streams.DELIVERY_BODIES)
+
+    async def fetch(self, claim: ClaimCheck) -> bytes:
+        """Return the bytes, compared with the claim's hash."""
+        try:
+            return await self._store.get(str(claim.key), size=claim.size, sha256=claim.sha256)
+        except (ObjectMissingError, ObjectDamagedError) as error:
+            raise BodyLostError(str(error)) from error
+        except BusUnavailableError as error:
+            raise LogUnavailableError(str(error)) from error

@@ -1,0 +1,119 @@
+"""Temporal, for somebody who waits for the answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Final
+
+from temporalio.client import (
+    ScheduleActionExecution,
+    ScheduleActionExecutionStartWorkflow,
+    ScheduleBackfill,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from scheduler_sync.adapters.temporal_errors import GoneError, temporal_errors
+from scheduler_sync.adapters.temporal_words import OVERLAP
+from scheduler_sync.domain.live import LiveSchedule, nominal_time
+from scheduler_sync.ports import ScheduleMissingError, TemporalAwayError
+from trigger_contracts import workflow_io
+from trigger_contracts.config import OverlapPolicy
+from trigger_contracts.workflow_io import TriggeredInput
+from trigger_runtime.temporal import TemporalConnection
+
+_RPC_TIMEOUT: Final = timedelta(seconds=10)
+# Of all tries together: the client tries a call again for up to 10 s, and whoever asks waits for less.
+_LIVE_SECONDS: Final = 2.0
+_SUMMARY_BYTES: Final = 200
+"""Temporal refuses a start whose summary is over 400 bytes, its encoding included."""
+
+
+class TemporalLiveSchedules:
+    """Implements ``ports.LiveSchedules``."""
+
+    def __init__(self, temporal: TemporalConnection) -> None:
+        self._temporal = temporal
+
+    async def live(self, schedule_id: str) -> LiveSchedule | None:
+        """Return what a schedule does now, and did of late."""
+        handle = self._temporal.client.get_schedule_handle(schedule_id)
+        try:
+            async with _in_time():
+                found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+        except GoneError:
+            return None
+        return LiveSchedule(
+            paused=found.schedule.state.paused,
+            next_fire_times=tuple(found.info.next_action_times),
+            # In the order of their starts, which a backfill's nominal times do not have.
+            recent_fire_times=tuple(
+                sorted(
+                    nominal_time(_workflow_id(recent.action), scheduled_at=recent.scheduled_at)
+                    for recent in found.info.recent_actions
+                )
+            ),
+            running_workflow_ids=tuple(_workflow_id(running) for running in found.info.running_actions),
+        )
+
+    async def start(self, given: TriggeredInput) -> str:
+        """Start a run as the dispatcher does it: an execution id is started once."""
+        if given.run is None:
+            raise ValueError("a run without an execution id")
+        workflow_id = workflow_io.execution_workflow_id(given.run.execution_id)
+        try:
+            async with _in_time():
+                await self._temporal.client.start_workflow(
+                    workflow_io.TRIGGERED_WORKFLOW,
+                    given,
+                    id=workflow_id,
+                    task_queue=workflow_io.TASK_QUEUE,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    static_summary=_summary(given.trigger_name),
+                    memo={
+                        "executionId": str(given.run.execution_id),
+                        "triggerId": str(given.trigger_id),
+                        "triggerName": given.trigger_name,
+                    },
+                    rpc_timeout=_RPC_TIMEOUT,
+                )
+        except WorkflowAlreadyStartedError:
+            return workflow_id
+        except GoneError as error:
+            # A namespace that is not there yet.
+            raise TemporalAwayError("the workflow cannot be started now") from error
+        return workflow_id
+
+    async def backfill(
+        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+    ) -> None:
+        """Ask for a backfill; Temporal does it from then on by itself."""
+        handle = self._temporal.client.get_schedule_handle(schedule_id)
+        asked = ScheduleBackfill(start_at=start_at, end_at=end_at, overlap=OVERLAP[overlap])
+        try:
+            async with _in_time():
+                await handle.backfill(asked, rpc_timeout=_RPC_TIMEOUT)
+        except GoneError as error:
+            raise ScheduleMissingError(schedule_id) from error
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        with temporal_errors():
+            async with asyncio.timeout(_LIVE_SECONDS):
+                yield
+    except TimeoutError as error:
+        raise TemporalAwayError(f"no answer within {_LIVE_SECONDS:g} s") from error
+
+
+def _summary(trigger_name: str) -> str:
+    text = " ".join(trigger_name.split())
+    return text.encode()[:_SUMMARY_BYTES].decode(errors="ignore")
+
+
+def _workflow_id(run: ScheduleActionExecution) -> str:
+    # Ours start workflows, and there is no other kind; the client's type leaves room for one.
+    return run.workflow_id if isinstance(run, ScheduleActionExecutionStartWorkflow) else ""

@@ -1,0 +1,1 @@
+"""Reconciling, describing, running: load, decide, do."""

@@ -1,0 +1,180 @@
+"""Comparing everything: what differs is synced, what is equal costs nothing but the listing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from scheduler_sync.domain.desired import UncompilableError
+from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
+from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
+from scheduler_sync.usecases.reconciling import Presumed, Reconciler
+from scheduler_sync.usecases.targets import Targets
+from trigger_contracts.config import TriggerState
+from trigger_contracts.schedules import schedule_id
+
+log = structlog.stdlib.get_logger(__name__)
+
+_AT_ONCE: Final = 32
+"""Triggers that are synced at a time. How many calls Temporal gets at a time, its adapter decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What shall be, what is, and the difference, by schedule id."""
+
+    triggers: Mapping[str, TriggerState]
+    actual: Mapping[str, ActualSchedule]
+    steps: Mapping[str, Step]
+    refused: Mapping[str, str]
+    """Triggers that no schedule can be made of, and why."""
+    unknown: frozenset[str]
+    """Schedules whose trigger nobody knows. They are left alone: see ``Comparison.resync``."""
+
+    @property
+    def differing(self) -> frozenset[str]:
+        """The schedules that are not as they shall be."""
+        return frozenset(self.steps.keys() | self.refused.keys())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resynced:
+    """What became of a comparison of everything."""
+
+    compared: int
+    drift: int
+    """How many differed when it began."""
+    left: int
+    """How many of those still do: refused, or not done."""
+    unknown: int
+    away: Exception | None = None
+    """The first outage that was met; what it kept from being done is to be tried again."""
+
+
+class Always:
+    """The leadership of whoever is alone."""
+
+    def held(self) -> bool:
+        """Return that it is held."""
+        return True
+
+
+class Comparison:
+    """All triggers, and everything under our prefix in Temporal."""
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        *,
+        configuration: Configuration,
+        reconciler: Reconciler,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._schedules = schedules
+        self._configuration = configuration
+        self._reconciler = reconciler
+        self._now = now
+        self._targets = Targets()
+
+    async def survey(self) -> Survey:
+        """Look at everything and change nothing. Raises ``TemporalAwayError``."""
+        actual = {schedule.schedule_id: schedule async for schedule in self._schedules.all()}
+        triggers = {schedule_id(state.id): state for state in self._configuration.schedule_triggers()}
+        desired: dict[str, Target | None] = {}
+        refused: dict[str, str] = {}
+        for key, state in triggers.items():
+            target = self.target_of(state)
+            if isinstance(target, UncompilableError):
+                refused[key] = str(target)
+            else:
+                desired[key] = target
+        steps = plan(desired, actual=actual, now=self._now())
+        unreadable = {schedule_id(trigger_id) for trigger_id in self._configuration.unreadable_triggers()}
+        return Survey(
+            triggers=triggers,
+            actual=actual,
+            steps={step.schedule_id: step for step in steps},
+            refused=refused,
+            unknown=frozenset(actual.keys() - triggers.keys() - unreadable),
+        )
+
+    def target_of(self, trigger: TriggerState) -> Target | UncompilableError | None:
+        """Return what one trigger's schedule shall be; kept in memory from then on."""
+        return self._targets.of(trigger)
+
+    async def resync(self, *, leadership: Leadership) -> Resynced:
+        """Compare everything, and sync what differs.
+
+        A schedule without a trigger is deleted only where its trigger is known to be deleted: an empty bus
+        must not delete every schedule. A trigger that cannot be synced now keeps no other one waiting.
+        A replica that is not the leader any more, because it slept for a while, leaves the rest to its
+        successor. Raises ``TemporalAwayError`` where nothing could be compared.
+        """
+        found = await self.survey()
+        if found.unknown:
+            log.warning(
+                "schedules without a trigger", count=len(found.unknown), some=sorted(found.unknown)[:5]
+            )
+        undone: set[str] = set(found.differing)
+        away: list[Exception] = []
+
+        async def one(key: str) -> None:
+            state = found.triggers[key]
+            if not leadership.held():
+                return
+            try:
+                await self._bring(state, key=key, found=found)
+            except (TemporalAwayError, BusAwayError) as error:
+                log.warning("schedule not synced yet", trigger_id=str(state.id), reason=str(error))
+                away.append(error)
+            except Exception:
+                log.exception("schedule cannot be synced", trigger_id=str(state.id))
+            else:
+                if not self._reconciler.is_refused(state.id):
+                    undone.discard(key)
+
+        await _each(self._to_do(found), do=one)
+        return Resynced(
+            compared=len(found.triggers),
+            drift=len(found.differing),
+            left=len(undone),
+            unknown=len(found.unknown),
+            away=away[0] if away else None,
+        )
+
+    def _to_do(self, found: Survey) -> list[str]:
+        """Return what differs, and what has other fire times than were announced."""
+        differing = found.differing
+        return [
+            key
+            for key, state in found.triggers.items()
+            if key in differing
+            or ((actual := found.actual.get(key)) is not None and not self._knows(state.id, actual=actual))
+        ]
+
+    def _knows(self, trigger_id: UUID, *, actual: ActualSchedule) -> bool:
+        return self._reconciler.knows_times(trigger_id, actual=actual)
+
+    async def _bring(self, state: TriggerState, *, key: str, found: Survey) -> None:
+        if key in found.differing:
+            missing = isinstance(found.steps.get(key), Create)
+            presumed = Presumed.MISSING if missing else Presumed.UNKNOWN
+            await self._reconciler.sync(state.id, seen=state.version, presumed=presumed)
+        else:
+            await self._reconciler.announce_listed(state, actual=found.actual[key])
+
+
+async def _each(keys: Iterable[str], *, do: Callable[[str], Awaitable[None]]) -> None:
+    left = iter(keys)
+
+    async def some() -> None:
+        for key in left:
+            await do(key)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_AT_ONCE):
+            tasks.create_task(some())

@@ -1,0 +1,249 @@
+"""Reconciling: look at what shall be and what is, do the difference, say what became of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from enum import Enum
+from typing import Final, assert_never
+from uuid import UUID
+
+import structlog
+
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
+from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
+from scheduler_sync.domain.next_times import next_times
+from scheduler_sync.domain.plan import (
+    ActualSchedule,
+    Create,
+    Delete,
+    Pause,
+    Resume,
+    Step,
+    Update,
+    plan,
+)
+from scheduler_sync.ports import (
+    Announcements,
+    Configuration,
+    ScheduleExistsError,
+    ScheduleRefusedError,
+    Schedules,
+)
+from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
+from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
+
+log = structlog.stdlib.get_logger(__name__)
+
+ANNOUNCED: Final = 5
+"""Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
+
+_REASON_LENGTH: Final = 2000
+
+
+class Presumed(Enum):
+    """What whoever wakes us has seen. ``MISSING`` saves a look; it is no harm where it is wrong."""
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+class Reconciler:
+    """One trigger at a time; work on one trigger is serialised."""
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        *,
+        configuration: Configuration,
+        announcements: Announcements,
+        now: Callable[[], datetime],
+        applied: Callable[[Step], None] = lambda _: None,
+    ) -> None:
+        self._schedules = schedules
+        self._configuration = configuration
+        self._announcements = announcements
+        self._now = now
+        self._applied = applied
+        self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
+        # Hashes of times, which is all that is asked of them: the times themselves are most of what
+        # would be kept of a trigger.
+        self._announced: dict[UUID, int] = {}
+        self._refused: dict[UUID, tuple[int, str]] = {}
+
+    async def sync(
+        self, trigger_id: UUID, *, seen: int | None = None, presumed: Presumed = Presumed.UNKNOWN
+    ) -> None:
+        """Make one trigger's schedule as it shall be now, whatever it was that woke us.
+
+        ``seen`` is the version that whoever wakes us has seen: what is in memory is good enough to begin
+        with, if it is not older than that. The bus is asked before anything is announced.
+
+        Raises ``TemporalAwayError`` or ``BusAwayError``: try again.
+        """
+        async with self._one_at_a_time(trigger_id):
+            trigger = self._configuration.known(trigger_id) if seen is not None else None
+            if trigger is None or seen is None or trigger.version < seen:
+                trigger = await self._configuration.latest(trigger_id)
+            while trigger is not None and trigger_type_of(trigger.config) is TriggerType.SCHEDULE:
+                trigger = await self._reconcile(trigger, presumed=presumed)
+
+    async def announce_listed(self, listed: TriggerState, *, actual: ActualSchedule) -> None:
+        """Announce what a listing showed, if the trigger is still as it was when the listing began.
+
+        A change may have been synced and announced meanwhile: an older fact must not follow it.
+        """
+        async with self._one_at_a_time(listed.id):
+            now = await self._configuration.latest(listed.id)
+            if now is not None and now.version == listed.version and now.deleted_at is None:
+                await self._announce_times(now, times=shown_times(actual))
+
+    def knows_times(self, trigger_id: UUID, *, actual: ActualSchedule) -> bool:
+        """Tell whether a listing shows the times that were announced."""
+        return self._announced.get(trigger_id) == hash(shown_times(actual))
+
+    def remember(self, trigger_id: UUID, *, times: tuple[datetime, ...]) -> None:
+        """Take fire times for announced."""
+        self._announced[trigger_id] = hash(times)
+
+    def is_refused(self, trigger_id: UUID) -> bool:
+        """Tell whether the last try ended in a refusal."""
+        return trigger_id in self._refused
+
+    async def _reconcile(self, trigger: TriggerState, *, presumed: Presumed) -> TriggerState | None:
+        """Do one trigger; return its newer state, where there is one by now.
+
+        Another replica may have read that newer state, and written it, while we wrote an older one. Each
+        writer looks again after its write, so whoever writes last finds the newer state.
+        """
+        step, desired, refusal = None, None, None
+        try:
+            desired = desired_schedule(trigger)
+            _check_size(desired)
+            step = await self._do(trigger, desired=desired, presumed=presumed)
+        except (UncompilableError, ScheduleRefusedError) as error:
+            refusal = str(error)[:_REASON_LENGTH]
+            if self._refused.get(trigger.id) == (trigger.version, refusal):
+                # Every comparison finds it again, and it is no news then.
+                return None
+        if step is not None:
+            self._applied(step)
+            log.info("schedule synced", step=type(step).__name__.lower(), trigger_id=str(trigger.id))
+        latest = await self._configuration.latest(trigger.id)
+        if latest is not None and latest.version > trigger.version:
+            return latest
+        if refusal is not None:
+            await self._announce_refusal(trigger, reason=refusal)
+            return None
+        self._refused.pop(trigger.id, None)
+        await self._announce(trigger, desired=desired)
+        return None
+
+    async def _do(
+        self, trigger: TriggerState, *, desired: DesiredSchedule | None, presumed: Presumed
+    ) -> Step | None:
+        """Apply the step that is needed, and return it."""
+        key, now = schedule_id(trigger.id), self._now()
+        wanted = {key: None if desired is None else desired.target}
+        # The first version of a trigger is hardly ever there already. Only to create is found out to be wrong
+        # by itself: where nothing would be done, because nothing shall be there, one has to look.
+        if presumed is Presumed.MISSING or trigger.version == 1:
+            with contextlib.suppress(ScheduleExistsError):
+                if created := plan(wanted, actual={}, now=now):
+                    return await self._apply(created, desired=desired)
+        actual = await self._schedules.describe(key)
+        steps = plan(wanted, actual={} if actual is None else {key: actual}, now=now)
+        return await self._apply(steps, desired=desired)
+
+    async def _apply(self, steps: list[Step], *, desired: DesiredSchedule | None) -> Step | None:
+        for step in steps:
+            match step:
+                case Delete():
+                    await self._schedules.delete(step.schedule_id)
+                case Create() | Update() | Pause() | Resume() if desired is not None:
+                    await self._write(step, desired=desired)
+            return step
+        return None
+
+    async def _write(self, step: Create | Update | Pause | Resume, *, desired: DesiredSchedule) -> None:
+        match step:
+            case Create():
+                await self._schedules.create(desired)
+            case Update():
+                await self._schedules.update(desired)
+            case Pause():
+                await self._schedules.pause(step.schedule_id, note=desired.note)
+            case Resume():
+                await self._schedules.resume(step.schedule_id, note=desired.note)
+            case _:
+                assert_never(step)
+
+    async def _announce_refusal(self, trigger: TriggerState, *, reason: str) -> None:
+        log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
+        goes_on = await self._schedules.describe(schedule_id(trigger.id))
+        await self._announcements.announce(
+            ScheduleSyncFailed(
+                trigger_id=trigger.id,
+                trigger_version=trigger.version,
+                schedule_id=schedule_id(trigger.id),
+                at=self._now(),
+                reason=reason,
+                next_fire_times=() if goes_on is None else shown_times(goes_on),
+            )
+        )
+        self._refused[trigger.id] = (trigger.version, reason)
+
+    async def _announce(self, trigger: TriggerState, *, desired: DesiredSchedule | None) -> None:
+        if desired is None:
+            self._announced.pop(trigger.id, None)
+            await self._announcements.announce(
+                ScheduleRemoved(
+                    trigger_id=trigger.id,
+                    trigger_version=trigger.version,
+                    schedule_id=schedule_id(trigger.id),
+                    at=self._now(),
+                )
+            )
+            return
+        times = next_times(desired, now=self._now(), count=ANNOUNCED)
+        if times is None:
+            actual = await self._schedules.describe(desired.schedule_id)
+            times = () if actual is None else shown_times(actual)
+        await self._announce_times(trigger, times=times)
+
+    async def _announce_times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
+        await self._announcements.announce(
+            ScheduleSynced(
+                trigger_id=trigger.id,
+                trigger_version=trigger.version,
+                schedule_id=schedule_id(trigger.id),
+                at=self._now(),
+                next_fire_times=times,
+            )
+        )
+        self.remember(trigger.id, times=times)
+
+    @contextlib.asynccontextmanager
+    async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
+        """Serialise by trigger: Temporal's updates carry no token that would catch a lost race."""
+        lock, users = self._locks.get(trigger_id, (asyncio.Lock(), 0))
+        self._locks[trigger_id] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks[trigger_id]
+            if users == 1:
+                del self._locks[trigger_id]
+            else:
+                self._locks[trigger_id] = (lock, users - 1)
+
+
+def shown_times(actual: ActualSchedule) -> tuple[datetime, ...]:
+    """Return the times that a fact tells of a schedule; a paused one fires at none."""
+    return () if actual.paused else actual.next_fire_times[:ANNOUNCED]
+
+
+def _check_size(desired: DesiredSchedule | None) -> None:
+    if desired is not None and (size := encoded_size(desired.input)) > MAX_INPUT_BYTES:
+        raise ScheduleRefusedError(f"the input of its runs is {size} bytes, over {MAX_INPUT_BYTES}")

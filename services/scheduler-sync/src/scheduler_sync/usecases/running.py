@@ -1,0 +1,120 @@
+"""Runs that somebody asks for: one now, or those that a past range would have had."""
+
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
+from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
+from scheduler_sync.domain.run_now import run_now
+from scheduler_sync.ports import Configuration, LiveSchedules, ScheduleRefusedError
+from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_contracts.schedule_requests import (
+    BackfillPreviewed,
+    BackfillSchedule,
+    BackfillStarted,
+    PreviewBackfill,
+    RunSchedule,
+    ScheduleRunStarted,
+)
+from trigger_contracts.schedules import schedule_id
+
+
+class NoSuchTriggerError(Exception):
+    """There is no schedule trigger of that id, or it is deleted."""
+
+
+class RequestRefusedError(Exception):
+    """It will not be done as asked; the text is for whoever asked."""
+
+
+class Runs:
+    """Everything may raise ``TemporalAwayError``, ``BusAwayError`` and what is above.
+
+    Repeating a request whose answer was lost is safe for a run, by its execution id, and not for a backfill.
+    """
+
+    def __init__(
+        self, schedules: LiveSchedules, *, configuration: Configuration, now: Callable[[], datetime]
+    ) -> None:
+        self._schedules = schedules
+        self._configuration = configuration
+        self._now = now
+
+    async def run(self, request: RunSchedule) -> ScheduleRunStarted:
+        """Start a run, whatever the schedule does.
+
+        The workflow is started as such. Temporal's own "trigger now" obeys the overlap policy, which can
+        skip it silently, and returns no id.
+        """
+        trigger, config = await self._trigger(request.trigger_id)
+        given = run_now(
+            trigger,
+            config=config,
+            execution_id=request.execution_id,
+            at=request.requested_at,
+            request_id=request.request_id,
+        )
+        if (size := encoded_size(given)) > MAX_INPUT_BYTES:
+            raise RequestRefusedError(f"the input is {size} bytes, over {MAX_INPUT_BYTES}")
+        try:
+            workflow_id = await self._schedules.start(given)
+        except ScheduleRefusedError as error:
+            raise RequestRefusedError(str(error)) from error
+        return ScheduleRunStarted(
+            trigger_id=trigger.id, execution_id=request.execution_id, workflow_id=workflow_id
+        )
+
+    async def preview(self, request: PreviewBackfill) -> BackfillPreviewed:
+        """Return what a backfill would run."""
+        found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
+        return BackfillPreviewed(
+            trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
+        )
+
+    async def backfill(self, request: BackfillSchedule) -> BackfillStarted:
+        """Run what would have fired in a range; raises ``ScheduleMissingError`` where it is not in Temporal.
+
+        Not where it would be other fires than those that somebody saw and agreed to.
+        """
+        found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
+        if (count := len(found.fire_times)) != request.expected_fires:
+            raise RequestRefusedError(
+                f"that is {count} fires, not {request.expected_fires}: preview it again"
+            )
+        if count:
+            await self._schedules.backfill(
+                schedule_id(request.trigger_id),
+                start_at=found.start_at,
+                end_at=found.end_at,
+                overlap=request.overlap_policy,
+            )
+        return BackfillStarted(
+            trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
+        )
+
+    async def _backfill(self, trigger_id: UUID, *, start_at: datetime, end_at: datetime) -> Backfill:
+        trigger, _ = await self._trigger(trigger_id)
+        found = decide_backfill(_compiled(trigger), start_at=start_at, end_at=end_at, now=self._now())
+        if isinstance(found, Rejected):
+            raise RequestRefusedError(found.reason)
+        return found
+
+    async def _trigger(self, trigger_id: UUID) -> tuple[TriggerState, ScheduleConfig]:
+        trigger = await self._configuration.latest(trigger_id)
+        if trigger is None or trigger.deleted_at is not None:
+            raise NoSuchTriggerError
+        if not isinstance(trigger.config, ScheduleConfig):
+            raise NoSuchTriggerError
+        return trigger, trigger.config
+
+
+def _compiled(trigger: TriggerState) -> DesiredSchedule:
+    try:
+        desired = desired_schedule(trigger)
+    except UncompilableError as error:
+        raise RequestRefusedError(str(error)) from error
+    if desired is None:
+        raise NoSuchTriggerError
+    return desired

@@ -1,0 +1,222 @@
+"""Random histories: whatever happened, and whoever was killed meanwhile, in the end the plan is empty."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from temporalio.client import Client, ScheduleUpdate, ScheduleUpdateInput
+from temporalio.service import RPCError
+
+from embedded_stack.servers.running import running
+from embedded_stack.servers.temporal import TemporalServer
+from scheduler_sync.app import Core
+from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
+from trigger_runtime.temporal import DATA_CONVERTER
+
+pytestmark = pytest.mark.integration
+
+STEPS = 30
+EXPRESSIONS = ["0 9 LW * *", "30 2 15W * *", "0 0 * * FRI#3", "0 12 1,15 * MON", "@yearly", "0 0 L 2 *"]
+
+
+class Killable:
+    """scheduler-sync in a process of its own."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        if self._process is None:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "scheduler_sync", "serve"),
+                env={**os.environ, **self._environment},
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+
+    async def kill(self) -> None:
+        """End it at whatever it is doing: no handler, no last write."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+
+class RestartableTemporal:
+    """A Temporal with its data in a file."""
+
+    def __init__(self, server: TemporalServer) -> None:
+        self.server = server
+        self._up: Any = None
+
+    async def start(self) -> None:
+        self._up = running(self.server)
+        await self._up.__aenter__()
+
+    async def stop(self) -> None:
+        if self._up is not None:
+            up, self._up = self._up, None
+            await up.__aexit__(None, None, None)
+
+
+class History:
+    """What somebody does to triggers, to schedules behind the service's back, and to the processes."""
+
+    def __init__(self, stage: Any, *, random: Random, service: Killable, server: RestartableTemporal) -> None:
+        self.stage = stage
+        self.random = random
+        self.service = service
+        self.server = server
+        self.states: dict[UUID, TriggerState] = {}
+
+    async def step(self) -> str:
+        """Do something; return what."""
+        kinds: list[Callable[[], Any]] = [
+            *[self.create] * 4,
+            *[self.change] * 4,
+            *[self.toggle] * 4,
+            *[self.delete] * 2,
+            *[self.pause_by_hand, self.delete_by_hand, self.update_by_hand] * 2,
+            *[self.kill] * 5,
+            *[self.start] * 3,
+            self.restart_temporal,
+        ]
+        kind = self.random.choice(kinds)
+        await kind()
+        # The next one comes at any point of what this one has set off.
+        await asyncio.sleep(self.random.choice([0, 0, 0.01, 0.03, 0.1, 0.3]))
+        return kind.__name__
+
+    def _some(self) -> TriggerState | None:
+        alive = [state for state in self.states.values() if state.deleted_at is None]
+        return self.random.choice(alive) if alive else None
+
+    async def _publish(self, state: TriggerState) -> None:
+        self.states[state.id] = state
+        await self.stage.publish(state)
+
+    async def _next(self, **changes: Any) -> None:
+        if (state := self._some()) is not None:
+            await self._publish(msgspec.structs.replace(state, version=state.version + 1, **changes))
+
+    def _config(self) -> ScheduleConfig:
+        return ScheduleConfig(
+            cron_expression=self.random.choice(EXPRESSIONS),
+            timezone=self.random.choice(["UTC", "Europe/Berlin"]),
+            overlap_policy=self.random.choice(list(OverlapPolicy)),
+        )
+
+    async def create(self) -> None:
+        await self._publish(self.stage.trigger(self._config(), enabled=self.random.random() < 0.7))
+
+    async def change(self) -> None:
+        await self._next(config=self._config())
+
+    async def toggle(self) -> None:
+        await self._next(enabled=self.random.random() < 0.5)
+
+    async def delete(self) -> None:
+        await self._next(deleted_at=self.stage.trigger().created_at)
+
+    async def pause_by_hand(self) -> None:
+        await self._by_hand(lambda handle: handle.pause())
+
+    async def delete_by_hand(self) -> None:
+        await self._by_hand(lambda handle: handle.delete())
+
+    async def update_by_hand(self) -> None:
+        def other(given: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule = given.description.schedule
+            schedule.spec.calendars = []
+            schedule.state.note = "by hand"
+            return ScheduleUpdate(schedule=schedule)
+
+        await self._by_hand(lambda handle: handle.update(other))
+
+    async def _by_hand(self, do: Callable[[Any], Any]) -> None:
+        if (state := self._some()) is not None:
+            # It may not be there (yet), which is as good a moment as any.
+            with suppress(RPCError):
+                await do(self.stage.temporal.get_schedule_handle(f"trigger-{state.id}"))
+
+    async def kill(self) -> None:
+        await self.service.kill()
+
+    async def start(self) -> None:
+        await self.service.start()
+
+    async def restart_temporal(self) -> None:
+        await self.server.stop()
+        await self.server.start()
+
+
+@asynccontextmanager
+async def surveying(stage: Any) -> AsyncIterator[Core]:
+    core = Core(stage.settings())
+    for component in core.components:
+        await component.start()
+    try:
+        await core.bus.ready()
+        await core.follower.caught_up()
+        yield core
+    finally:
+        for component in reversed(core.components):
+            await component.stop()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_in_the_end_the_plan_is_empty(
+    stage: Any, tmp_path: Path, eventually: Any, seed: int, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    server = RestartableTemporal(TemporalServer(directory=tmp_path / "temporal"))
+    service = Killable(
+        {
+            "HTTP_PORT": str(unused_tcp_port_factory()),
+            "NATS_URL": stage.nats_url,
+            "TEMPORAL_ADDRESS": server.server.address,
+            "RESYNC_SECONDS": "1",
+            "RESYNC_LEASE_SECONDS": "1",
+        }
+    )
+    await server.start()
+    stage.temporal_address = server.server.address
+    stage.temporal = await Client.connect(server.server.address, data_converter=DATA_CONVERTER)
+    history = History(stage, random=Random(seed), service=service, server=server)
+    try:
+        await service.start()
+        done = [await history.step() for _ in range(STEPS)]
+        await service.start()
+        async with surveying(stage) as core:
+
+            async def settled() -> bool:
+                found = await core.comparison.survey()
+                return not (found.steps or found.refused or found.unknown) and await as_configured(history)
+
+            await eventually(settled, seconds=60)
+        assert {"create", "kill"} <= set(done)
+    finally:
+        await service.kill()
+        await server.stop()
+
+
+async def as_configured(history: History) -> bool:
+    """Tell whether each schedule is there, or not, and paused, or not, as its trigger says."""
+    for state in history.states.values():
+        found = await history.stage.described(state.id)
+        if (found is None) is not (state.deleted_at is not None):
+            return False
+        if found is not None and found.schedule.state.paused is state.enabled:
+            return False
+        said = await history.stage.fact(state)
+        if said is None:
+            return False
+    return True

@@ -1,0 +1,175 @@
+"""Start-up, and several replicas: one compares everything, all share the events."""
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from scheduler_sync.adapters.resync_lease import ResyncLease
+from trigger_contracts.config import DstPolicy, ScheduleConfig
+from trigger_contracts.schedules import ScheduleSynced, ScheduleSyncFailed
+from trigger_runtime.bus.connection import Bus
+
+pytestmark = pytest.mark.integration
+
+
+async def test_everything_is_compared_at_start(stage: Any, eventually: Any) -> None:
+    """A start-up synchronisation that is written and never called is worth nothing."""
+    deleted, paused = stage.trigger(), stage.trigger()
+    async with stage.replica():
+        for state in (deleted, paused):
+            await stage.publish(state)
+            await eventually(lambda state=state: stage.fact(state))
+    # What happens while nobody serves leaves no message that anybody would still get.
+    await stage.temporal.get_schedule_handle(f"trigger-{deleted.id}").delete()
+    await stage.temporal.get_schedule_handle(f"trigger-{paused.id}").pause()
+
+    async def listed() -> bool:
+        found = {entry.id: entry async for entry in await stage.temporal.list_schedules()}
+        other = found.get(f"trigger-{paused.id}")
+        return f"trigger-{deleted.id}" not in found and bool(other and other.schedule.state.paused)
+
+    await eventually(listed)
+    async with stage.replica(resync_seconds=3600) as replica:
+        await eventually(lambda: replica.metric("schedules_compared_at_seconds"))
+        assert await stage.described(deleted.id) is not None
+        found = await stage.described(paused.id)
+        assert not found.schedule.state.paused
+        assert await replica.metric("schedules_drift_found") == 2
+        assert await replica.metric("schedules_drift") == 0
+        assert await replica.metric("schedules_drift_age_seconds") == 0
+
+        async def nothing_waits() -> bool:
+            return bool(await replica.metric("schedules_queue_depth") == 0)
+
+        await eventually(nothing_waits)
+
+
+async def test_one_replica_compares_and_another_one_takes_over(stage: Any, eventually: Any) -> None:
+    async with stage.replica() as first:
+
+        async def first_leads() -> bool:
+            return bool(await first.metric("schedules_resync_leader") == 1)
+
+        await eventually(first_leads)
+        async with stage.replica() as second:
+            state = stage.trigger()
+            await stage.publish(state)
+            await eventually(lambda: stage.fact(state))
+            assert await second.metric("schedules_resync_leader") == 0
+            assert await second.metric("schedules_compared_at_seconds") == 0
+            await first.service.stop()
+            await eventually(lambda: second.metric("schedules_compared_at_seconds"))
+            assert await second.metric("schedules_resync_leader") == 1
+
+
+async def test_a_holder_that_slept_has_stopped_before_its_successor_begins(
+    stage: Any, eventually: Any
+) -> None:
+    def lease(holder: str) -> ResyncLease:
+        return ResyncLease(stage.bus, holder=holder, seconds=1.0, replicas=1, registry=CollectorRegistry())
+
+    sleeper, successor = lease("sleeper"), lease("successor")
+    await sleeper._look()
+    assert sleeper.held()
+    await successor.start()
+    try:
+        async with asyncio.timeout(20):
+            await successor.taken()
+        assert not sleeper.held()
+        # Its late write is refused, and it knows.
+        await sleeper._look()
+        assert not sleeper.held()
+        assert successor.held()
+    finally:
+        await successor.stop()
+    await sleeper._look()
+    assert sleeper.held(), "given back, so nobody has to wait"
+
+
+async def test_the_lease_is_asked_for_again_when_the_bus_is_back(stage: Any) -> None:
+    away = Bus(url="nats://127.0.0.1:1", client_name="away")
+    lease = ResyncLease(away, holder="a", seconds=1.0, replicas=1, registry=CollectorRegistry())
+    await lease.start()
+    assert not lease.held()
+    await lease.stop()
+
+
+async def verb(stage: Any, name: str) -> tuple[int, str]:
+    settings = stage.settings()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scheduler_sync", name),
+        env={
+            **os.environ,
+            "NATS_URL": settings.nats_url.reveal(),
+            "TEMPORAL_ADDRESS": stage.temporal_address,
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+async def test_the_verbs_print_the_plan_and_apply_it(stage: Any) -> None:
+    missing, other = stage.trigger(), stage.trigger()
+    refused = stage.trigger(ScheduleConfig(cron_expression="@noon"))
+    for state in (missing, other):
+        await stage.publish(state)
+    status, said = await verb(stage, "diff")
+    assert status == 0
+    assert f"create  trigger-{missing.id}\n" in said
+    assert "2 triggers compared, 2 steps, 0 refused, " in said
+    assert await stage.described(missing.id) is None, "it is only printed"
+    status, said = await verb(stage, "resync")
+    assert (status, said.split(", ")[:3]) == (0, ["2 triggers compared", "2 create", "0 left"])
+    await stage.temporal.get_schedule_handle(f"trigger-{other.id}").pause()
+    await stage.publish(refused)
+    status, said = await verb(stage, "resync")
+    assert status == 1
+    assert "3 triggers compared, 1 update, 1 left" in said
+    status, said = await verb(stage, "diff")
+    assert status == 0
+    assert f"refused trigger-{refused.id}: '@noon' is unknown" in said
+
+
+async def test_a_refusal_says_what_goes_on(stage: Any, eventually: Any) -> None:
+    state = stage.trigger()
+    async with stage.replica():
+        await stage.publish(state)
+        before = await eventually(lambda: stage.fact(state))
+        assert isinstance(before, ScheduleSynced)
+        broken = stage.trigger(
+            ScheduleConfig(cron_expression="@daily", timezone="Mars/Base"), id=state.id, version=2
+        )
+        await stage.publish(broken)
+        failed = await eventually(lambda: stage.fact(broken))
+        assert isinstance(failed, ScheduleSyncFailed)
+        assert failed.next_fire_times == before.next_fire_times
+
+
+async def test_the_options_of_a_timetable_fire_as_foretold(stage: Any, eventually: Any) -> None:
+    config = ScheduleConfig(
+        cron_expression="30 2 LW * *",
+        timezone="Europe/Berlin",
+        additional_expressions=("30 2 29 3 *", "0 9 * * FRI#2"),
+        dst_policy=DstPolicy.SHIFT,
+    )
+    plain = stage.trigger(config)
+    async with stage.replica():
+        await stage.publish(plain)
+        fact = await eventually(lambda: stage.fact(plain))
+        found = await stage.described(plain.id)
+        assert list(fact.next_fire_times) == list(found.info.next_action_times)[:5]
+        first = fact.next_fire_times[0].astimezone().date()
+        excluded = stage.trigger(
+            ScheduleConfig(cron_expression="0 12 * * *", excluded_dates=(first,)), id=plain.id, version=2
+        )
+        await stage.publish(excluded)
+        fact = await eventually(lambda: stage.fact(excluded))
+        found = await stage.described(plain.id)
+        assert list(fact.next_fire_times) == list(found.info.next_action_times)[:5]
+        assert len(found.schedule.spec.skip) == 1

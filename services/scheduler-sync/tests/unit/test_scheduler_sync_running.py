@@ -1,0 +1,199 @@
+"""Which fires a backfill has; what is answered to whoever asks for a run while something is away."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
+from scheduler_sync.domain.desired import desired_schedule
+from scheduler_sync.domain.limits import MAX_INPUT_BYTES
+from scheduler_sync.domain.live import LiveSchedule
+from scheduler_sync.entrypoints.requests import on_backfill_schedule, on_run_schedule
+from scheduler_sync.ports import BusAwayError, ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.usecases.running import Runs
+from trigger_contracts import codec
+from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
+from trigger_contracts.ids import fire_execution_id
+from trigger_contracts.schedule_requests import (
+    EVERY_ANSWER,
+    MAX_BACKFILL_FIRES,
+    BackfillSchedule,
+    BackfillStarted,
+    FailureCode,
+    RequestFailed,
+    RunSchedule,
+)
+from trigger_contracts.workflow_io import TriggeredInput
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = AT + timedelta(days=100)
+ID = UUID(int=1)
+
+
+def trigger(**config: Any) -> TriggerState:
+    return TriggerState(
+        id=ID,
+        workspace="acme",
+        workflow_id=UUID(int=2),
+        name="Daily",
+        enabled=True,
+        config=ScheduleConfig(**{"cron_expression": "0 9 * * *", **config}),
+        version=1,
+        created_at=AT,
+        updated_at=AT,
+    )
+
+
+def decided(
+    *, start_at: datetime = AT, end_at: datetime = AT + timedelta(days=2), **config: Any
+) -> Backfill | Rejected:
+    desired = desired_schedule(trigger(**config))
+    assert desired is not None
+    return decide_backfill(desired, start_at=start_at, end_at=end_at, now=NOW)
+
+
+def test_both_ends_of_a_range_are_in_it() -> None:
+    nine = AT.replace(hour=9)
+    found = decided(start_at=nine, end_at=nine + timedelta(days=1))
+    assert isinstance(found, Backfill)
+    assert found.fire_times == (nine, nine + timedelta(days=1))
+    assert found.execution_ids == tuple(fire_execution_id(ID, nominal_time=time) for time in found.fire_times)
+
+
+def test_the_options_count() -> None:
+    start = AT + timedelta(days=1)
+    found = decided(excluded_dates=(AT.date(),))
+    assert isinstance(found, Backfill)
+    assert found.fire_times == (start.replace(hour=9),)
+
+
+def test_a_range_without_fires_is_one_too() -> None:
+    found = decided(end_at=AT + timedelta(hours=1))
+    assert isinstance(found, Backfill)
+    assert found.fire_times == ()
+
+
+def test_the_limit_is_exact() -> None:
+    minute = timedelta(minutes=1)
+    most = decided(cron_expression="* * * * *", end_at=AT + (MAX_BACKFILL_FIRES - 1) * minute)
+    assert isinstance(most, Backfill)
+    assert len(most.fire_times) == MAX_BACKFILL_FIRES
+    assert decided(cron_expression="* * * * *", end_at=AT + MAX_BACKFILL_FIRES * minute) == Rejected(
+        f"that is more than {MAX_BACKFILL_FIRES} fires; choose a shorter range"
+    )
+
+
+def test_a_zone_that_is_not_known_here() -> None:
+    assert decided(timezone="Mars/Base") == Rejected("unknown time zone 'Mars/Base'")
+
+
+class World:
+    """Temporal and the configuration; what is an exception is raised."""
+
+    def __init__(
+        self, state: TriggerState | Exception | None = None, *, error: Exception | None = None
+    ) -> None:
+        self.state = state
+        self.error = error
+        self.started: list[TriggeredInput] = []
+        self.backfilled: list[tuple[datetime, datetime, OverlapPolicy]] = []
+        self.runs = Runs(self, configuration=self, now=lambda: NOW)
+
+    async def live(self, schedule_id: str) -> LiveSchedule | None:
+        raise NotImplementedError
+
+    async def start(self, given: TriggeredInput) -> str:
+        if self.error is not None:
+            raise self.error
+        self.started.append(given)
+        return "workflow"
+
+    async def backfill(
+        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+    ) -> None:
+        if self.error is not None:
+            raise self.error
+        self.backfilled.append((start_at, end_at, overlap))
+
+    async def latest(self, trigger_id: UUID) -> TriggerState | None:
+        if isinstance(self.state, Exception):
+            raise self.state
+        return self.state
+
+    def known(self, trigger_id: UUID) -> TriggerState | None:
+        raise NotImplementedError
+
+    def schedule_triggers(self) -> Iterable[TriggerState]:
+        raise NotImplementedError
+
+    def unreadable_triggers(self) -> Iterable[UUID]:
+        raise NotImplementedError
+
+    async def asked_to_run(self) -> Any:
+        request = RunSchedule(trigger_id=ID, execution_id=UUID(int=3), requested_at=NOW, request_id="r")
+        return EVERY_ANSWER.decode(await on_run_schedule(self.runs)(codec.encode(request)))
+
+    async def asked_to_backfill(self, **changes: Any) -> Any:
+        given: dict[str, Any] = {
+            "trigger_id": ID,
+            "start_at": AT,
+            "end_at": AT + timedelta(days=2),
+            "overlap_policy": OverlapPolicy.BUFFER_ALL,
+            "expected_fires": 2,
+        }
+        request = BackfillSchedule(**{**given, **changes})
+        return EVERY_ANSWER.decode(await on_backfill_schedule(self.runs)(codec.encode(request)))
+
+
+@pytest.mark.parametrize(
+    ("world", "answer"),
+    [
+        (
+            World(trigger(), error=TemporalAwayError("UNAVAILABLE: 10.1.2.3")),
+            RequestFailed(reason="Temporal cannot be reached now"),
+        ),
+        (
+            World(BusAwayError("10.1.2.3")),
+            RequestFailed(reason="the configuration cannot be read now"),
+        ),
+        (World(), RequestFailed(reason="there is no such schedule trigger", code=FailureCode.NOT_FOUND)),
+        (
+            World(trigger(), error=ScheduleRefusedError("no")),
+            RequestFailed(reason="no", code=FailureCode.REFUSED),
+        ),
+    ],
+)
+async def test_why_a_run_was_not_started(world: World, answer: RequestFailed) -> None:
+    assert await world.asked_to_run() == answer
+    assert not world.started
+
+
+async def test_an_input_that_temporal_does_not_take_is_not_sent() -> None:
+    world = World(trigger(input="x" * MAX_INPUT_BYTES))
+    answer = await world.asked_to_run()
+    assert answer.code is FailureCode.REFUSED
+    assert f"over {MAX_INPUT_BYTES}" in answer.reason
+
+
+async def test_a_backfill_of_nothing_is_not_sent() -> None:
+    world = World(trigger(cron_expression="0 9 1 2 *"))
+    assert await world.asked_to_backfill(expected_fires=0) == BackfillStarted(
+        trigger_id=ID, fire_times=(), execution_ids=()
+    )
+    assert not world.backfilled
+
+
+async def test_a_backfill_is_sent_as_it_was_asked_for() -> None:
+    world = World(trigger())
+    answer = await world.asked_to_backfill()
+    assert isinstance(answer, BackfillStarted)
+    assert world.backfilled == [(AT, AT + timedelta(days=2), OverlapPolicy.BUFFER_ALL)]
+
+
+async def test_what_no_schedule_can_be_made_of_has_no_backfill() -> None:
+    answer = await World(trigger(cron_expression="@noon")).asked_to_backfill()
+    assert answer.code is FailureCode.REFUSED
+    assert "'@noon' is unknown" in answer.reason

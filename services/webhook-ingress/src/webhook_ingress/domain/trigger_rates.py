@@ -1,0 +1,65 @@
+"""How many requests each trigger got, so that unusual traffic can be seen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+WINDOW_SECONDS: Final = 60.0
+_MOST_TRIGGERS: Final = 10_000
+
+
+class Fate(StrEnum):
+    """What became of a request."""
+
+    TAKEN = "taken"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """A trigger and what it got in a window; ``None`` stands for all the others together."""
+
+    trigger_id: UUID | None
+    fate: Fate
+    requests: int
+
+
+class TriggerRates:
+    """Counts by trigger within windows of a minute; ``now`` is in seconds of a clock that only goes forward.
+
+    At most ``_MOST_TRIGGERS`` are told apart in a window, so that nobody fills the memory with ids.
+    """
+
+    def __init__(self) -> None:
+        self._begun = 0.0
+        self._current: dict[tuple[UUID | None, Fate], int] = {}
+        self._last: dict[tuple[UUID | None, Fate], int] = {}
+
+    def note(self, trigger_id: UUID, *, fate: Fate, now: float) -> None:
+        """Count one request."""
+        if now - self._begun >= WINDOW_SECONDS:
+            self._turn(now)
+        key: tuple[UUID | None, Fate] = (trigger_id, fate)
+        if key not in self._current and len(self._current) >= _MOST_TRIGGERS:
+            key = (None, fate)
+        self._current[key] = self._current.get(key, 0) + 1
+
+    def busiest(self, count: int, *, now: float) -> list[Busy]:
+        """Return the busiest of the last whole window, the most requests first, and the rest as one."""
+        if now - self._begun >= WINDOW_SECONDS:
+            self._turn(now)
+        ranked = sorted(self._last.items(), key=lambda item: item[1], reverse=True)
+        named = [item for item in ranked if item[0][0] is not None]
+        found = [Busy(trigger_id=key[0], fate=key[1], requests=n) for key, n in named[:count]]
+        for fate in Fate:
+            rest = sum(n for key, n in named[count:] if key[1] is fate) + self._last.get((None, fate), 0)
+            found.append(Busy(trigger_id=None, fate=fate, requests=rest))
+        return found
+
+    def _turn(self, now: float) -> None:
+        # After a pause the window before this one was empty.
+        is_next = now - self._begun < 2 * WINDOW_SECONDS
+        self._last = self._current if is_next else {}
+        self._current = {}
+        self._begun = self._begun + WINDOW_SECONDS if is_next else now

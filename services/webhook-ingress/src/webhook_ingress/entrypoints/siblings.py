@@ -1,0 +1,94 @@
+"""One answer for all processes behind the port: whoever is asked asks the others."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+from trigger_runtime.web.application import json_response
+
+_SECONDS: Final = 2.0
+_SUFFIX: Final = ".sock"
+
+
+class _Readiness(msgspec.Struct, frozen=True):
+    missing: dict[str, str] = {}
+
+
+class Siblings:
+    """Answers ``/readyz`` and ``/metrics`` for every process that listens.
+
+    Each listens on a socket of its own in a directory that only they may enter, from when on it listens on
+    the common port. A process that is dead, or is started again and not ready yet, gets no requests, so
+    nothing is asked of it: the door is open as long as one is there.
+    """
+
+    def __init__(self, directory: str) -> None:
+        self._directory = Path(directory)
+
+    def socket(self, number: int) -> str:
+        """Return where a process listens for the others."""
+        return str(self._directory / f"{number}{_SUFFIX}")
+
+    def answers(self, request: web.BaseRequest) -> bool:
+        """Tell whether a request is for all of them: those on the private sockets are for the one alone."""
+        return request.path in {"/readyz", "/metrics"} and isinstance(request._transport_sockname, tuple)  # noqa: SLF001
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Return the answer of all."""
+        found = await asyncio.gather(
+            *(self._ask(number, request.path) for number in await asyncio.to_thread(self._numbers))
+        )
+        given = [(number, body) for number, body in found if body is not None]
+        if request.path == "/metrics":
+            registry = CollectorRegistry()
+            registry.register(_Merged(given))
+            return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        missing = {
+            f"worker {number}: {name}": reason
+            for number, body in given
+            for name, reason in msgspec.json.decode(body, type=_Readiness).missing.items()
+        }
+        status = 503 if missing else 200
+        return json_response({"ready": not missing, "missing": missing, "workers": len(given)}, status=status)
+
+    def _numbers(self) -> list[int]:
+        return sorted(int(path.stem) for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
+
+    async def _ask(self, number: int, path: str) -> tuple[int, bytes | None]:
+        connector = aiohttp.UnixConnector(path=self.socket(number))
+        timeout = aiohttp.ClientTimeout(total=_SECONDS)
+        try:
+            async with (
+                aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
+                session.get(f"http://worker{path}") as answer,
+            ):
+                return number, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return number, None
+
+
+class _Merged(Collector):
+    """The metrics of all: each sample says in label ``worker`` whose it is."""
+
+    def __init__(self, given: Iterable[tuple[int, bytes]]) -> None:
+        self._given = given
+
+    def collect(self) -> Iterator[Metric]:
+        families: dict[str, Metric] = {}
+        for number, body in self._given:
+            for family in text_string_to_metric_families(body.decode()):
+                merged = families.setdefault(
+                    family.name, Metric(family.name, family.documentation, family.type)
+                )
+                for sample in family.samples:
+                    merged.samples.append(sample._replace(labels={**sample.labels, "worker": str(number)}))
+        yield from families.values()

@@ -1,0 +1,318 @@
+"""What scheduler-sync adds to Temporal's own cost, as ratios within one run: `make bench-schedules`.
+
+Prints one JSON object a line. Each ratio is measured in turns (bare, ours, bare, ours, …), so that a machine
+that slows down, or a server that has more schedules to look after, slows down both.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+import uvloop
+from temporalio.client import ScheduleUpdate
+
+from embedded_stack.servers.nats import NatsServer
+from embedded_stack.servers.running import running
+from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
+from scheduler_sync.adapters.temporal_schedules import AT_ONCE
+from scheduler_sync.adapters.temporal_words import schedule_of
+from scheduler_sync.app import Core
+from scheduler_sync.domain.desired import desired_schedule
+from scheduler_sync.settings import Settings
+from scheduler_sync.usecases.comparing import Always
+from trigger_contracts import codec, streams
+from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
+from trigger_runtime.bus.received import Received
+from trigger_runtime.settings import Secret
+from trigger_runtime.temporal import TemporalSettings
+
+COUNT: Final = int(os.environ.get("BENCH_SCHEDULES", "2000"))
+TURNS: Final = 10
+CHANGES: Final = 40
+HELD: Final = 20_000
+"""Triggers in memory, for what one takes."""
+AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def trigger(number: int, **changes: Any) -> TriggerState:
+    """Return a trigger like many: each fires at its own minute of the day, far from now."""
+    base: dict[str, Any] = {
+        "id": uuid4(),
+        "workspace": f"workspace-{number % 50}",
+        "workflow_id": uuid4(),
+        "name": f"Report {number}",
+        "enabled": True,
+        "config": ScheduleConfig(
+            cron_expression=f"{number % 60} {number // 60 % 24} 1 1 *", timezone="Europe/Berlin"
+        ),
+        "version": 1,
+        "created_at": AT,
+        "updated_at": AT,
+    }
+    return TriggerState(**{**base, **changes})
+
+
+def report(measure: str, **values: Any) -> None:
+    """Print a line."""
+    sys.stdout.write(json.dumps({"measure": measure, **values}) + "\n")
+    sys.stdout.flush()
+
+
+async def each(items: Iterable[Any], *, do: Callable[[Any], Awaitable[Any]], at_once: int = AT_ONCE) -> None:
+    """Do it for every item, some at a time."""
+    left = iter(items)
+
+    async def some() -> None:
+        for item in left:
+            await do(item)
+
+    await asyncio.gather(*(some() for _ in range(at_once)))
+
+
+class Bench:
+    """A running core of the service, with the servers that it needs."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.followed = 0
+
+    async def publish(self, states: Iterable[TriggerState]) -> None:
+        """Store triggers on the bus, and wait until the core knows them."""
+
+        async def one(state: TriggerState) -> None:
+            change = Change(event="X", version=state.version, at=AT, actor="ada", request_id="r")
+            message = codec.encode(TriggerChanged(change=change, trigger=state))
+            await self.core.bus.publish(streams.config_trigger(state.id), message)
+            self.followed += 1
+
+        await each(states, do=one)
+        while (await self.core.configuration.position() or 0) < self.followed:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    async def sync(self, state: TriggerState) -> None:
+        """Do what the handler of a message does."""
+        await self.core.reconciler.sync(state.id, seen=state.version)
+
+    async def bare_create(self, state: TriggerState) -> None:
+        """Make the same call as the service, and nothing else; the id is not one of ours."""
+        desired = desired_schedule(state)
+        assert desired is not None
+        await self.core.temporal.client.create_schedule(f"bare-{state.id}", schedule_of(desired))
+
+    async def bare_update(self, state: TriggerState) -> None:
+        """Update as the client library does it, and nothing else."""
+        desired = desired_schedule(state)
+        assert desired is not None
+        update = ScheduleUpdate(schedule=schedule_of(desired))
+        handle = self.core.temporal.client.get_schedule_handle(f"bare-{state.id}")
+        await handle.update(lambda _: update)
+
+    async def bare_listing(self) -> int:
+        """List everything, and look at nothing."""
+        count = 0
+        async for _ in await self.core.temporal.client.list_schedules(page_size=1000):
+            count += 1
+        return count
+
+
+async def timed(work: Awaitable[Any]) -> float:
+    """Return the seconds that it takes."""
+    begun = time.perf_counter()
+    await work
+    return time.perf_counter() - begun
+
+
+async def creating(bench: Bench) -> tuple[list[TriggerState], list[TriggerState]]:
+    """Create COUNT schedules each way; ours are made from what is on the bus, and announced there."""
+    made, made_bare = list[TriggerState](), list[TriggerState]()
+    bare = ours = 0.0
+    for turn in range(TURNS):
+        size = COUNT // TURNS
+        mine = [trigger(turn * size + number) for number in range(size)]
+        others = [trigger(turn * size + number) for number in range(size)]
+        await bench.publish(mine)
+        for way in ("bare", "ours") if turn % 2 else ("ours", "bare"):
+            if way == "bare":
+                bare += await timed(each(others, do=bench.bare_create))
+            else:
+                # As the consumer does it; Temporal gets AT_ONCE calls at a time here, too.
+                ours += await timed(each(mine, do=bench.sync, at_once=2 * AT_ONCE))
+        made += mine
+        made_bare += others
+    report(
+        "create",
+        schedules=len(made),
+        bare_per_second=round(len(made) / bare, 1),
+        ours_per_second=round(len(made) / ours, 1),
+        ratio=round(bare / ours, 3),
+        wanted="ratio >= 0.85",
+    )
+    return made, made_bare
+
+
+async def without_the_bare_ones(bench: Bench, *, count: int) -> None:
+    """Delete what the service does not look at, and wait until the listing shows only the rest."""
+    client = bench.core.temporal.client
+    bare = [entry.id async for entry in await client.list_schedules() if entry.id.startswith("bare-")]
+    await each(bare, do=lambda schedule_id: client.get_schedule_handle(schedule_id).delete())
+    async with asyncio.timeout(120):
+        while await bench.bare_listing() != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
+async def comparing(bench: Bench, *, count: int) -> None:
+    """Compare everything again and again while nothing has changed."""
+    found = await bench.core.comparison.resync(leadership=Always())
+    bench.core.applied.clear()
+    bare, ours, steps = list[float](), list[float](), 0
+    for _ in range(TURNS):
+        bare.append(await timed(bench.bare_listing()))
+        begun = time.perf_counter()
+        found = await bench.core.comparison.resync(leadership=Always())
+        ours.append(time.perf_counter() - begun)
+        steps += sum(bench.core.applied.values())
+        assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
+    report(
+        "resync",
+        schedules=count,
+        bare_listing_seconds=round(median(bare), 4),
+        seconds=round(median(ours), 4),
+        ratio=round(median(ours) / median(bare), 3),
+        writes=steps,
+        wanted="ratio <= 2, writes 0",
+    )
+
+
+async def changing(bench: Bench, *, mine: Sequence[TriggerState], bare: Sequence[TriggerState]) -> float:
+    """Change some schedules both ways, in turn; return the processor seconds that ours takes here.
+
+    Temporal's own answer times grow with what it has to look after, so what depends on the number of
+    schedules in *this* process is shown by the processor time of its thread.
+    """
+    updates, syncs, busy = list[float](), list[float](), list[float]()
+    for state, other in zip(mine[:CHANGES], bare[:CHANGES], strict=True):
+        changed = changed_now(state)
+        await bench.publish([changed])
+        updates.append(await timed(bench.bare_update(changed_now(other))))
+        begun = time.thread_time()
+        syncs.append(await timed(bench.sync(changed)))
+        busy.append(time.thread_time() - begun)
+    report(
+        "change",
+        schedules=await bench.bare_listing(),
+        bare_ms=round(median(updates) * 1000, 1),
+        ours_ms=round(median(syncs) * 1000, 1),
+        ratio=round(median(syncs) / median(updates), 2),
+        ours_cpu_ms=round(median(busy) * 1000, 2),
+    )
+    return median(busy)
+
+
+def changed_now(state: TriggerState) -> TriggerState:
+    """Return it with another expression."""
+    config = ScheduleConfig(cron_expression="7 7 7 7 *", timezone="Europe/Berlin")
+    return trigger(0, id=state.id, workflow_id=state.workflow_id, version=2, config=config)
+
+
+async def with_temporal(core: Core) -> None:
+    """Measure a change with few schedules and with many, creating, and comparing."""
+    bench = Bench(core)
+    mine = [trigger(number) for number in range(CHANGES)]
+    bare = [trigger(number) for number in range(CHANGES)]
+    await bench.publish(mine)
+    await each(mine, do=bench.sync)
+    await each(bare, do=bench.bare_create)
+    few = await changing(bench, mine=mine, bare=bare)
+    made, made_bare = await creating(bench)
+    many = await changing(bench, mine=made, bare=made_bare)
+    report("change with many schedules", cpu_ratio=round(many / few, 2), wanted="about 1")
+    count = CHANGES + len(made)
+    await without_the_bare_ones(bench, count=count)
+    await comparing(bench, count=count)
+
+
+def stored(number: int, subject: str, data: bytes) -> Received:
+    """Return a message as the follower hands it on."""
+    return Received(
+        subject=subject, data=data, stream="CONFIG", sequence=number, attempt=1, pending=0, stored_at=AT
+    )
+
+
+def resident() -> int:
+    """Return the bytes of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
+    """Return a core that holds triggers as the service does: states, targets, and what was announced."""
+    core = Core(Settings(nats_url=Secret("nats://127.0.0.1:1")))
+    await core.configuration.apply([stored(number, *message) for number, message in enumerate(messages, 1)])
+    for state in core.configuration.schedule_triggers():
+        core.comparison.target_of(state)
+        core.reconciler.remember(state.id, times=(AT,))
+    gc.collect()
+    return core
+
+
+async def memory() -> None:
+    """Hold HELD triggers twice: once for the process's memory, once with Python's own accounting."""
+    change = Change(event="X", version=1, at=AT, actor="ada", request_id="r")
+    messages = [
+        (streams.config_trigger(state.id), codec.encode(TriggerChanged(change=change, trigger=state)))
+        for state in map(trigger, range(HELD))
+    ]
+    gc.collect()
+    before = resident()
+    held = [await hold(messages)]
+    grown = resident() - before
+    tracemalloc.start()
+    held.append(await hold(messages))
+    traced, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    report(
+        "memory",
+        triggers=HELD,
+        bytes_each=round(traced / HELD),
+        resident_bytes_each=round(grown / HELD),
+        wanted="<= 2048",
+    )
+
+
+async def main() -> None:
+    """Run everything; it takes about two minutes."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    with tempfile.TemporaryDirectory() as folder:
+        bus = NatsServer(directory=Path(folder) / "nats")
+        temporal = TemporalServer(directory=Path(folder) / "temporal", storage=TemporalStorage.MEMORY)
+        async with running(bus), running(temporal):
+            core = Core(
+                Settings(
+                    nats_url=Secret(bus.url), temporal=TemporalSettings(temporal_address=temporal.address)
+                )
+            )
+            for component in core.components:
+                await component.start()
+            await core.bus.ready()
+            await core.follower.caught_up()
+            await with_temporal(core)
+            for component in reversed(core.components):
+                await component.stop()
+    await memory()
+
+
+if __name__ == "__main__":
+    # As the service itself.
+    uvloop.run(main())
