@@ -12,8 +12,10 @@ from trigger_api.domain.stored_events import TRIGGER_EVENTS, UnreadableEventErro
 from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
 
 OPTIONS_OF_VERSION = {2: "50be1ec2c3168863"}
-"""A digest of all options, by the schema version of the two events that hold configurations. One that is added
-takes a new version of both (``domain/stored_events.py``)."""
+"""A digest of all options, by the schema version of the two events that hold configurations.
+
+One that is added takes a new version of both (``domain/stored_events.py``).
+"""
 
 
 def digest() -> str:
