@@ -1,7 +1,9 @@
 """What a stream says of itself."""
 
-import nats
+from typing import Any
+
 import pytest
+from nats.aio.client import Client
 
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.stream_state import stream_state
@@ -9,11 +11,12 @@ from trigger_runtime.bus.stream_state import stream_state
 pytestmark = pytest.mark.integration
 
 
-async def test_a_stream_is_told_by_what_it_holds(nats_url: str) -> None:
-    client = await nats.connect(nats_url)
+async def test_a_stream_is_told_by_what_it_holds(nats: Any) -> None:
+    client = Client()
+    await client.connect(nats.url)
     js = client.jetstream()
     await js.add_stream(name="THINGS", subjects=["things.*"])
-    bus = Bus(url=nats_url, client_name="test")
+    bus = Bus(url=nats.url, client_name="test")
     await bus.start()
     await bus.ready()
     empty = await stream_state(bus, stream="THINGS")

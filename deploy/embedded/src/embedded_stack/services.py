@@ -45,7 +45,14 @@ SERVICES: tuple[ServiceDefinition, ...] = (
         name="webhook-ingress",
         serve=_python("webhook_ingress", "serve"),
         needs=frozenset({"nats"}),
-        settings=("NATS_URL", "NATS_STREAM_REPLICAS", "SECRET_KEYS", "TRUSTED_PROXY_HOPS", "PUBLIC_URL"),
+        settings=(
+            "NATS_URL",
+            "NATS_STREAM_REPLICAS",
+            "SECRET_KEYS",
+            "TRUSTED_PROXY_HOPS",
+            "PUBLIC_URL",
+            "ACCESS_LOG",
+        ),
     ),
     ServiceDefinition(
         name="scheduler-sync",
