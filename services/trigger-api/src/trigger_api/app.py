@@ -43,6 +43,7 @@ from trigger_contracts import ids, streams
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.garbage import RareCollections
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
@@ -102,6 +103,7 @@ def build(settings: Settings) -> Service:
     return Service(
         NAME,
         components=[
+            RareCollections(settled=bus.ready),
             bus,
             database,
             schema,

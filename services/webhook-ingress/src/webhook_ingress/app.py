@@ -8,6 +8,7 @@ from functools import partial
 
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
+from trigger_runtime.garbage import RareCollections
 from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.sealing import KeyRing
@@ -15,7 +16,6 @@ from trigger_runtime.web.application import new_application
 from webhook_ingress.adapters.accepted_lane import AcceptedLane
 from webhook_ingress.adapters.access_log import AccessLog
 from webhook_ingress.adapters.batch import BatchLimits
-from webhook_ingress.adapters.garbage import RareCollections
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.adapters.large_deliveries import BySize, LargeDeliveries
 from webhook_ingress.adapters.randomness import RandomPool

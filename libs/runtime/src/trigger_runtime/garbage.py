@@ -8,14 +8,14 @@ from typing import Final
 from trigger_runtime.lifecycle import BackgroundTask
 
 # Objects that are alive at once during a burst are no garbage: Python's 700 would have each dozen of requests
-# looked through, and with the default for the oldest generation all triggers again and again.
+# looked through, and with the default for the oldest generation all that is kept again and again.
 _THRESHOLDS: Final = (20_000, 20, 50)
 
 
 class RareCollections(BackgroundTask):
-    """A component. Requests leave next to no cycles behind, and triggers are there to stay.
+    """A component, for a process whose requests leave next to no cycles behind.
 
-    ``settled`` returns when the directory is complete: what is alive then is not looked at any more.
+    ``settled`` returns when all is loaded that stays: what is alive then is not looked at any more.
     """
 
     def __init__(self, *, settled: Callable[[], Awaitable[None]]) -> None:
