@@ -131,6 +131,7 @@ class Service:
         try:
             await component.stop()
         except Exception:
+            # The components before it are still to be stopped, the bus and its unsent messages among them.
             log.exception("component failed to stop", component=component.name)
 
     async def run(self) -> None:

@@ -218,5 +218,6 @@ class TemporalWorker:
             except (RPCError, RuntimeError) as error:
                 log.warning("temporal worker ended; it will be started again", reason=str(error)[:300])
             except Exception:
+                # Its end would be a crash of the service for what a new worker may not meet again.
                 log.exception("temporal worker failed; it will be started again")
             await asyncio.sleep(1.0)

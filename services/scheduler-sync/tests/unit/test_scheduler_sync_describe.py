@@ -42,12 +42,12 @@ class Temporal:
         self.found = found
 
     async def start(self, given: TriggeredInput) -> str:
-        raise NotImplementedError
+        raise AssertionError("describing starts nothing")
 
     async def backfill(
         self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
     ) -> None:
-        raise NotImplementedError
+        raise AssertionError("describing fills nothing")
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
         assert schedule_id == f"trigger-{ID}"

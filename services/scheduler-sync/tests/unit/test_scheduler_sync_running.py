@@ -103,7 +103,7 @@ class World:
         self.runs = Runs(self, configuration=self, now=lambda: NOW)
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
-        raise NotImplementedError
+        raise AssertionError("running describes nothing")
 
     async def start(self, given: TriggeredInput) -> str:
         if self.error is not None:
@@ -124,13 +124,13 @@ class World:
         return self.state
 
     def known(self, trigger_id: UUID) -> TriggerState | None:
-        raise NotImplementedError
+        raise AssertionError("running reads the latest state, not what was known")
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
-        raise NotImplementedError
+        raise AssertionError("running reads the latest state, not what was known")
 
     def unreadable_triggers(self) -> Iterable[UUID]:
-        raise NotImplementedError
+        raise AssertionError("running reads the latest state, not what was known")
 
     async def asked_to_run(self) -> Any:
         request = RunSchedule(trigger_id=ID, execution_id=UUID(int=3), requested_at=NOW, request_id="r")

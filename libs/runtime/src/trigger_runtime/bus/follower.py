@@ -92,6 +92,7 @@ class Follower:
                 log.warning("follower interrupted", follower=self.name, reason=describe(error))
                 await asyncio.sleep(backoff.delay(self._attempt, cap=5.0))
             except Exception:
+                # Nobody waits for this task, and what it follows must not stand still for one surprise.
                 self._attempt += 1
                 log.exception("follower failed", follower=self.name)
                 await asyncio.sleep(backoff.delay(self._attempt))

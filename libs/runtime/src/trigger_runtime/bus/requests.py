@@ -152,6 +152,7 @@ class Responder:
         except (BusUnavailableError, nats_errors.Error, TimeoutError, OSError) as error:
             log.warning("request not answered", subject=self._subject, reason=describe(error))
         except Exception:
+            # The asker sees a timeout; what the task raised would be seen by nobody.
             log.exception("request failed", subject=self._subject)
 
 

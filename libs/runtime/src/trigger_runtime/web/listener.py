@@ -11,7 +11,7 @@ from trigger_runtime.web.problem import ProblemError
 _HIGHEST_PORT: Final = 65535
 
 
-class _Protocol(web.RequestHandler):
+class ProblemProtocol(web.RequestHandler):
     """Answers what never becomes a request: aiohttp's own answer is plain text and quotes the bytes."""
 
     __slots__ = ()
@@ -44,12 +44,18 @@ class _Server(web.Server):
         self._options = options
 
     def __call__(self) -> web.RequestHandler:
-        return _Protocol(self, loop=asyncio.get_running_loop(), **self._options)
+        return ProblemProtocol(self, loop=asyncio.get_running_loop(), **self._options)
 
 
 class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         return _Server(await super()._make_server(), **self._kwargs)
+
+
+def require_port(port: int) -> None:
+    """Raise ``OSError`` for what is no TCP port: uvloop would take it modulo 65536."""
+    if not 0 <= port <= _HIGHEST_PORT:
+        raise OSError(f"there is no port {port}")
 
 
 class HttpListener:
@@ -66,9 +72,7 @@ class HttpListener:
 
     async def start(self) -> None:
         """Bind and listen; ``OSError`` where the address cannot be had."""
-        if not 0 <= self._port <= _HIGHEST_PORT:
-            # uvloop would take it modulo 65536.
-            raise OSError(f"there is no port {self._port}")
+        require_port(self._port)
         self._runner = _Runner(
             self._app,
             access_log=None,

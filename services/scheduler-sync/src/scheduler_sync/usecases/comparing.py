@@ -132,6 +132,7 @@ class Comparison:
                 log.warning("schedule not synced yet", trigger_id=str(state.id), reason=str(error))
                 away.append(error)
             except Exception:
+                # One schedule must not keep all others from being compared; where it differs it is left.
                 log.exception("schedule cannot be synced", trigger_id=str(state.id))
             else:
                 if not self._reconciler.is_refused(state.id):

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any, Final
-from uuid import uuid4
+from typing import Any
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -13,15 +12,13 @@ from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from trigger_runtime.cancelling import cancel
-from trigger_runtime.web.problem import ProblemError
+from trigger_runtime.web.listener import ProblemProtocol, require_port
 from webhook_ingress.entrypoints.siblings import Siblings
 from webhook_ingress.entrypoints.webhook import WebhookDoor, is_webhook
 
-_HIGHEST_PORT: Final = 65535
 
-
-class _Protocol(web.RequestHandler):
-    """aiohttp's protocol, with a shorter way for requests to the door that come in one piece.
+class _Protocol(ProblemProtocol):
+    """The protocol of all services, with a shorter way for requests to the door that come in one piece.
 
     Most webhooks do: they fit into one read. aiohttp makes a task and half a dozen objects for each and wakes
     its own task twice. Here such a request is answered by callbacks, while aiohttp's task goes on waiting:
@@ -101,27 +98,6 @@ class _Protocol(web.RequestHandler):
             )
         if self._messages and not waiter.done():
             waiter.set_result(None)
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        # For what it raises and logs; its answer is dropped.
-        super().handle_error(request, status, exc, message)
-        detail = "The request is no HTTP, or a part of its head is malformed or too long."
-        problem = (
-            ProblemError(400, code="malformed_request", detail=detail)
-            if status == 400
-            else ProblemError(status, code="internal", detail="The request failed.")
-        )
-        request_id = str(uuid4())
-        answer = problem.response(request_id=request_id)
-        answer.headers["X-Request-Id"] = request_id
-        answer.force_close()
-        return answer
 
 
 def _is_whole(message: Any, payload: StreamReader) -> bool:
@@ -218,9 +194,7 @@ class WebhookListener:
 
     async def start(self) -> None:
         """Bind and listen; ``OSError`` where the address cannot be had."""
-        if not 0 <= self._port <= _HIGHEST_PORT:
-            # uvloop would take it modulo 65536.
-            raise OSError(f"there is no port {self._port}")
+        require_port(self._port)
         if self._ready is None:
             await self._listen()
         else:
