@@ -47,6 +47,16 @@ class Parent:
 
         await self._eventually(look)
 
+    async def know(self, *, triggers: int) -> None:
+        """Wait for all three: each reads for itself, and one that is behind truly answers 404."""
+
+        async def look() -> bool:
+            _, text = await self.get("/metrics")
+            known = [line for line in text.splitlines() if line.startswith("webhook_triggers{")]
+            return [float(line.rpartition(" ")[2]) for line in known] == [triggers] * 3
+
+        await self._eventually(look)
+
     async def send(self, trigger_id: Any) -> int:
         address = f"{self.url}/api/webhooks/{trigger_id}"
         async with aiohttp.ClientSession() as session, session.post(address, data=b"x") as answer:
@@ -100,6 +110,7 @@ async def test_all_of_them_take_requests_and_are_seen(parent: Parent, ingress: A
 
 async def test_one_that_dies_is_started_again(parent: Parent, ingress: Any, eventually: Any) -> None:
     trigger_id = await ingress.serving()
+    await parent.know(triggers=1)
     (first,) = [line for line in parent.lines("worker started") if line["number"] == 1]
     os.kill(first["pid"], signal.SIGKILL)
 
@@ -114,6 +125,7 @@ async def test_one_that_dies_is_started_again(parent: Parent, ingress: Any, even
 
 async def test_the_end_is_everybodys(parent: Parent, ingress: Any) -> None:
     trigger_id = await ingress.serving()
+    await parent.know(triggers=1)
     pids = [line["pid"] for line in parent.lines("worker started")]
     sent = [asyncio.create_task(parent.send(trigger_id)) for _ in range(50)]
     await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
