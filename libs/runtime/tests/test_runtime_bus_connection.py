@@ -61,6 +61,19 @@ async def test_a_bus_stops_at_once_and_while_it_connects(nats_server: Any) -> No
         await asyncio.wait_for(bus.stop(), 3)
 
 
+async def test_one_cancellation_ends_the_connecting_whenever_it_comes() -> None:
+    """Without a server the library tries for ever, and lost one cancellation in ten."""
+    for turns in range(200):
+        bus = Bus(url="nats://127.0.0.1:1", client_name="test")
+        await bus.start()
+        for _ in range(turns % 20):
+            await asyncio.sleep(0)
+        (task,) = bus.tasks()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(task, 10)
+
+
 async def test_it_connects_to_a_server_that_starts_later(nats_server: Any, new_shape: Any) -> None:
     shape = new_shape(name="LATE", subjects=("late.>",))
     bus = Bus(url=nats_server.url, client_name="test", streams=[shape])

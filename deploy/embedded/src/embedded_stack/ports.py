@@ -7,6 +7,9 @@ from contextlib import ExitStack, suppress
 # Below the range from which Linux takes the ports of outgoing connections (32768-60999), so that no outgoing
 # connection takes the port of a server while it restarts.
 _LOWEST, _HIGHEST = 15000, 32000
+# What this process has been given. A port is asked for well before its server listens, so that "nobody
+# listens" alone would give two servers the same one now and then.
+_given: set[int] = set()
 LOOPBACK = "127.0.0.1"
 
 
@@ -48,14 +51,22 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different free ports, chosen at random so that two stacks which start together rarely meet."""
+    """Ports that are free and were not given to this process before.
+
+    They are chosen at random, so that two processes which ask at the same time rarely meet.
+    """
     found: list[int] = []
     with ExitStack() as listeners:
         while len(found) < count:
+            if len(_given) > (_HIGHEST - _LOWEST) // 2:
+                _given.clear()
             port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311 - no secret
+            if port in _given:
+                continue
             with suppress(OSError):
                 listeners.enter_context(_listen(LOOPBACK, port=port, family=socket.AF_INET))
                 found.append(port)
+                _given.add(port)
     return found
 
 

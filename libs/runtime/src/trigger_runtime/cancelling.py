@@ -17,3 +17,14 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 1
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again_seconds)
+
+
+def raise_if_cancelled() -> None:
+    """Raise ``CancelledError`` where somebody cancelled this task and a library swallowed it.
+
+    Besides ``asyncio.wait_for`` (above), closing a NATS client swallows a cancellation. A loop that tries for
+    ever calls this once a round: while its server refused connections, one cancellation in ten was lost.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

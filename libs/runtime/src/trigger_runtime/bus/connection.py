@@ -15,7 +15,7 @@ from nats.js import errors as js_errors
 from trigger_runtime import backoff
 from trigger_runtime.bus.answers import BusUnavailableError, MessageTooLargeError, confirmed, last_message
 from trigger_runtime.bus.stream_shape import StreamShape, ensure
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.cancelling import cancel, raise_if_cancelled
 
 __all__ = ["Bus", "BusUnavailableError", "MessageTooLargeError", "describe"]
 
@@ -179,6 +179,7 @@ class Bus:
                 # Nothing else would ever try again, so a surprise must not end this task.
                 log.exception("bus not usable yet")
                 reason = type(error).__name__
+            raise_if_cancelled()
             attempt += 1
             log.warning("bus not usable yet", reason=reason, attempt=attempt)
             await asyncio.sleep(backoff.delay(attempt, cap=5.0))
@@ -283,4 +284,6 @@ def describe(error: BaseException) -> str:
 
 
 async def _on_error(error: Any) -> None:
+    # The library's loop over the servers never ends by itself, and loses a cancellation that meets a refusal.
+    raise_if_cancelled()
     log.warning("bus error", reason=describe(error))
