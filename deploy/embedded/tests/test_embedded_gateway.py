@@ -97,6 +97,8 @@ ROUTES = {
     "/api/webhook-logs": "execution_recorder",
     "/api/webhook-logs/1/replay": "execution_recorder",
     "/api/triggers/1/webhook-logs?limit=1": "execution_recorder",
+    "/api/webhook-rates?hours=2": "execution_recorder",
+    "/api/triggers/1/webhook-rates": "execution_recorder",
     "/temporal-ui": "temporal_ui",
     "/temporal-ui/api/v1/namespaces": "temporal_ui",
 }

@@ -8,10 +8,12 @@ from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
+from execution_recorder.adapters.postgres_webhook_rates import PostgresWebhookRates
 from execution_recorder.adapters.trigger_owners import TriggerOwners
 from execution_recorder.entrypoints import consumers
 from execution_recorder.entrypoints.error_map import problem_of
 from execution_recorder.entrypoints.pruning import PruningTask
+from execution_recorder.entrypoints.rate_routes import rate_routes
 from execution_recorder.entrypoints.routes import history_routes
 from execution_recorder.settings import DatabaseSettings, Settings
 from trigger_contracts import streams
@@ -66,7 +68,8 @@ def build(settings: Settings) -> Service:
             webhook_logs=PostgresWebhookLogs(database),
             owners=owners,
             tokens=tokens,
-        ),
+        )
+        + rate_routes(PostgresWebhookRates(database), owners=owners, tokens=tokens, now=_now),
         readiness=readiness,
         metrics=metrics,
         error_map=problem_of,
@@ -89,7 +92,7 @@ def build(settings: Settings) -> Service:
             owners,
             *tokens.key_sets,
             *reading,
-            *_pruning(database, days=settings.retention_days, metrics=metrics),
+            _pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),
         ],
         readiness=readiness,
@@ -98,11 +101,13 @@ def build(settings: Settings) -> Service:
     )
 
 
-def _pruning(database: Database, *, days: int, metrics: Metrics) -> list[Component]:
-    if days == 0:
-        return []
-    pruning = PostgresPruning(database)
-    return [PruningTask(pruning, kept=timedelta(days=days), now=lambda: datetime.now(UTC), metrics=metrics)]
+def _pruning(database: Database, *, days: int, metrics: Metrics) -> Component:
+    kept = timedelta(days=days) if days else None
+    return PruningTask(PostgresPruning(database), kept=kept, now=_now, metrics=metrics)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def migrate() -> str:

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
+from execution_recorder.domain.webhook_rates import Span
 from trigger_contracts.deliveries import ClaimCheck
 
 T = TypeVar("T")
@@ -112,11 +113,29 @@ class StoredWebhookLog(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class OutcomeCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests of one span that ended in one way, and the milliseconds that all of them took."""
+
+    starts_at: datetime
+    outcome: str
+    requests: int
+    processing_time_ms: float
+
+
+class TriggerTraffic(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger's requests in a window, and all of them (``before``) in the window before it."""
+
+    trigger_id: UUID
+    requests: int
+    accepted: int
+    before: int
+
+
 class Recording(Protocol):
     """Writing. Each call is one transaction, may be repeated, and may run beside others."""
 
     async def record(self, *, logs: Sequence[WebhookLog], executions: Sequence[ExecutionRecord]) -> None:
-        """Add log rows that are not there yet and fold the records into the executions.
+        """Add and count the log rows that are not there yet, and fold the records into the executions.
 
         Raises ``UnstorableError``, or ``DatabaseUnavailableError`` when trying later can help.
         """
@@ -145,6 +164,9 @@ class Pruning(Protocol):
 
         At most ``limit`` of each in one call. Raises ``DatabaseUnavailableError``.
         """
+
+    async def prune_rates(self, span: Span, *, before: datetime, limit: int) -> int:
+        """Delete counts of spans that started before a time, as ``prune`` does."""
 
 
 class OwnersUnknownError(Exception):
@@ -176,3 +198,20 @@ class WebhookLogs(Protocol):
 
     async def find(self, wanted: WebhookLogFilter, *, page: PageRequest) -> Page[StoredWebhookLog]:
         """Return a page, newest first, without bodies over ``LISTED_BYTES``."""
+
+
+class WebhookRates(Protocol):
+    """Reading the counts. A span is in a range by its start. Raises ``DatabaseUnavailableError``."""
+
+    async def of_trigger(
+        self, trigger_id: UUID, *, workspace: str, span: Span, since: datetime, until: datetime
+    ) -> Sequence[OutcomeCount]:
+        """Return the counts from ``since`` to before ``until``, oldest first."""
+
+    async def busiest(
+        self, *, workspace: str, span: Span, before: datetime, since: datetime, until: datetime, limit: int
+    ) -> Sequence[TriggerTraffic]:
+        """Return the traffic from ``since`` to before ``until``, and from ``before`` to before ``since``.
+
+        At most ``limit`` triggers, the busiest first.
+        """

@@ -90,11 +90,16 @@ def time_of(request: web.Request, name: str) -> datetime | None:
 
 def limit_of(request: web.Request, *, default: int = 50, highest: int = 200) -> int:
     """Return how many items a page may hold."""
-    text = request.query.get("limit")
+    return number_of(request, "limit", default=default, highest=highest)
+
+
+def number_of(request: web.Request, name: str, *, default: int, highest: int) -> int:
+    """Return a query parameter that is a number from 1 to ``highest`` (of at most six digits)."""
+    text = request.query.get(name)
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) or not 1 <= int(text) <= highest:
-        raise _bad("limit", f"Expected a number from 1 to {highest}")
+        raise _bad(name, f"Expected a number from 1 to {highest}")
     return int(text)
 
 

@@ -4,7 +4,14 @@ from datetime import datetime
 from typing import Final
 
 from execution_recorder.adapters.postgres_errors import lent
+from execution_recorder.domain.webhook_rates import Span
 from trigger_runtime.postgres import Database
+
+_RATES: Final = (
+    "WITH gone AS (DELETE FROM execution_recorder.webhook_rates WHERE ctid = ANY (ARRAY("
+    "SELECT ctid FROM execution_recorder.webhook_rates WHERE span = $3 AND starts_at < $1 ORDER BY starts_at"
+    " LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone"
+)
 
 # What another process deletes, or an upsert changes, at this moment is left to the next call. Executions
 # that have not ended have no end to compare with and stay.
@@ -26,3 +33,8 @@ class PostgresPruning:
         """See ``ports.Pruning``."""
         async with lent(self._database) as connection:
             return sum([int(await connection.fetchval(text, before, limit)) for text in _STATEMENTS])
+
+    async def prune_rates(self, span: Span, *, before: datetime, limit: int) -> int:
+        """See ``ports.Pruning``."""
+        async with lent(self._database) as connection:
+            return int(await connection.fetchval(_RATES, before, limit, span.value))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.adapters.postgres_executions import merge_executions
 from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_logs
+from execution_recorder.adapters.postgres_webhook_rates import add_webhook_rates
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
 from trigger_runtime.postgres import Database
@@ -24,5 +25,6 @@ class PostgresRecording:
                 await merge_executions(connection, executions)
                 return
             async with connection.transaction():
-                await insert_webhook_logs(connection, logs)
+                added = await insert_webhook_logs(connection, logs)
                 await merge_executions(connection, executions)
+                await add_webhook_rates(connection, added)

@@ -50,17 +50,19 @@ _TYPES: Final = {
 _INSERT: Final = (
     f"INSERT INTO {_TABLE} ({', '.join(_TYPES)}) SELECT * FROM unnest("  # noqa: S608 - constants
     + ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES.values(), start=1))
-    + ") ON CONFLICT (id) DO NOTHING"
+    + ") ON CONFLICT (id) DO NOTHING RETURNING id"
 )
 
 
-async def insert_webhook_logs(connection: Connection, logs: Sequence[WebhookLog]) -> None:
-    """Add the rows that are not there yet with one statement."""
+async def insert_webhook_logs(connection: Connection, logs: Sequence[WebhookLog]) -> Sequence[WebhookLog]:
+    """Add the rows that are not there yet with one statement; return those."""
     if not logs:
-        return
+        return []
     # One order of locking for everybody: a batch that is redelivered meanwhile cannot deadlock.
     rows = [msgspec.structs.astuple(log) for log in sorted(logs, key=lambda log: log.id)]
-    await connection.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+    found = await connection.fetch(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
+    added = {row["id"] for row in found}
+    return [log for log in logs if log.id in added]
 
 
 _PLAIN: Final = ", ".join(name for name in _TYPES if name not in {"workspace", "request_body"})

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from execution_recorder.domain.webhook_rates import MINUTES_KEPT, Span
 from execution_recorder.ports import Pruning
 from trigger_runtime.lifecycle import BackgroundTask
 from trigger_runtime.metrics import Metrics
@@ -23,10 +24,13 @@ _RETRY_SECONDS: Final = 60.0
 
 
 class PruningTask(BackgroundTask):
-    """A component that deletes what is older than ``kept``, an hour after it last found nothing more."""
+    """A component that deletes what is older than ``kept``, an hour after it last found nothing more.
+
+    ``None`` keeps everything but the counts by minute, which are for looking at the last day.
+    """
 
     def __init__(
-        self, pruning: Pruning, *, kept: timedelta, now: Callable[[], datetime], metrics: Metrics
+        self, pruning: Pruning, *, kept: timedelta | None, now: Callable[[], datetime], metrics: Metrics
     ) -> None:
         super().__init__("pruning", self._prune_for_ever)
         self._pruning = pruning
@@ -46,7 +50,13 @@ class PruningTask(BackgroundTask):
     async def _prune(self) -> float:
         """Delete a batch; return the seconds until the next."""
         try:
-            count = await self._pruning.prune(before=self._now() - self._kept, limit=_BATCH)
+            now = self._now()
+            rates = await self._pruning.prune_rates(Span.MINUTE, before=now - MINUTES_KEPT, limit=_BATCH)
+            rows = 0
+            if self._kept is not None:
+                before = now - self._kept
+                rates += await self._pruning.prune_rates(Span.HOUR, before=before, limit=_BATCH)
+                rows = await self._pruning.prune(before=before, limit=_BATCH)
         except DatabaseUnavailableError as error:
             log.warning("pruning will be tried again", reason=str(error))
             return _RETRY_SECONDS
@@ -54,7 +64,7 @@ class PruningTask(BackgroundTask):
             # History that grows is less of a harm than a recorder that ends for it.
             log.exception("pruning failed")
             return _ROUND_SECONDS
-        if count:
-            self._pruned.inc(count)
-            log.info("history pruned", rows=count)
-        return _PAUSE_SECONDS if count >= _BATCH else _ROUND_SECONDS
+        if rows or rates:
+            self._pruned.inc(rows)
+            log.info("history pruned", rows=rows, rates=rates)
+        return _PAUSE_SECONDS if rows + rates >= _BATCH else _ROUND_SECONDS
