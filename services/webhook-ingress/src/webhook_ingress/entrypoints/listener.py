@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from trigger_runtime.cancelling import cancel
@@ -71,10 +71,20 @@ class _Protocol(ProblemProtocol):
         peer = self.peername
         self._door.answer_whole(
             message,
-            body=payload.read_nowait(),
+            body=self._body(payload),
             remote=str(peer[0]) if isinstance(peer, list | tuple) else peer,
             write=partial(self._write, closes=message.should_close),
         )
+
+    def _body(self, payload: StreamReader) -> bytes:
+        """Return a body that is all there.
+
+        Reading it makes the stream ask for more to be parsed, which is of use only where it has stopped that.
+        """
+        if self._reading_paused or payload is EMPTY_PAYLOAD:
+            return payload.read_nowait()
+        chunks = payload._buffer  # noqa: SLF001
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _write(self, data: bytes, *, closes: object) -> None:
         """Send the answer, and leave the connection as aiohttp's task would."""
