@@ -153,8 +153,9 @@ class AcceptedLane(BackgroundTask):
     async def _publish_forever(self) -> None:
         while batch := await self._next_batch():
             await self._publish(batch)
-            # The next requests of those who were just answered lie in the sockets already. One
-            # turn takes them in: half as many messages under load, and each costs as much as several requests.
+            # The next requests of those who were just answered lie in the sockets already. One turn of
+            # the loop takes them in: half as many messages under load, and each costs as much as several
+            # requests do.
             await asyncio.sleep(0)
 
     async def _next_batch(self) -> list[_Waiting]:
