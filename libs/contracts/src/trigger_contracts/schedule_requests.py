@@ -113,6 +113,8 @@ class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=T
     overlap_policy: OverlapPolicy
     """Between the runs of the backfill; the schedule's own does not count."""
     expected_fires: int
+    request_id: UUID | None = None
+    """Temporal does the same backfill with the same id once, so that a lost answer can be asked for again."""
 
 
 class BackfillStarted(Message, tag="BackfillStarted/1", frozen=True, kw_only=True):
@@ -128,6 +130,8 @@ class RequestFailed(Message, tag="RequestFailed/1", frozen=True, kw_only=True):
 
     reason: str
     code: FailureCode = FailureCode.UNAVAILABLE
+    field: str = ""
+    """The request's field that is to blame, in camelCase; empty where it is none, or all of them."""
 
 
 # One of each for each subject, so that whoever asks gets the type that he asked for.

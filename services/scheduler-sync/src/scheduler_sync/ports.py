@@ -67,9 +67,18 @@ class LiveSchedules(Protocol):
         """
 
     async def backfill(
-        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+        self,
+        schedule_id: str,
+        *,
+        start_at: datetime,
+        end_at: datetime,
+        overlap: OverlapPolicy,
+        request_id: UUID | None,
     ) -> None:
-        """Run what would have fired, both ends included. Raises ``ScheduleMissingError``."""
+        """Run what would have fired, both ends included; once for each request id.
+
+        Raises ``ScheduleMissingError``.
+        """
 
 
 class Configuration(Protocol):

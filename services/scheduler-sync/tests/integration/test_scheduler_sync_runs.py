@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
@@ -90,7 +90,9 @@ async def test_a_backfill_is_previewed_and_runs_what_was_shown(stage: Any, event
             return await stage.ask(BackfillSchedule(**given), subject=streams.BACKFILL_SCHEDULE)
 
         assert await backfill(expected_fires=3) == RequestFailed(
-            reason="that is 2 fires, not 3: preview it again", code=FailureCode.REFUSED
+            reason="that is 2 fires, not 3: preview it again",
+            code=FailureCode.REFUSED,
+            field="expectedFires",
         )
         assert (await stage.described(state.id)).info.num_actions == 0
         assert await backfill() == BackfillStarted(
@@ -108,16 +110,16 @@ async def test_a_backfill_is_previewed_and_runs_what_was_shown(stage: Any, event
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "reason"),
+    ("start", "end", "reason", "field"),
     [
-        (NOON, NOON - timedelta(seconds=1), "the end is before the start"),
-        (NOON, NOON.replace(year=2999), "the end is in the future"),
-        (NOON.replace(year=2023), NOON.replace(year=2025), "the range is longer than 366 days"),
-        (NOON, NOON + timedelta(days=1), "that is more than 500 fires; choose a shorter range"),
+        (NOON, NOON - timedelta(seconds=1), "the end is before the start", "endAt"),
+        (NOON, NOON.replace(year=2999), "the end is in the future", "endAt"),
+        (NOON.replace(year=2023), NOON.replace(year=2025), "the range is longer than 366 days", "startAt"),
+        (NOON, NOON + timedelta(days=1), "that is more than 500 fires; choose a shorter range", ""),
     ],
 )
 async def test_a_backfill_is_bounded(
-    stage: Any, eventually: Any, start: datetime, end: datetime, reason: str
+    stage: Any, eventually: Any, start: datetime, end: datetime, reason: str, field: str
 ) -> None:
     state = stage.trigger(ScheduleConfig(cron_expression="* * * * *"), enabled=False)
     async with stage.replica():
@@ -125,7 +127,48 @@ async def test_a_backfill_is_bounded(
         await eventually(lambda: stage.fact(state))
         request = PreviewBackfill(trigger_id=state.id, start_at=start, end_at=end)
         answer = await stage.ask(request, subject=streams.PREVIEW_BACKFILL)
-        assert answer == RequestFailed(reason=reason, code=FailureCode.REFUSED)
+        assert answer == RequestFailed(reason=reason, code=FailureCode.REFUSED, field=field)
+
+
+async def test_a_backfill_that_is_asked_for_again_runs_once(stage: Any, eventually: Any) -> None:
+    state = stage.trigger(ScheduleConfig(cron_expression="0 12 5,6 1 *"))
+    ends = (NOON, NOON + timedelta(days=1))
+    async with stage.replica():
+        await stage.publish(state)
+        await eventually(lambda: stage.fact(state))
+
+        async def backfill(request_id: UUID | None, *, fires: int) -> None:
+            request = BackfillSchedule(
+                trigger_id=state.id,
+                start_at=ends[0],
+                end_at=ends[fires - 1],
+                overlap_policy=OverlapPolicy.ALLOW_ALL,
+                expected_fires=fires,
+                request_id=request_id,
+            )
+            answer = await stage.ask(request, subject=streams.BACKFILL_SCHEDULE)
+            assert isinstance(answer, BackfillStarted)
+
+        async def are(count: int, *, fires: int) -> None:
+            """Wait until there were so many runs, and end the last: one that runs on keeps out a second."""
+
+            async def reached() -> bool:
+                return int((await stage.described(state.id)).info.num_actions) == count
+
+            await eventually(reached)
+            for time in ends[:fires]:
+                name = f"scheduled-{state.id}-{time:%Y-%m-%dT%H:%M:%SZ}"
+                await stage.temporal.get_workflow_handle(name).terminate()
+
+        known = uuid4()
+        await backfill(known, fires=2)
+        await are(2, fires=2)
+        await backfill(known, fires=2)
+        # Temporal does one after the other, so the repetition has been dealt with when this one is done.
+        await backfill(uuid4(), fires=1)
+        await are(3, fires=1)
+        await backfill(None, fires=2)
+        await are(5, fires=2)
 
 
 async def test_a_backfill_of_what_temporal_does_not_have(stage: Any, eventually: Any) -> None:

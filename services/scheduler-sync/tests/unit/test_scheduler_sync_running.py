@@ -112,7 +112,13 @@ class World:
         return "workflow"
 
     async def backfill(
-        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+        self,
+        schedule_id: str,
+        *,
+        start_at: datetime,
+        end_at: datetime,
+        overlap: OverlapPolicy,
+        request_id: UUID | None,
     ) -> None:
         if self.error is not None:
             raise self.error

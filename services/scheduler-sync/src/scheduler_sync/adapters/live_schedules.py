@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID, uuid4
 
-from temporalio.client import (
-    ScheduleActionExecution,
-    ScheduleActionExecutionStartWorkflow,
-    ScheduleBackfill,
-)
+from google.protobuf.timestamp_pb2 import Timestamp
+from temporalio.api.enums.v1 import ScheduleOverlapPolicy
+from temporalio.api.schedule.v1 import BackfillRequest, SchedulePatch
+from temporalio.api.workflowservice.v1 import PatchScheduleRequest
+from temporalio.client import ScheduleActionExecution, ScheduleActionExecutionStartWorkflow
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
@@ -87,16 +88,48 @@ class TemporalLiveSchedules:
         return workflow_id
 
     async def backfill(
-        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+        self,
+        schedule_id: str,
+        *,
+        start_at: datetime,
+        end_at: datetime,
+        overlap: OverlapPolicy,
+        request_id: UUID | None,
     ) -> None:
-        """Ask for a backfill; Temporal does it from then on by itself."""
-        handle = self._temporal.client.get_schedule_handle(schedule_id)
-        asked = ScheduleBackfill(start_at=start_at, end_at=end_at, overlap=OVERLAP[overlap])
+        """Ask for a backfill; Temporal does it from then on by itself.
+
+        Its server does a patch with a request id that it has seen once; the client's own ``backfill`` makes a
+        new id for each call. It remembers for as long as the schedule's own workflow runs on: until that
+        begins anew, after some hundreds of actions.
+        """
+        client = self._temporal.client
+        patch = SchedulePatch(
+            backfill_request=[
+                BackfillRequest(
+                    start_time=_timestamp(start_at),
+                    end_time=_timestamp(end_at),
+                    overlap_policy=ScheduleOverlapPolicy.ValueType(int(OVERLAP[overlap])),
+                )
+            ]
+        )
+        asked = PatchScheduleRequest(
+            namespace=client.namespace,
+            schedule_id=schedule_id,
+            patch=patch,
+            identity=client.identity,
+            request_id=str(request_id or uuid4()),
+        )
         try:
             async with _in_time():
-                await handle.backfill(asked, rpc_timeout=_RPC_TIMEOUT)
+                await client.workflow_service.patch_schedule(asked, retry=True, timeout=_RPC_TIMEOUT)
         except GoneError as error:
             raise ScheduleMissingError(schedule_id) from error
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    found = Timestamp()
+    found.FromDatetime(moment)
+    return found
 
 
 @asynccontextmanager

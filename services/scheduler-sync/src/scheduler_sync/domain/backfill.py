@@ -14,9 +14,10 @@ from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It is not done; ``reason`` is for whoever asked."""
+    """It is not done; ``reason`` is for whoever asked, ``field`` what is to blame of what was asked for."""
 
     reason: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +37,8 @@ def decide_backfill(
 
     The future is no matter of a backfill: Temporal would run it at once, and again when its time comes.
     """
-    if flaw := _flaw(start_at, end_at=end_at, now=now):
-        return Rejected(flaw)
+    if (flaw := _flaw(start_at, end_at=end_at, now=now)) is not None:
+        return flaw
     try:
         times = nominal_times(desired, start_at=start_at, end_at=end_at, most=MAX_BACKFILL_FIRES)
     except (ZoneInfoNotFoundError, ValueError):
@@ -52,13 +53,13 @@ def decide_backfill(
     )
 
 
-def _flaw(start_at: datetime, *, end_at: datetime, now: datetime) -> str | None:
+def _flaw(start_at: datetime, *, end_at: datetime, now: datetime) -> Rejected | None:
     if end_at < start_at:
-        return "the end is before the start"
+        return Rejected("the end is before the start", field="endAt")
     if end_at > now:
-        return "the end is in the future"
+        return Rejected("the end is in the future", field="endAt")
     if end_at - start_at > timedelta(days=MAX_BACKFILL_DAYS):
-        return f"the range is longer than {MAX_BACKFILL_DAYS} days"
+        return Rejected(f"the range is longer than {MAX_BACKFILL_DAYS} days", field="startAt")
     return None
 
 

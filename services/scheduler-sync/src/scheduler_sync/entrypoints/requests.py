@@ -23,8 +23,8 @@ R = TypeVar("R")
 Handler = Callable[[bytes], Awaitable[bytes]]
 
 
-def _failed(reason: str, *, code: FailureCode) -> bytes:
-    return codec.encode(RequestFailed(reason=reason, code=code))
+def _failed(reason: str, *, code: FailureCode, field: str = "") -> bytes:
+    return codec.encode(RequestFailed(reason=reason, code=code, field=field))
 
 
 _UNREADABLE: Final = _failed("the request is none that this release knows", code=FailureCode.UNKNOWN_REQUEST)
@@ -75,6 +75,6 @@ def _answering(requests: Codec[R], *, do: Callable[[R], Awaitable[Message]]) -> 
         except ScheduleMissingError:
             return _NO_SCHEDULE
         except RequestRefusedError as error:
-            return _failed(str(error), code=FailureCode.REFUSED)
+            return _failed(str(error), code=FailureCode.REFUSED, field=error.field)
 
     return handle

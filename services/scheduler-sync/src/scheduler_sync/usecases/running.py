@@ -26,13 +26,18 @@ class NoSuchTriggerError(Exception):
 
 
 class RequestRefusedError(Exception):
-    """It will not be done as asked; the text is for whoever asked."""
+    """It will not be done as asked; the text is for whoever asked, ``field`` what he asked wrongly."""
+
+    def __init__(self, reason: str, *, field: str = "") -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 class Runs:
     """Everything may raise ``TemporalAwayError``, ``BusAwayError`` and what is above.
 
-    Repeating a request whose answer was lost is safe for a run, by its execution id, and not for a backfill.
+    Repeating a request whose answer was lost is safe: for a run by its execution id, and for a backfill that
+    has an id by that.
     """
 
     def __init__(
@@ -81,7 +86,8 @@ class Runs:
         found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
         if (count := len(found.fire_times)) != request.expected_fires:
             raise RequestRefusedError(
-                f"that is {count} fires, not {request.expected_fires}: preview it again"
+                f"that is {count} fires, not {request.expected_fires}: preview it again",
+                field="expectedFires",
             )
         if count:
             await self._schedules.backfill(
@@ -89,6 +95,7 @@ class Runs:
                 start_at=found.start_at,
                 end_at=found.end_at,
                 overlap=request.overlap_policy,
+                request_id=request.request_id,
             )
         return BackfillStarted(
             trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
@@ -98,7 +105,7 @@ class Runs:
         trigger, _ = await self._trigger(trigger_id)
         found = decide_backfill(_compiled(trigger), start_at=start_at, end_at=end_at, now=self._now())
         if isinstance(found, Rejected):
-            raise RequestRefusedError(found.reason)
+            raise RequestRefusedError(found.reason, field=found.field)
         return found
 
     async def _trigger(self, trigger_id: UUID) -> tuple[TriggerState, ScheduleConfig]:
