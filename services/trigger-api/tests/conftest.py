@@ -19,7 +19,7 @@ from nats.js import api as js_api
 
 from trigger_api.app import MIGRATIONS, build
 from trigger_api.settings import DatabaseSettings, Settings
-from trigger_contracts import config, streams
+from trigger_contracts import codec, config, ids, schedule_requests, streams
 from trigger_runtime import postgres
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.tokens import TokenSettings
@@ -240,4 +240,68 @@ async def whole_config(nats_url: str) -> AsyncIterator[Callable[[], Any]]:
         return found
 
     yield everything
+    await client.close()
+
+
+class Scheduler:
+    """What answers for scheduler-sync: a fire at each full hour of a range, and a note of what it was asked.
+
+    The real one is in the tests of the whole system; this one can be told to fail.
+    """
+
+    def __init__(self, bus: Any) -> None:
+        self._bus = bus
+        self.asked: list[Any] = []
+        self.answer: Any = None
+        """Instead of the usual one; bytes as they are, ``False`` is silence."""
+        self.loses_answers = 0
+
+    async def listen(self) -> "Scheduler":
+        for subject in (streams.RUN_SCHEDULE, streams.PREVIEW_BACKFILL, streams.BACKFILL_SCHEDULE):
+            await self._bus.subscribe(subject, cb=self._on)
+        await self._bus.flush()
+        return self
+
+    async def _on(self, message: Any) -> None:
+        request = schedule_requests.EVERY_REQUEST.decode(message.data)
+        self.asked.append(request)
+        changes = not isinstance(request, schedule_requests.PreviewBackfill)
+        if self.answer is False or (changes and self.loses_answers):
+            self.loses_answers -= changes
+            return
+        answer = self.answer or codec.encode(_scheduled(request))
+        await message.respond(answer)
+
+    def changes(self) -> list[Any]:
+        """Return what it was asked to do."""
+        return [one for one in self.asked if not isinstance(one, schedule_requests.PreviewBackfill)]
+
+
+def _scheduled(request: Any) -> Any:
+    if isinstance(request, schedule_requests.RunSchedule):
+        return schedule_requests.ScheduleRunStarted(
+            trigger_id=request.trigger_id, execution_id=request.execution_id, workflow_id="w"
+        )
+    if request.end_at < request.start_at:
+        return schedule_requests.RequestFailed(
+            reason="the end is before the start",
+            code=schedule_requests.FailureCode.REFUSED,
+            field="endAt",
+        )
+    hours = min(int((request.end_at - request.start_at).total_seconds() // 3600), 50)
+    times = tuple(request.start_at + timedelta(hours=hour) for hour in range(hours))
+    fires = {
+        "trigger_id": request.trigger_id,
+        "fire_times": times,
+        "execution_ids": tuple(ids.fire_execution_id(request.trigger_id, nominal_time=at) for at in times),
+    }
+    if isinstance(request, schedule_requests.PreviewBackfill):
+        return schedule_requests.BackfillPreviewed(**fires)
+    return schedule_requests.BackfillStarted(**fires)
+
+
+@pytest.fixture
+async def scheduler(nats_url: str) -> AsyncIterator[Scheduler]:
+    client = await nats.connect(nats_url)
+    yield await Scheduler(client).listen()
     await client.close()

@@ -45,7 +45,13 @@ class Temporal:
         raise AssertionError("describing starts nothing")
 
     async def backfill(
-        self, schedule_id: str, *, start_at: datetime, end_at: datetime, overlap: OverlapPolicy
+        self,
+        schedule_id: str,
+        *,
+        start_at: datetime,
+        end_at: datetime,
+        overlap: OverlapPolicy,
+        request_id: UUID | None,
     ) -> None:
         raise AssertionError("describing fills nothing")
 

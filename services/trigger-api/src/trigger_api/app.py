@@ -30,6 +30,7 @@ from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.catalog_routes import CatalogRoutes
 from trigger_api.entrypoints.operations import TITLE, api_document, operations
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
+from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
 from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
 from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
@@ -37,6 +38,7 @@ from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_api.ports import Chance
 from trigger_api.settings import DatabaseSettings, Settings
 from trigger_api.usecases.runs_by_hand import RunsByHand
+from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_api.usecases.trigger_commands import Triggers
 from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts import ids, streams
@@ -175,6 +177,7 @@ def _operations(
         chance=chance,
     )
     commands = Triggers(store, vault=vault, chance=chance)
+    live = LiveSchedules(bus)
     answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
     return operations(
         triggers=TriggerRoutes(
@@ -189,9 +192,13 @@ def _operations(
         ),
         schedules=ScheduleRoutes(
             read_model,
-            live=LiveSchedules(bus),
+            live=live,
             access=access,
             in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
+        ),
+        schedule_runs=ScheduleRunRoutes(
+            ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),
+            access=access,
         ),
         catalog=CatalogRoutes(access),
     )

@@ -1,6 +1,6 @@
 """What the use cases need from the world; the adapters provide it, ``app.py`` connects them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,12 @@ from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_contracts.codec import Message
 from trigger_contracts.config import SealedSecret
 from trigger_contracts.firings import ManualFiring
-from trigger_contracts.schedule_requests import ScheduleDescribed
+from trigger_contracts.schedule_requests import (
+    BackfillSchedule,
+    PreviewBackfill,
+    RunSchedule,
+    ScheduleDescribed,
+)
 
 
 class NotFoundError(Exception):
@@ -58,7 +63,7 @@ class FiringTooLargeError(Exception):
 
 
 class ScheduleUnknownError(Exception):
-    """Nobody can say now what Temporal has."""
+    """Nobody can say now what Temporal has, or whether it has done what it was asked to."""
 
 
 class Unit(Protocol):
@@ -124,11 +129,31 @@ class Firings(Protocol):
         """Return once the bus has stored it; raise ``FiringNotStoredError`` or ``FiringTooLargeError``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A nominal time of a schedule, and the execution that it is."""
+
+    fire_time: datetime
+    execution_id: UUID
+
+
 class LiveSchedules(Protocol):
-    """What Temporal has, as scheduler-sync sees it."""
+    """Temporal, by way of scheduler-sync. All raise ``ScheduleUnknownError``.
+
+    What is asked for again with the same id, because the answer was lost, is done once.
+    """
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed:
-        """Ask now. Raises ``ScheduleUnknownError``."""
+        """Return what Temporal has now."""
+
+    async def run(self, request: RunSchedule) -> None:
+        """Start a run; raises ``InvalidError`` where it will not be."""
+
+    async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
+        """Return what a backfill would run; raises ``InvalidError`` for a range that cannot be."""
+
+    async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
+        """Run it; raises ``InvalidError`` where it is not what was expected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ FOUND: list[tuple[str, str, dict[str, Any]]] = [
 ]
 OPERATIONS = [pytest.param(*case, id=case[2]["operationId"]) for case in FOUND]
 SCHEDULE = {"cronExpression": "0 9 * * *", "timezone": "Europe/Amsterdam"}
+RANGE = {"startAt": "2026-01-05T00:00:00Z", "endAt": "2026-01-05T00:00:00Z"}
 
 
 def body_for(operation: str, *, workflow_id: str, definition: Any) -> Any:
@@ -47,6 +48,8 @@ def body_for(operation: str, *, workflow_id: str, definition: Any) -> Any:
         "revertTrigger": {"version": 1},
         "executeTrigger": {},
         "previewSchedule": SCHEDULE,
+        "previewBackfill": RANGE,
+        "backfillSchedule": {**RANGE, "overlapPolicy": "skip", "expectedFires": 0},
     }
     return bodies.get(operation)
 
@@ -64,7 +67,9 @@ def test_every_operation_is_documented_in_full() -> None:
         if "{id}" in path:
             assert "404" in operation["responses"]
         takes_body = "requestBody" in operation
-        assert takes_body == (method in {"POST", "PUT", "PATCH"} and not re.search("pause|resume", path))
+        assert takes_body == (
+            method in {"POST", "PUT", "PATCH"} and not re.search("pause|resume|schedule/run", path)
+        )
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ CONFIGS: dict[str, Any] = {
 
 
 async def test_the_api_is_what_its_document_says(
-    api: Any, workflow_id: str, definition: Any, make_token: Any, tmp_path: Path
+    api: Any, scheduler: Any, workflow_id: str, definition: Any, make_token: Any, tmp_path: Path
 ) -> None:
     existing = [workflow_id]
     for kind, config in CONFIGS.items():

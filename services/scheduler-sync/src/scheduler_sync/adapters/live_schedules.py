@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import ScheduleOverlapPolicy
 from temporalio.api.schedule.v1 import BackfillRequest, SchedulePatch
 from temporalio.api.workflowservice.v1 import PatchScheduleRequest
@@ -103,19 +102,13 @@ class TemporalLiveSchedules:
         begins anew, after some hundreds of actions.
         """
         client = self._temporal.client
-        patch = SchedulePatch(
-            backfill_request=[
-                BackfillRequest(
-                    start_time=_timestamp(start_at),
-                    end_time=_timestamp(end_at),
-                    overlap_policy=ScheduleOverlapPolicy.ValueType(int(OVERLAP[overlap])),
-                )
-            ]
-        )
+        wanted = BackfillRequest(overlap_policy=ScheduleOverlapPolicy.ValueType(int(OVERLAP[overlap])))
+        wanted.start_time.FromDatetime(start_at)
+        wanted.end_time.FromDatetime(end_at)
         asked = PatchScheduleRequest(
             namespace=client.namespace,
             schedule_id=schedule_id,
-            patch=patch,
+            patch=SchedulePatch(backfill_request=[wanted]),
             identity=client.identity,
             request_id=str(request_id or uuid4()),
         )
@@ -124,12 +117,6 @@ class TemporalLiveSchedules:
                 await client.workflow_service.patch_schedule(asked, retry=True, timeout=_RPC_TIMEOUT)
         except GoneError as error:
             raise ScheduleMissingError(schedule_id) from error
-
-
-def _timestamp(moment: datetime) -> Timestamp:
-    found = Timestamp()
-    found.FromDatetime(moment)
-    return found
 
 
 @asynccontextmanager

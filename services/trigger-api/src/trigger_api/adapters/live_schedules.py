@@ -1,14 +1,28 @@
-"""What Temporal has, asked of scheduler-sync over the bus."""
+"""Temporal's schedules, asked of scheduler-sync over the bus."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeVar
 from uuid import UUID
 
-from trigger_api.ports import ScheduleUnknownError
+from trigger_api.domain.flaw import Flaw, InvalidError
+from trigger_api.ports import Fire, ScheduleUnknownError
 from trigger_contracts import codec, schedule_requests, streams
-from trigger_contracts.codec import ContractError
-from trigger_contracts.schedule_requests import DescribeSchedule, RequestFailed, ScheduleDescribed
+from trigger_contracts.codec import Codec, ContractError, Message
+from trigger_contracts.schedule_requests import (
+    BackfillPreviewed,
+    BackfillSchedule,
+    BackfillStarted,
+    DescribeSchedule,
+    FailureCode,
+    PreviewBackfill,
+    RequestFailed,
+    RunSchedule,
+    ScheduleDescribed,
+)
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.requests import ask
+
+A = TypeVar("A")
 
 _SECONDS: Final = 3.0
 
@@ -20,13 +34,44 @@ class LiveSchedules:
         self._bus = bus
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed:
-        """Return what Temporal has now. Raises ``ScheduleUnknownError`` where nobody can say."""
-        request = codec.encode(DescribeSchedule(trigger_id=trigger_id))
+        """See ``ports.LiveSchedules``."""
+        request = DescribeSchedule(trigger_id=trigger_id)
+        return await self._ask(request, subject=streams.DESCRIBE_SCHEDULE, answers=schedule_requests.ANSWERS)
+
+    async def run(self, request: RunSchedule) -> None:
+        """See ``ports.LiveSchedules``."""
+        await self._ask(request, subject=streams.RUN_SCHEDULE, answers=schedule_requests.RUN_ANSWERS)
+
+    async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
+        """See ``ports.LiveSchedules``."""
+        shown = await self._ask(
+            request, subject=streams.PREVIEW_BACKFILL, answers=schedule_requests.PREVIEW_ANSWERS
+        )
+        return _fires(shown)
+
+    async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
+        """See ``ports.LiveSchedules``."""
+        started = await self._ask(
+            request, subject=streams.BACKFILL_SCHEDULE, answers=schedule_requests.BACKFILL_ANSWERS
+        )
+        return _fires(started)
+
+    async def _ask(self, request: Message, *, subject: str, answers: Codec[A | RequestFailed]) -> A:
         try:
-            data = await ask(self._bus, subject=streams.DESCRIBE_SCHEDULE, data=request, timeout=_SECONDS)
-            answer = schedule_requests.ANSWERS.decode(data)
+            data = await ask(self._bus, subject=subject, data=codec.encode(request), timeout=_SECONDS)
+            answer = answers.decode(data)
         except (BusUnavailableError, ContractError) as error:
             raise ScheduleUnknownError(str(error)) from error
-        if isinstance(answer, RequestFailed):
-            raise ScheduleUnknownError(answer.reason)
-        return answer
+        if not isinstance(answer, RequestFailed):
+            return answer
+        if answer.code is FailureCode.REFUSED:
+            pointer = f"/{answer.field}" if answer.field else ""
+            raise InvalidError([Flaw(pointer, f"{answer.reason[:1].upper()}{answer.reason[1:]}.")])
+        raise ScheduleUnknownError(answer.reason)
+
+
+def _fires(found: BackfillPreviewed | BackfillStarted) -> Sequence[Fire]:
+    return [
+        Fire(fire_time=at, execution_id=execution_id)
+        for at, execution_id in zip(found.fire_times, found.execution_ids, strict=True)
+    ]

@@ -13,12 +13,14 @@ from trigger_contracts.config import (
     EventConfig,
     ManualConfig,
     Name,
+    OverlapPolicy,
     ScheduleConfig,
     Time,
     TriggerType,
     WebhookConfig,
 )
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_contracts.schedule_requests import MAX_BACKFILL_FIRES
 
 SecretText = Annotated[
     str,
@@ -172,6 +174,23 @@ class Revert(_Body, frozen=True, kw_only=True):
     """The version to lead back to."""
 
     version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class PreviewBackfill(_Body, frozen=True, kw_only=True):
+    """A range that is over, both ends included: at most 366 days and 500 fires."""
+
+    start_at: Time
+    end_at: Time
+
+
+class Backfill(PreviewBackfill, frozen=True, kw_only=True):
+    """``expectedFires`` is what a preview has shown: other than those are not run.
+
+    ``overlapPolicy`` is between the runs of the backfill; the schedule's own does not count.
+    """
+
+    overlap_policy: OverlapPolicy
+    expected_fires: Annotated[int, Meta(ge=0, le=MAX_BACKFILL_FIRES)]
 
 
 class PreviewSchedule(_Body, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from trigger_api.ports import (
     FiringTooLargeError,
     KeyReusedError,
     NotFoundError,
+    ScheduleUnknownError,
     SecretNotUsedError,
     StaleVersionError,
     TriggerDisabledError,
@@ -34,6 +35,12 @@ def _outage(error: Exception) -> ProblemError | None:
         case FiringNotStoredError():
             return unavailable(
                 "The bus did not confirm the request, which may still run. Repeat it with an Idempotency-Key."
+            )
+        case ScheduleUnknownError():
+            log.warning("schedule not asked", reason=str(error))
+            return unavailable(
+                "The schedule cannot be reached now, or is not there yet. Try again; a run or a backfill "
+                "with an Idempotency-Key, for it may have been done."
             )
         case DatabaseUnavailableError():
             return unavailable("The database cannot be reached. Try again.")

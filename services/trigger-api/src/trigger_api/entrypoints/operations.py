@@ -8,6 +8,7 @@ from trigger_api.entrypoints.access import READ
 from trigger_api.entrypoints.catalog_routes import CatalogRoutes
 from trigger_api.entrypoints.schedule_operations import schedule_operations
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
+from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
 from trigger_api.entrypoints.trigger_action_operations import trigger_action_operations
 from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
 from trigger_api.entrypoints.trigger_operations import trigger_operations
@@ -28,6 +29,7 @@ def operations(
     actions: TriggerActionRoutes,
     workflows: WorkflowRoutes,
     schedules: ScheduleRoutes,
+    schedule_runs: ScheduleRunRoutes,
     catalog: CatalogRoutes,
 ) -> list[Operation]:
     """Return the registry."""
@@ -35,7 +37,7 @@ def operations(
         *workflow_operations(workflows),
         *trigger_operations(triggers),
         *trigger_action_operations(actions),
-        *schedule_operations(schedules),
+        *schedule_operations(schedules, runs=schedule_runs),
         Operation(
             id="listTriggerTypes",
             method="GET",

@@ -98,23 +98,16 @@ class TriggerActionRoutes:
         raw = await optional_body_of(request)
         body = convert(raw, ExecuteTrigger)
 
-        def answer(execution_id: UUID) -> StoredAnswer:
-            return views.answer(
-                views.ExecutionAccepted(success=True, execution_id=execution_id),
-                status=202,
-                headers={"X-Execution-Id": str(execution_id)},
-            )
-
         done = await self._runs.execute(
             caller,
             trigger_id=trigger_id,
             inputs=body.inputs,
-            keyed=keyed_of(request, caller=caller, body=raw, answer=answer),
+            keyed=keyed_of(request, caller=caller, body=raw, answer=views.run_accepted),
         )
         if isinstance(done, StoredAnswer):
             return same_answer(done)
         structlog.contextvars.bind_contextvars(execution_id=str(done))
-        return first_answer(answer(done))
+        return first_answer(views.run_accepted(done))
 
     async def _switch(self, request: web.Request, *, wanted: Callable[[Trigger], Wanted]) -> web.Response:
         caller = await self._access.writer(request)

@@ -171,6 +171,19 @@ class ScheduleDocument(_Document, frozen=True, kw_only=True):
     error: str | None
 
 
+class FireDocument(_Document, frozen=True, kw_only=True):
+    """A nominal time of a schedule, and the execution that it is."""
+
+    fire_time: Time
+    execution_id: UUID
+
+
+class BackfillDocument(_Document, frozen=True, kw_only=True):
+    """What a backfill runs, oldest first."""
+
+    fires: list[FireDocument]
+
+
 class TriggerTypeDocument(_Document, frozen=True, kw_only=True):
     """A type of trigger, and the JSON Schema (2020-12) of its ``config``."""
 
@@ -268,3 +281,12 @@ def event_document(recorded: Recorded[Any], *, found: Changes) -> EventDocument:
 def answer(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> StoredAnswer:
     """Return an answer with a JSON body, as it is sent and may be kept."""
     return StoredAnswer(status=status, headers=headers or {}, body=msgspec.json.encode(document))
+
+
+def run_accepted(execution_id: UUID) -> StoredAnswer:
+    """Return the 202 that promises a run."""
+    return answer(
+        ExecutionAccepted(success=True, execution_id=execution_id),
+        status=202,
+        headers={"X-Execution-Id": str(execution_id)},
+    )

@@ -13,10 +13,23 @@ from trigger_api.domain.flaw import Flaw, InvalidError
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.recorded import Author, EventRef, Recorded
 from trigger_api.domain.trigger import SecretRotated, Trigger, TriggerDeleted, TriggerEvent
-from trigger_api.ports import Chance, ConcurrentChangeError, StaleVersionError, Unit, Vault
+from trigger_api.ports import (
+    Chance,
+    ConcurrentChangeError,
+    EventStore,
+    NotFoundError,
+    ScheduleUnknownError,
+    StaleVersionError,
+    TriggerDisabledError,
+    Unit,
+    Vault,
+)
 
 T = TypeVar("T")
+C = TypeVar("C")
 
+_NOT_DONE: Final = (InvalidError, NotFoundError, TriggerDisabledError, ScheduleUnknownError)
+"""Why nothing happens under a key, which stays free then."""
 _TRIES: Final = 5
 
 Condition = frozenset[int] | None
@@ -114,6 +127,42 @@ class Answering:
             return claimed.since, None
         opened = self._vault.open_answer(claimed.answer, once=keyed.once)
         return claimed.since, msgspec.json.decode(opened, type=StoredAnswer)
+
+    async def outside(
+        self,
+        store: EventStore,
+        *,
+        keyed: Keyed[T] | None,
+        check: Callable[[], Awaitable[C]],
+        act: Callable[[C, str | None], Awaitable[T]],
+    ) -> T | StoredAnswer:
+        """Return the earlier answer; or act on a server outside of the log, and keep the answer after that.
+
+        ``check`` finds out whether and on what to act; ``act`` is given that, and what to make the id of the
+        request from: the same text for as long as the key is kept, so that the other server does once what is
+        asked for again because the answer was lost. Without a key it is given none.
+        """
+        if keyed is None:
+            return await act(await check(), None)
+        found: C | Exception
+        try:
+            found = await check()
+        except _NOT_DONE as error:
+            found = error
+        async with store.unit() as unit:
+            # What was answered stays the answer, also where the trigger was paused or changed since.
+            since, earlier = await self.earlier(unit, keyed=keyed)
+            if earlier is not None:
+                return earlier
+            if isinstance(found, Exception):
+                # Inside, so that the key is given back: nothing has happened under it.
+                raise found
+        # The key alone would not do. Two people who choose the same one do not mean the same request, and
+        # neither does one who uses a key again after it was forgotten.
+        done = await act(found, f"{keyed.once.owner.hex()}:{since.isoformat()}")
+        async with store.unit() as unit:
+            await self.keep(unit, keyed=keyed, answer=keyed.answer(done))
+        return done
 
     async def keep(self, unit: Unit, *, keyed: Keyed[T], answer: StoredAnswer) -> None:
         """Keep an answer."""

@@ -1,13 +1,12 @@
 """Asking for a run now."""
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from trigger_api.domain.flaw import Flaw, InvalidError, too_large
-from trigger_api.domain.idempotency import Keyed, Once, StoredAnswer
+from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.input_schema import input_flaws
 from trigger_api.ports import Chance, EventStore, Firings, NotFoundError, TriggerDisabledError, Vault
 from trigger_api.read_model import ReadModel
@@ -18,9 +17,6 @@ from trigger_contracts.firings import ManualFiring
 
 MAX_INPUT_BYTES: Final = 1024 * 1024
 """Inputs go through the bus and Temporal, which takes 2 MiB for them and the definition."""
-
-
-_REFUSALS: Final = (InvalidError, NotFoundError, TriggerDisabledError)
 
 
 class RunsByHand:
@@ -49,30 +45,18 @@ class RunsByHand:
         repeated; the answer is kept only once the bus has the request. Raises ``InvalidError`` for inputs
         that do not fit, ``TriggerDisabledError``, ``FiringNotStoredError``, ``KeyReusedError``.
         """
-        if keyed is None:
-            unkeyed = await self._firing(caller, trigger_id=trigger_id, inputs=inputs)
-            await self._firings.request(unkeyed)
-            return unkeyed.execution_id
-        found: ManualFiring | Exception
-        try:
-            found = await self._firing(caller, trigger_id=trigger_id, inputs=inputs)
-        except _REFUSALS as error:
-            found = error
-        async with self._store.unit() as unit:
-            # What was answered stays the answer, also where the trigger was paused or changed since.
-            since, earlier = await self._answering.earlier(unit, keyed=keyed)
-            if earlier is not None:
-                return earlier
-            if isinstance(found, Exception):
-                # Inside, so that the key is given back: nothing has happened under it.
-                raise found
-        firing = msgspec.structs.replace(
-            found, execution_id=_keyed_id(keyed.once, trigger_id=trigger_id, since=since)
-        )
-        await self._firings.request(firing)
-        async with self._store.unit() as unit:
-            await self._answering.keep(unit, keyed=keyed, answer=keyed.answer(firing.execution_id))
-        return firing.execution_id
+
+        async def check() -> ManualFiring:
+            return await self._firing(caller, trigger_id=trigger_id, inputs=inputs)
+
+        async def act(firing: ManualFiring, seed: str | None) -> UUID:
+            if seed is not None:
+                execution_id = ids.requested_execution_id(trigger_id, key=seed)
+                firing = msgspec.structs.replace(firing, execution_id=execution_id)
+            await self._firings.request(firing)
+            return firing.execution_id
+
+        return await self._answering.outside(self._store, keyed=keyed, check=check, act=act)
 
     async def _firing(
         self, caller: Caller, *, trigger_id: UUID, inputs: dict[str, Any] | None
@@ -101,15 +85,6 @@ class RunsByHand:
             actor=caller.author.actor,
             request_id=caller.author.request_id,
         )
-
-
-def _keyed_id(once: Once, *, trigger_id: UUID, since: datetime) -> UUID:
-    """Return the execution id of a keyed request: the same until the key is forgotten, and then another one.
-
-    The key alone would not do. Two people who choose the same one do not mean the same run, and neither does
-    one who uses a key again after it was forgotten: what has run already would not run again.
-    """
-    return ids.requested_execution_id(trigger_id, key=f"{once.owner.hex()}:{since.isoformat()}")
 
 
 def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) -> dict[str, Any]:
