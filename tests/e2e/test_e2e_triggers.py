@@ -326,6 +326,33 @@ async def test_a_schedule_appears_fires_and_disappears(client: Any, eventually: 
     await eventually(gone)
 
 
+async def test_a_schedule_is_run_now_and_makes_up_for_what_is_over(client: Any, eventually: Any) -> None:
+    workflow_id = await client.workflow({"at": "{{trigger.payload.scheduledTime}}"})
+    config = {"cronExpression": "0 12 5,6,7 1 *", "overlapPolicy": "skip"}
+    trigger = await client.trigger("schedule", config, workflow_id=workflow_id, enabled=False)
+    path = f"/api/triggers/{trigger['id']}/schedule"
+
+    async def in_temporal() -> bool:
+        return bool((await client.call("GET", path, status=200))["live"])
+
+    await eventually(in_temporal)
+    run = await client.call("POST", f"{path}/run", status=202)
+    execution = await client.ended(run["executionId"])
+    assert (execution["status"], execution["cause"]["kind"]) == ("completed", "manual")
+    assert datetime.fromisoformat(execution["outputs"]["at"]) <= datetime.now(UTC)
+
+    window = {"startAt": "2026-01-05T12:00:00Z", "endAt": "2026-01-06T12:00:00Z"}
+    shown = await client.call("POST", f"{path}/backfill/preview", window, status=200)
+    assert [fire["fireTime"] for fire in shown["fires"]] == list(window.values())
+    wanted = {**window, "overlapPolicy": "bufferAll", "expectedFires": 2}
+    assert await client.call("POST", f"{path}/backfill", wanted, status=202) == shown
+    for fire in shown["fires"]:
+        # Known once it runs: the second waits for the first.
+        execution = await client.ended(fire["executionId"])
+        assert (execution["status"], execution["cause"]["kind"]) == ("completed", "schedule")
+        assert execution["outputs"] == {"at": fire["fireTime"]}
+
+
 async def test_a_rotation_shows_whether_the_old_secret_is_still_in_use(
     client: Any, github_push: bytes, eventually: Any
 ) -> None:

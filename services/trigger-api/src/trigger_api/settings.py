@@ -71,6 +71,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     idempotency_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 24
     """How long the answer to an ``Idempotency-Key`` is kept."""
 
+    schedule_fires_per_day: Annotated[int, Meta(ge=1, le=1440)] = 288
+    """How often a schedule may fire on one day before its preview warns; 1440 never does."""
+
     def __post_init__(self) -> None:
         _check_keys(self.secret_keys)
         parts = urlsplit(self.public_url)

@@ -177,6 +177,36 @@ async def test_previews_tell_when_a_schedule_would_fire(api: Any) -> None:
     assert pointers(answer) == {"/cronExpression", "/timezone"}
 
 
+async def test_a_saved_schedule_is_foretold_as_it_is(api: Any, workflow_id: str, make_token: Any) -> None:
+    config = {
+        "cronExpression": "0 9 * * 1-5",
+        "timezone": "Europe/Amsterdam",
+        "excludedDates": ["2099-01-01"],
+        "overlapPolicy": "skip",
+        "input": {"a": 1},
+    }
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    trigger_id = (await api.call("POST", "/api/triggers", {**body, "enabled": False}, status=201)).json["id"]
+    draft = {name: config[name] for name in ("cronExpression", "timezone", "excludedDates")}
+    path = "/api/schedules/preview"
+    expected = (await api.call("POST", path, {**draft, "count": 3}, status=200)).json
+    saved = {"triggerId": trigger_id, "count": 3}
+    assert (await api.call("POST", path, saved, status=200)).json == expected
+    assert len((await api.call("POST", path, {"triggerId": trigger_id}, status=200)).json["fireTimes"]) == 10
+    await api.call("PATCH", f"/api/triggers/{trigger_id}", {"config": {"timezone": "UTC"}}, status=200)
+    changed = (await api.call("POST", path, saved, status=200)).json
+    assert {item["local"][10:] for item in changed["fireTimes"]} == {"T09:00:00+00:00"}
+
+    both = await api.call("POST", path, {**draft, **saved, "count": 0}, status=422)
+    assert pointers(both) == {"/cronExpression", "/timezone", "/excludedDates", "/count"}
+    assert pointers(await api.call("POST", path, {"triggerId": "x"}, status=422)) == {"/triggerId"}
+    await api.call("POST", path, {"triggerId": workflow_id}, status=404)
+    await api.call("POST", path, saved, status=404, as_=make_token(org="other"))
+    manual = {"workflowId": workflow_id, "name": "m", "triggerType": "manual"}
+    other = (await api.call("POST", "/api/triggers", manual, status=201)).json["id"]
+    await api.call("POST", path, {"triggerId": other}, status=404)
+
+
 async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, workflow_id: str) -> None:
     body = {
         "workflowId": workflow_id,

@@ -43,7 +43,7 @@ def document(
     ``extra`` are types that only texts refer to. ``untagged`` are Structs whose tag the API says beside
     them and not within. What requests hold is closed: a field that does not exist is refused.
     """
-    bodies = [operation.body.kind for operation in operations if operation.body is not None]
+    bodies = [kind for operation in operations if operation.body is not None for kind in operation.body.kinds]
     answers = [operation.answer.kind for operation in operations if operation.answer.kind is not None]
     kinds = [*bodies, *answers, *extra, ProblemDocument]
     shown, components = msgspec.json.schema_components(kinds, ref_template=_REF + "{name}")
@@ -108,7 +108,8 @@ def _parameter(one: Parameter) -> dict[str, Any]:
 
 
 def _body(body: Body, *, schemas: Mapping[int, Any]) -> dict[str, Any]:
-    schema = schemas[id(body.kind)]
+    found = [schemas[id(kind)] for kind in body.kinds]
+    schema = found[0] if len(found) == 1 else {"anyOf": found}
     return {
         "required": not body.optional,
         "content": {media_type: {"schema": schema} for media_type in body.media_types},

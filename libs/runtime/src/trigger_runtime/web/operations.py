@@ -27,11 +27,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """``kind`` is the type that decodes it. ``optional`` bodies may be left out."""
+    """``kind`` is the type that decodes it, or one of ``others``. ``optional`` bodies may be left out."""
 
     kind: Any
+    others: tuple[Any, ...] = ()
     media_types: tuple[str, ...] = (JSON,)
     optional: bool = False
+
+    @property
+    def kinds(self) -> tuple[Any, ...]:
+        """Every type that may decode it."""
+        return (self.kind, *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

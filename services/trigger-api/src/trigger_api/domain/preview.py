@@ -1,32 +1,59 @@
-"""What a schedule would do, before there is one."""
+"""What a schedule does, worked out: before there is one, or as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import islice
+from datetime import date, datetime
+from itertools import groupby, islice
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from trigger_api.domain.timetables import policy_of, timetable_of
 from trigger_contracts.config import ScheduleConfig
-from trigger_cron import Caveat, caveats, fire_times, parse
+from trigger_cron import caveats, fire_times, parse
+
+_LOOKED_AT: Final = 5_000
+"""Fires that are counted by day: three days and a half of one each minute, fourteen years of one a day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing to know. ``message`` is for the person who typed the expression, ``date`` of the zone."""
+
+    kind: str
+    message: str
+    date: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """The next fire times, in the schedule's zone, and what to know about the expressions."""
+    """The next fire times, in the schedule's zone, and what to know about them."""
 
     fire_times: tuple[datetime, ...]
-    caveats: Sequence[Caveat]
+    notices: Sequence[Notice]
 
 
-def preview(config: ScheduleConfig, *, count: int, now: datetime) -> Preview:
+def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day: int) -> Preview:
     """Return up to ``count`` fire times after ``now``, as Temporal will fire them.
 
-    They come from the calendars that Temporal gets, by its rules. The configuration has no flaws.
+    They come from the calendars that Temporal gets, by its rules. The configuration has no flaws. A day with
+    more than ``fires_per_day`` fires is something to know.
     """
     zone = ZoneInfo(config.timezone)
+    known = [
+        Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
+        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
+        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
+    ]
+    busy = _busy_day(_times(config, zone=zone, now=now), most=fires_per_day)
+    return Preview(
+        fire_times=tuple(islice(_times(config, zone=zone, now=now), count)),
+        notices=sorted([*known, *busy], key=lambda notice: notice.date),
+    )
+
+
+def _times(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
     timetable = timetable_of(config)
-    times = fire_times(
+    found = fire_times(
         timetable.calendars,
         excluded=timetable.excluded,
         zone=zone,
@@ -34,12 +61,14 @@ def preview(config: ScheduleConfig, *, count: int, now: datetime) -> Preview:
         start_at=config.start_at,
         end_at=config.end_at,
     )
-    known = [
-        caveat
-        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
-        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
-    ]
-    return Preview(
-        fire_times=tuple(moment.astimezone(zone) for moment in islice(times, count)),
-        caveats=sorted(known, key=lambda caveat: caveat.date),
-    )
+    return (moment.astimezone(zone) for moment in found)
+
+
+def _busy_day(times: Iterator[datetime], *, most: int) -> list[Notice]:
+    """Return the first day with more fires than that, if there is one among the next fires."""
+    for day, fires in groupby(islice(times, _LOOKED_AT), key=lambda moment: moment.date()):
+        count = sum(1 for _ in fires)
+        if count > most:
+            message = f"It fires {count:,} times on {day}; more than {most:,} times a day is unusual here."
+            return [Notice(kind="busy_day", message=message, date=day)]
+    return []

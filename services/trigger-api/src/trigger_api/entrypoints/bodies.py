@@ -219,3 +219,10 @@ class PreviewSchedule(_Body, frozen=True, kw_only=True):
             start_at=self.start_at,
             end_at=self.end_at,
         )
+
+
+class PreviewSaved(_Body, frozen=True, kw_only=True):
+    """A trigger that exists, as it is now: also one that is paused, or that Temporal does not have yet."""
+
+    trigger_id: UUID
+    count: Annotated[int, Meta(ge=1, le=100)] = 10

@@ -82,10 +82,10 @@ def schedule_operations(routes: ScheduleRoutes, *, runs: ScheduleRunRoutes) -> l
             path="/api/schedules/preview",
             handler=routes.preview,
             tag="Schedules",
-            summary="When a schedule would fire, before it is saved",
+            summary="When a schedule would fire, before it is saved or as it is",
             scope=READ,
-            body=Body(kind=bodies.PreviewSchedule),
+            body=Body(kind=bodies.PreviewSchedule, others=(bodies.PreviewSaved,)),
             answer=Answer(status=200, description="The fire times.", kind=views.PreviewDocument),
-            problems=(400, 413, 415, 422),
+            problems=(400, 404, 413, 415, 422),
         ),
     ]

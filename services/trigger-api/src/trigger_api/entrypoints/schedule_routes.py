@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -11,10 +12,11 @@ from trigger_api.domain import config_rules
 from trigger_api.domain.preview import preview
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
-from trigger_api.entrypoints.bodies import PreviewSchedule
+from trigger_api.entrypoints.bodies import PreviewSaved, PreviewSchedule
 from trigger_api.entrypoints.requests import body_of
 from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnknownError
 from trigger_api.read_model import ReadModel, TriggerView
+from trigger_api.usecases.appending import Caller
 from trigger_contracts.config import ScheduleConfig
 from trigger_contracts.schedule_requests import ScheduleStatus
 from trigger_contracts.schedules import schedule_id
@@ -32,26 +34,42 @@ class ScheduleRoutes:
     """The handlers, and what they need."""
 
     def __init__(
-        self, read_model: ReadModel, *, live: LiveSchedules, access: Access, in_words: InWords
+        self,
+        read_model: ReadModel,
+        *,
+        live: LiveSchedules,
+        access: Access,
+        in_words: InWords,
+        fires_per_day: int,
     ) -> None:
         self._read_model = read_model
         self._live = live
         self._access = access
         self._in_words = in_words
+        self._fires_per_day = fires_per_day
 
     async def preview(self, request: web.Request) -> web.Response:
-        """Return when a schedule would fire, before it is saved."""
-        await self._access.reader(request)
-        body = convert(await body_of(request), PreviewSchedule, check=_check_field)
-        config = body.config
+        """Return when a schedule would fire: one that may not exist yet, or a trigger's."""
+        caller = await self._access.reader(request)
+        raw = await body_of(request)
+        if isinstance(raw, dict) and "triggerId" in raw:
+            saved = convert(raw, PreviewSaved)
+            view = await self._view(saved.trigger_id, caller=caller)
+            return await self._previewed(config_of(view), count=saved.count)
+        body = convert(raw, PreviewSchedule, check=_check_field)
         flaws = [
             FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail)
-            for flaw in config_rules.flaws_of(config)
+            for flaw in config_rules.flaws_of(body.config)
         ]
         if flaws:
             raise invalid(flaws)
+        return await self._previewed(body.config, count=body.count)
+
+    async def _previewed(self, config: ScheduleConfig, *, count: int) -> web.Response:
         # Working out a policy for changes of the clock takes a moment, in which others are served.
-        found = await asyncio.to_thread(preview, config, count=body.count, now=self._access.now())
+        found = await asyncio.to_thread(
+            preview, config, count=count, now=self._access.now(), fires_per_day=self._fires_per_day
+        )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
             views.PreviewDocument(
@@ -60,8 +78,8 @@ class ScheduleRoutes:
                 ],
                 description=self._in_words(expressions, config.timezone),
                 warnings=[
-                    views.WarningDocument(kind=one.kind.value, message=one.message, date=one.date)
-                    for one in found.caveats
+                    views.WarningDocument(kind=one.kind, message=one.message, date=one.date)
+                    for one in found.notices
                 ],
             )
         )
@@ -70,11 +88,7 @@ class ScheduleRoutes:
         """Return what Temporal has for a trigger; where nobody can say now, what was last known."""
         caller = await self._access.reader(request)
         trigger_id = queries.path_id(request, what="trigger")
-        view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
-        if view is None:
-            raise NotFoundError("trigger")
-        if not isinstance(view.config, ScheduleConfig):
-            raise NotFoundError("schedule: the trigger is of another type")
+        view = await self._view(trigger_id, caller=caller)
         try:
             described = await self._live.describe(trigger_id)
         except ScheduleUnknownError as error:
@@ -93,6 +107,14 @@ class ScheduleRoutes:
             )
         )
 
+    async def _view(self, trigger_id: UUID, *, caller: Caller) -> TriggerView:
+        """Return a schedule trigger. Raises ``NotFoundError``, also for one of another type."""
+        view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
+        if view is None:
+            raise NotFoundError("trigger")
+        config_of(view)
+        return view
+
     def _last_known(self, view: TriggerView) -> views.ScheduleDocument:
         now = self._access.now()
         config = view.config
@@ -107,6 +129,13 @@ class ScheduleRoutes:
             live=False,
             error=view.activity.schedule_error,
         )
+
+
+def config_of(view: TriggerView) -> ScheduleConfig:
+    """Return a trigger's schedule. Raises ``NotFoundError`` where it has none."""
+    if not isinstance(view.config, ScheduleConfig):
+        raise NotFoundError("schedule: the trigger is of another type")
+    return view.config
 
 
 def _check_field(kind: type, name: str, value: object) -> list[tuple[str, str]]:
