@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from trigger_runtime import logs
+from trigger_runtime.metrics import Metrics
 
 
 @pytest.fixture
@@ -40,6 +41,32 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 class Odd:
     def __repr__(self) -> str:
         raise ValueError("no repr")
+
+
+def test_warnings_and_worse_are_counted_by_what_they_say(lines: Any) -> None:
+    def counted() -> dict[tuple[str, str], float]:
+        samples = [one for family in Metrics().registry.collect() for one in family.samples]
+        return {
+            (one.labels["level"], one.labels["event"]): one.value
+            for one in samples
+            if one.name == "log_lines_total"
+        }
+
+    before = counted()
+    log = structlog.stdlib.get_logger("a.module")
+    log.info("fine")
+    log.warning("odd", reason="x")
+    for number in range(2):
+        try:
+            raise ValueError(number)
+        except ValueError:
+            log.exception("failed")
+    logging.getLogger("somebody").error("with a secret: %s", "hunter2")
+    logging.getLogger("somebody").info("fine")
+    assert len(lines()) == 6
+    after = counted()
+    grown = {key: count - before.get(key, 0) for key, count in after.items() if count != before.get(key)}
+    assert grown == {("warning", "odd"): 1, ("error", "failed"): 2, ("error", "(a library's)"): 1}
 
 
 def test_a_line_is_json_with_its_context(lines: Any) -> None:

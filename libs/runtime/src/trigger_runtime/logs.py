@@ -1,14 +1,23 @@
-"""Logs: one JSON object a line on standard output, with the ids of what is being worked on."""
+"""Logs: one JSON object a line on standard output, with the ids of what is being worked on.
+
+Warnings and worse are counted, by what they say: whatever only writes a line and goes on can be watched.
+"""
 
 import logging
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 import msgspec
 import structlog
 
 _encoder = msgspec.json.Encoder(enc_hook=repr)
+_COUNTED: Final = frozenset({"warning", "error", "critical"})
+_LIBRARY: Final = "(a library's)"
+# What our lines say are constants of the code, so there are few; of this process, like the stream.
+_counts: Counter[tuple[str, str]] = Counter()
 # Never the frames' local variables: secrets are among them.
 _exceptions = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=30)
@@ -28,6 +37,7 @@ def configure(*, service: str, level: str) -> None:
                 structlog.contextvars.merge_contextvars,
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
+                _count_foreign,
                 structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
                 _exceptions,
                 _with(service=service),
@@ -48,6 +58,14 @@ def configure(*, service: str, level: str) -> None:
     root.setLevel(level.upper())
     # aiohttp quotes header bytes of bad requests at ERROR, and they are a stranger's.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+
+
+def counts() -> Mapping[tuple[str, str], int]:
+    """Return how many warnings and worse this process has written, by level and by what they say.
+
+    Lines of libraries are counted together: what they say may hold anything.
+    """
+    return dict(_counts)
 
 
 class _Lines:
@@ -85,6 +103,8 @@ def _finish(*, service: str) -> Any:
     def finish(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
         if "exc_info" in event:
             event = dict(_exceptions(logger, method, event))
+        if method in _COUNTED:
+            _counts[method, str(event["event"])] += 1
         event["level"] = method
         event["logger"] = logger.name
         event["at"] = datetime.now(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
@@ -92,6 +112,12 @@ def _finish(*, service: str) -> Any:
         return event
 
     return finish
+
+
+def _count_foreign(_logger: Any, _method: str, event: Any) -> Any:
+    if event["level"] in _COUNTED:
+        _counts[event["level"], _LIBRARY] += 1
+    return event
 
 
 def _with(**values: str) -> Any:

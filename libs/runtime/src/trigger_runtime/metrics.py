@@ -1,7 +1,25 @@
 """The metrics that the plumbing itself keeps. Services add theirs to the same registry."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from trigger_runtime import logs
+
+
+class _LogLines(Collector):
+    """What the log counts."""
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "log_lines", "Log lines of level warning and worse, by what they say.", labels=["level", "event"]
+        )
+        for (level, event), count in sorted(logs.counts().items()):
+            family.add_metric([level, event], count)
+        yield family
 
 
 class Metrics:
@@ -10,6 +28,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        self.registry.register(_LogLines())
         self.messages = Counter(
             "bus_messages_total",
             "Messages settled by a durable consumer.",
