@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from trigger_api.domain.timetables import policy_of, timetable_of
 from trigger_contracts.config import ScheduleConfig
-from trigger_cron import caveats, fire_times, parse
+from trigger_cron import caveats, fire_times, most_fires_a_day, parse
 
 _LOOKED_AT: Final = 5_000
 """Fires that are counted by day: three days and a half of one each minute, fourteen years of one a day."""
@@ -39,15 +39,18 @@ def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day:
     more than ``fires_per_day`` fires is something to know.
     """
     zone = ZoneInfo(config.timezone)
-    known = [
+    parsed = [parse(text) for text in dict.fromkeys((config.cron_expression, *config.additional_expressions))]
+    notices = [
         Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
-        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
-        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
+        for cron in parsed
+        for caveat in caveats(cron, zone=zone, now=now, dst_policy=policy_of(config))
     ]
-    busy = _busy_day(_times(config, zone=zone, now=now), most=fires_per_day)
+    # Mostly no day can be that busy; counting takes as long as looking for thousands of fires.
+    if sum(most_fires_a_day(cron) for cron in parsed) > fires_per_day:
+        notices += _busy_day(_times(config, zone=zone, now=now), most=fires_per_day)
     return Preview(
         fire_times=tuple(islice(_times(config, zone=zone, now=now), count)),
-        notices=sorted([*known, *busy], key=lambda notice: notice.date),
+        notices=sorted(notices, key=lambda notice: notice.date),
     )
 
 
