@@ -111,6 +111,7 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._trouble: str | None = "not connected yet"
+        self._idle = 0
 
     async def start(self) -> None:
         """Make the pool, without a connection, and begin to watch the server."""
@@ -156,8 +157,12 @@ class Database:
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
         # A deadline costs about as much as the rest of acquiring. With an idle connection there is nothing to
-        # wait for, and where it has to be made anew, connecting has a deadline of its own.
-        seconds = None if self._pool.get_idle_size() else _ACQUIRE_SECONDS
+        # wait for, and where it has to be made anew, connecting has a deadline of its own. Counted here:
+        # the pool counts by looking at each of its connections.
+        seconds: float | None = _ACQUIRE_SECONDS
+        if self._idle:
+            self._idle -= 1
+            seconds = None
         try:
             return await self._pool.acquire(timeout=seconds)
         except _REFUSED as error:
@@ -171,6 +176,7 @@ class Database:
             return
         try:
             await self._pool.release(connection)
+            self._idle += 1
         except _REFUSED as error:
             # The work is done or has its own error; asyncpg has closed the connection.
             log.warning("connection lost on its return", reason=type(error).__name__)

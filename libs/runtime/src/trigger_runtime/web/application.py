@@ -5,7 +5,6 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -26,6 +25,7 @@ ErrorMap = Callable[[Exception], ProblemError | None]
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_JSON_CONTENT: Final = {"Content-Type": "application/json"}
 _PROBES: Final = frozenset({"/livez", "/readyz", "/metrics"})
 
 
@@ -70,7 +70,7 @@ def json_response(
 ) -> web.Response:
     """Return an answer with a msgspec-encodable body."""
     return web.Response(
-        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
+        body=msgspec.json.encode(value), status=status, headers={**(headers or {}), **_JSON_CONTENT}
     )
 
 
@@ -121,7 +121,7 @@ def _around(metrics: Metrics, *, error_map: ErrorMap) -> Middleware:
 
 def _new_id() -> str:
     # An id and no secret: the system's randomness would be a system call for each request.
-    return str(UUID(int=random.getrandbits(128), version=4))
+    return f"{random.getrandbits(128):032x}"
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
