@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
-from trigger_cron import Caveat, CaveatKind, caveats, most_fires_a_day, parse
+from trigger_cron import Caveat, CaveatKind, busy_day, caveats, compile_timetable, parse
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -134,10 +134,37 @@ def test_message(expression: str, zone: str, message: str) -> None:
     assert caveats(parse(expression), zone=zone, now=NOW)[0].message == message
 
 
-def test_most_fires_a_day() -> None:
-    assert most_fires_a_day(parse("* * * * *")) == 1440
-    assert most_fires_a_day(parse("*/15 9-17 1 * MON")) == 36
-    assert most_fires_a_day(parse("@yearly")) == 1
+SINCE = date(2026, 11, 1)
+
+
+@pytest.mark.parametrize(
+    ("expressions", "excluded", "most", "found"),
+    [
+        (["* * * * *"], [], 1440, None),
+        (["* * * * *", "0 * * * *"], [], 1439, (SINCE, 1440)),
+        (["*/5 * * * *"], [], 287, (SINCE, 288)),
+        (["*/5 * * * *"], [SINCE], 287, (date(2026, 11, 2), 288)),
+        # A minute that two name is one fire, and only what is named on the same date counts together.
+        (["0 * * * *", "0,30 * * * *"], [], 47, (SINCE, 48)),
+        (["0 * 2 * *", "30 * 3 * *"], [], 24, None),
+        (["0 * 2 * *", "30 * * * MON"], [], 24, (date(2026, 11, 2), 48)),
+        (["*/15 9-17 1 * MON"], [], 35, (SINCE, 36)),
+        # The horizon ends.
+        (["0 * 29 2 *"], [], 23, None),
+    ],
+)
+def test_busy_day(
+    expressions: list[str], excluded: list[date], most: int, found: tuple[date, int] | None
+) -> None:
+    timetable = compile_timetable([parse(one) for one in expressions], zone="UTC", excluded_dates=excluded)
+    assert busy_day(timetable, since=SINCE, until=date(2027, 11, 1), most=most) == found
+
+
+def test_a_busy_day_is_looked_for_quickly_among_many_calendars() -> None:
+    crons = [parse(f"*/2 {hour} 1W,7W,13W * *") for hour in range(10)]
+    timetable = compile_timetable(crons, zone="UTC")
+    assert len(timetable.calendars) > 50
+    assert busy_day(timetable, since=SINCE, until=date(2027, 11, 1), most=299) == (date(2026, 11, 2), 300)
 
 
 def test_what_is_wrong() -> None:

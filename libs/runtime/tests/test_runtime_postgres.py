@@ -128,11 +128,22 @@ async def test_a_statement_over_its_time_is_the_databases_trouble(database: Data
 async def test_all_connections_lent_is_the_databases_trouble(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def use() -> None:
+        async with database.connection() as connection:
+            await connection.fetchval("SELECT 1")
+
+    # Many that wait for each other, some of whom give up.
+    await asyncio.gather(*(use() for _ in range(60)))
+    leaving = [asyncio.create_task(use()) for _ in range(30)]
+    await asyncio.sleep(0)
+    for task in leaving[::3]:
+        task.cancel()
+    await asyncio.gather(*leaving, return_exceptions=True)
     monkeypatch.setattr("trigger_runtime.postgres._ACQUIRE_SECONDS", 0.2)
     async with database.connection(), database.connection():
         with pytest.raises(DatabaseUnavailableError, match="TimeoutError"):
-            async with database.connection():
-                pass
+            await asyncio.wait_for(use(), 5)
+    await use()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ Only fire times also depend on the edition of the time zone data.
 """
 
 from trigger_cron.calendars import Calendar, Range, compile_calendars
-from trigger_cron.caveat import Caveat, CaveatKind, caveats, most_fires_a_day
+from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
 from trigger_cron.cron import Cron, CronError, TimetableError
 from trigger_cron.fires import fire_times
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
@@ -22,11 +22,11 @@ __all__ = [
     "Range",
     "Timetable",
     "TimetableError",
+    "busy_day",
     "caveats",
     "compile_calendars",
     "compile_timetable",
     "expanded",
     "fire_times",
-    "most_fires_a_day",
     "parse",
 ]

@@ -8,12 +8,12 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from trigger_cron.calendars import compile_calendars
+from trigger_cron.calendars import Calendar, compile_calendars, values
 from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import Cron
 from trigger_cron.day_rules import DayRule, DayRuleKind, patterns_of
 from trigger_cron.fires import Timeline
-from trigger_cron.timetable import DstPolicy
+from trigger_cron.timetable import DstPolicy, Timetable
 from trigger_cron.zone_clock import Transition, ZoneClock
 
 HORIZON: Final = timedelta(days=2 * 366)
@@ -93,9 +93,32 @@ def caveats(
     return tuple(sorted(found, key=lambda caveat: caveat.date))
 
 
-def most_fires_a_day(cron: Cron) -> int:
-    """Return how often the schedule fires on a day that matches and has 24 hours."""
-    return len(cron.hours) * len(cron.minutes)
+def busy_day(timetable: Timetable, *, since: date, until: date, most: int) -> tuple[date, int] | None:
+    """Return the first date from ``since`` to before ``until`` with more than ``most`` fires, and how many.
+
+    By the calendars alone, as if each day had its 24 hours: searching a single fire takes as long as this
+    does for a date.
+    """
+    kept = [(calendar, _minutes(calendar)) for calendar in timetable.calendars]
+    left_out = [(calendar, _minutes(calendar)) for calendar in timetable.excluded]
+    if len(_on(None, kept)) <= most:
+        return None
+    for offset in range((until - since).days):
+        day = since + timedelta(days=offset)
+        if (count := len(_on(day, kept) - _on(day, left_out))) > most:
+            return day, count
+    return None
+
+
+def _on(day: date | None, calendars: Iterable[tuple[Calendar, frozenset[int]]]) -> frozenset[int]:
+    """Return the minutes that any of the calendars names on a date; on any date, for ``None``."""
+    found = (minutes for calendar, minutes in calendars if day is None or calendar.has_date(day))
+    return frozenset[int]().union(*found)
+
+
+def _minutes(calendar: Calendar) -> frozenset[int]:
+    hours, minutes = values(calendar.hour), values(calendar.minute)
+    return frozenset(hour * 60 + minute for hour in hours for minute in minutes)
 
 
 def _missing_days(cron: Cron, *, since: date) -> Iterator[Caveat]:

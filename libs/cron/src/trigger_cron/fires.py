@@ -59,7 +59,11 @@ def fire_times(
 def _instant(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
         raise ValueError("a datetime without a time zone is no instant")
-    return moment.astimezone(UTC).replace(tzinfo=None)
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        # UTC has no year for it (the last evening of 9999 in New York); nothing fires there anyway.
+        return datetime.max if moment.year > 1 else datetime.min  # noqa: DTZ901
 
 
 class Timeline:

@@ -111,7 +111,7 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._trouble: str | None = "not connected yet"
-        self._idle = 0
+        self._lent = 0
 
     async def start(self) -> None:
         """Make the pool, without a connection, and begin to watch the server."""
@@ -156,19 +156,20 @@ class Database:
         """Take a connection out of the pool, for ``Loan``. Raises ``DatabaseUnavailableError``."""
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
-        # A deadline costs about as much as the rest of acquiring. With an idle connection there is nothing to
-        # wait for, and where it has to be made anew, connecting has a deadline of its own. Counted here:
-        # the pool counts by looking at each of its connections.
-        seconds: float | None = _ACQUIRE_SECONDS
-        if self._idle:
-            self._idle -= 1
-            seconds = None
+        # A deadline costs about as much as the rest of acquiring. While fewer are lent than there may be,
+        # there is nobody to wait for, and connecting has a deadline of its own. Counted here: to tell how
+        # many are idle, the pool looks at each.
+        seconds = None if self._lent < self._max else _ACQUIRE_SECONDS
+        self._lent += 1
         try:
             return await self._pool.acquire(timeout=seconds)
-        except _REFUSED as error:
-            # Also a refused password or a database that is not there: an operator mends it, and until
-            # then it is nobody's defect.
-            raise DatabaseUnavailableError(type(error).__name__) from error
+        except BaseException as error:
+            self._lent -= 1
+            if isinstance(error, _REFUSED):
+                # Also a refused password or a database that is not there: an operator mends it, and until
+                # then it is nobody's defect.
+                raise DatabaseUnavailableError(type(error).__name__) from error
+            raise
 
     async def give_back(self, connection: Connection) -> None:
         """Put a connection back, for ``Loan``."""
@@ -176,10 +177,18 @@ class Database:
             return
         try:
             await self._pool.release(connection)
-            self._idle += 1
-        except _REFUSED as error:
+        except asyncio.CancelledError:
+            # Its release goes on, and nobody knows for how long: it counts as lent from now on, which costs
+            # deadlines that would not be needed, and never lacks one that is.
+            raise
+        except Exception as error:
+            self._lent -= 1
+            if not isinstance(error, _REFUSED):
+                raise
             # The work is done or has its own error; asyncpg has closed the connection.
             log.warning("connection lost on its return", reason=type(error).__name__)
+        else:
+            self._lent -= 1
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -1,7 +1,7 @@
 """Which fires a backfill has; what is answered to whoever asks for a run while something is away."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -84,6 +84,57 @@ def test_the_limit_is_exact() -> None:
     assert decided(cron_expression="* * * * *", end_at=AT + MAX_BACKFILL_FIRES * minute) == Rejected(
         f"that is more than {MAX_BACKFILL_FIRES} fires; choose a shorter range"
     )
+
+
+def test_fewer_fires_are_worked_out_for_a_schedule_of_many_calendars() -> None:
+    many = tuple(f"{minute} {minute % 24} 1W,5W,9W,13W,17W * *" for minute in range(1, 10))
+    found = decided(cron_expression="* * * * *", additional_expressions=many, end_at=AT + timedelta(hours=8))
+    assert isinstance(found, Rejected)
+    limit = int(found.reason.split()[4])
+    assert 50 < limit < MAX_BACKFILL_FIRES
+    assert isinstance(
+        decided(
+            cron_expression="* * * * *",
+            additional_expressions=many,
+            end_at=AT + timedelta(minutes=limit - 1),
+        ),
+        Backfill,
+    )
+
+
+def test_a_second_that_has_begun_is_not_in_a_range() -> None:
+    nine = AT.replace(hour=9)
+    half = timedelta(milliseconds=500)
+    for start_at, end_at, count in (
+        (nine, nine, 1),
+        (nine, nine + half, 1),
+        (nine - half, nine, 1),
+        (nine + half, nine + timedelta(hours=1), 0),
+        (nine + half, nine + half, 0),
+    ):
+        found = decided(start_at=start_at, end_at=end_at)
+        assert isinstance(found, Backfill)
+        assert len(found.fire_times) == count
+        # What Temporal is asked for is what was decided on.
+        assert (found.start_at.microsecond, found.end_at.microsecond) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("start_at", "end_at", "expected"),
+    [
+        (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), 0),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), AT.replace(year=1969), 0),
+    ],
+)
+def test_nothing_fires_before_1970(start_at: datetime, end_at: datetime, expected: int) -> None:
+    found = decided(start_at=start_at, end_at=end_at)
+    assert isinstance(found, Backfill)
+    assert len(found.fire_times) == expected
+
+
+def test_the_end_of_the_calendar_is_in_the_future() -> None:
+    end_at = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-5)))
+    assert decided(end_at=end_at) == Rejected("the end is in the future", field="endAt")
 
 
 def test_a_zone_that_is_not_known_here() -> None:

@@ -1,6 +1,6 @@
 """When a schedule will fire, and what is worth knowing about it."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
@@ -8,6 +8,8 @@ from trigger_api.domain.preview import preview
 from trigger_contracts.config import ScheduleConfig
 
 NOW = datetime(2026, 11, 1, 10, 30, tzinfo=UTC)
+EARLIEST = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+LATEST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-5)))
 
 
 def busy(config: ScheduleConfig, *, fires_per_day: int) -> list[tuple[date, str]]:
@@ -18,30 +20,40 @@ def busy(config: ScheduleConfig, *, fires_per_day: int) -> list[tuple[date, str]
 def test_a_day_with_many_fires_is_worth_knowing() -> None:
     config = ScheduleConfig(cron_expression="*/5 * * * *")
     assert busy(config, fires_per_day=288) == []
-    (found,) = busy(config, fires_per_day=287)
-    # What is left of the first day is fewer: the first whole one shows it.
-    assert found == (
-        date(2026, 11, 2),
-        "It fires 288 times on 2026-11-02; more than 287 times a day is unusual here.",
-    )
+    assert busy(config, fires_per_day=287) == [
+        (
+            date(2026, 11, 1),
+            "It fires 288 times on 2026-11-01; more than 287 times a day is unusual here.",
+        )
+    ]
+    assert busy(ScheduleConfig(cron_expression="* * * * *"), fires_per_day=1440) == []
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        # A minute that two expressions name fires once.
-        (ScheduleConfig(cron_expression="0 * * * *", additional_expressions=("0 * * * *",)), []),
-        (ScheduleConfig(cron_expression="0 * * * *", additional_expressions=("30 12 * * *",)), [25]),
-        # 31 October 2027 has an hour twice, in which Temporal fires once.
-        (ScheduleConfig(cron_expression="0 * 31 10 *", timezone="Europe/Berlin"), []),
-        (ScheduleConfig(cron_expression="*/30 * 2 12 *", excluded_dates=(date(2026, 12, 2),)), [48]),
+        # The first day that fires at all, by the zone's dates.
+        (
+            ScheduleConfig(cron_expression="0 * 2 12 *", timezone="Europe/Berlin"),
+            [(date(2026, 12, 2), 24)],
+        ),
+        (
+            ScheduleConfig(cron_expression="0 * 2 12 *", excluded_dates=(date(2026, 12, 2),)),
+            [(date(2027, 12, 2), 24)],
+        ),
+        # Its end is before that.
+        (ScheduleConfig(cron_expression="0 * 2 12 *", end_at=datetime(2026, 12, 1, tzinfo=UTC)), []),
+        (
+            ScheduleConfig(cron_expression="0 9 * * *", additional_expressions=("0,30 * 5 11 *",)),
+            [(date(2026, 11, 5), 48)],
+        ),
     ],
 )
-def test_all_expressions_count_together_and_by_the_days_of_the_zone(
-    config: ScheduleConfig, expected: list[int]
+def test_the_first_busy_day_within_a_year_of_the_next_fire(
+    config: ScheduleConfig, expected: list[tuple[date, int]]
 ) -> None:
-    counts = [int(message.split()[2]) for _, message in busy(config, fires_per_day=24)]
-    assert counts == expected
+    found = [(day, int(message.split()[2])) for day, message in busy(config, fires_per_day=23)]
+    assert found == expected
 
 
 def test_what_has_ended_has_no_days() -> None:
@@ -49,3 +61,15 @@ def test_what_has_ended_has_no_days() -> None:
     found = preview(ended, count=5, now=NOW, fires_per_day=1)
     assert found.fire_times == ()
     assert busy(ended, fires_per_day=1) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        ScheduleConfig(cron_expression="0 9 * * *", start_at=EARLIEST),
+        ScheduleConfig(cron_expression="0 9 * * *", end_at=LATEST),
+    ],
+)
+def test_times_that_utc_has_no_year_for(config: ScheduleConfig) -> None:
+    found = preview(config, count=1, now=NOW, fires_per_day=1)
+    assert found.fire_times == (datetime(2026, 11, 2, 9, tzinfo=UTC),)

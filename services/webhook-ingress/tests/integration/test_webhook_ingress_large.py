@@ -127,12 +127,15 @@ async def test_slow_senders_of_large_bodies_fill_no_memory(nats_server: NatsServ
     # It holds 3 MiB, all but one byte of its body.
     first.write(head + b"x" * (3 * MIB - 1))
     await first.drain()
+    listener = next(part for part in ingress.service._components if part.name == "http")
 
-    async def is_full() -> bool:
-        reply = await ingress.send(trigger_id, data=io.BytesIO(b"x" * 2 * MIB))
-        return bool(reply.status == 503 and reply.headers["Retry-After"])
+    async def is_held() -> bool:
+        # Before that the next one may come first, and this one is who finds no room.
+        return bool(listener._door._bodies._free == MIB + 1)
 
-    await ingress.eventually(is_full)
+    await ingress.eventually(is_held)
+    refused = await ingress.send(trigger_id, data=io.BytesIO(b"x" * 2 * MIB))
+    assert (refused.status, bool(refused.headers["Retry-After"])) == (503, True)
     assert (await ingress.send(trigger_id, data=b"small")).status == 202
     first.write(b"x")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 202")

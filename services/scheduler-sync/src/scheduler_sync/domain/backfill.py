@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -10,6 +11,12 @@ from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.next_times import nominal_times
 from trigger_contracts.ids import fire_execution_id
 from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_FIRES
+
+_MOST_SEARCHES: Final = 25_000
+"""Of the next fire of one calendar: about a second's work, of the two that whoever asks waits for."""
+_SECOND: Final = timedelta(seconds=1)
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime(2101, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +42,41 @@ def decide_backfill(
 ) -> Backfill | Rejected:
     """Return the backfill of a range, if it is one that may be.
 
-    The future is no matter of a backfill: Temporal would run it at once, and again when its time comes.
+    The future is no matter of a backfill: Temporal would run it at once, and again when its time comes. The
+    range is of whole seconds, as a schedule's fires are: a second that has begun before ``start_at`` is not
+    in it, as with Temporal. This takes up to some seconds for a schedule of hundreds of calendars.
     """
+    start_at, end_at = _within_years(start_at), _within_years(end_at)
     if (flaw := _flaw(start_at, end_at=end_at, now=now)) is not None:
         return flaw
+    start_at, end_at = _next_whole(start_at), end_at.replace(microsecond=0)
+    # Each fire is searched in each calendar, here as in Temporal.
+    most = min(MAX_BACKFILL_FIRES, max(_MOST_SEARCHES // max(len(desired.calendars), 1), 1))
     try:
-        times = nominal_times(desired, start_at=start_at, end_at=end_at, most=MAX_BACKFILL_FIRES)
+        times = nominal_times(desired, start_at=start_at, end_at=end_at, most=most)
     except (ZoneInfoNotFoundError, ValueError):
         return Rejected(f"unknown time zone {desired.timezone[:64]!r}")
-    if len(times) > MAX_BACKFILL_FIRES:
-        return Rejected(f"that is more than {MAX_BACKFILL_FIRES} fires; choose a shorter range")
+    if len(times) > most:
+        return Rejected(f"that is more than {most} fires; choose a shorter range")
     return Backfill(
         start_at=start_at,
         end_at=end_at,
         fire_times=tuple(times),
         execution_ids=_executions(desired.trigger_id, times=times),
     )
+
+
+def _within_years(moment: datetime) -> datetime:
+    """Return the moment in UTC, or the end of the years in which schedules fire that is nearest to it."""
+    try:
+        return min(max(moment.astimezone(UTC), _FIRST), _LAST)
+    except OverflowError:
+        return _LAST if moment.year > 1 else _FIRST
+
+
+def _next_whole(moment: datetime) -> datetime:
+    whole = moment.replace(microsecond=0)
+    return whole if whole == moment else whole + _SECOND
 
 
 def _flaw(start_at: datetime, *, end_at: datetime, now: datetime) -> Rejected | None:

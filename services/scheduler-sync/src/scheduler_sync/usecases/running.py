@@ -1,5 +1,6 @@
 """Runs that somebody asks for: one now, or those that a past range would have had."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
@@ -46,6 +47,7 @@ class Runs:
         self._schedules = schedules
         self._configuration = configuration
         self._now = now
+        self._deciding = asyncio.Semaphore(1)
 
     async def run(self, request: RunSchedule) -> ScheduleRunStarted:
         """Start a run, whatever the schedule does.
@@ -90,6 +92,13 @@ class Runs:
                 field="expectedFires",
             )
         if count:
+            await self._ask(request, found=found)
+        return BackfillStarted(
+            trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
+        )
+
+    async def _ask(self, request: BackfillSchedule, *, found: Backfill) -> None:
+        try:
             await self._schedules.backfill(
                 schedule_id(request.trigger_id),
                 start_at=found.start_at,
@@ -97,13 +106,16 @@ class Runs:
                 overlap=request.overlap_policy,
                 request_id=request.request_id,
             )
-        return BackfillStarted(
-            trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
-        )
+        except ScheduleRefusedError as error:
+            raise RequestRefusedError(str(error)) from error
 
     async def _backfill(self, trigger_id: UUID, *, start_at: datetime, end_at: datetime) -> Backfill:
         trigger, _ = await self._trigger(trigger_id)
-        found = decide_backfill(_compiled(trigger), start_at=start_at, end_at=end_at, now=self._now())
+        # Off the loop, which has schedules to reconcile; one at a time, for all share one processor.
+        async with self._deciding:
+            found = await asyncio.to_thread(
+                decide_backfill, _compiled(trigger), start_at=start_at, end_at=end_at, now=self._now()
+            )
         if isinstance(found, Rejected):
             raise RequestRefusedError(found.reason, field=found.field)
         return found

@@ -1,18 +1,18 @@
 """What a schedule does, worked out: before there is one, or as it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from itertools import groupby, islice
+from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from trigger_api.domain.timetables import policy_of, timetable_of
 from trigger_contracts.config import ScheduleConfig
-from trigger_cron import caveats, fire_times, most_fires_a_day, parse
+from trigger_cron import busy_day, caveats, fire_times, parse
 
-_LOOKED_AT: Final = 5_000
-"""Fires that are counted by day: three days and a half of one each minute, fourteen years of one a day."""
+_DAY: Final = timedelta(days=1)
+_YEAR: Final = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,24 +39,13 @@ def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day:
     more than ``fires_per_day`` fires is something to know.
     """
     zone = ZoneInfo(config.timezone)
-    parsed = [parse(text) for text in dict.fromkeys((config.cron_expression, *config.additional_expressions))]
     notices = [
         Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
-        for cron in parsed
-        for caveat in caveats(cron, zone=zone, now=now, dst_policy=policy_of(config))
+        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
+        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
     ]
-    # Mostly no day can be that busy; counting takes as long as looking for thousands of fires.
-    if sum(most_fires_a_day(cron) for cron in parsed) > fires_per_day:
-        notices += _busy_day(_times(config, zone=zone, now=now), most=fires_per_day)
-    return Preview(
-        fire_times=tuple(islice(_times(config, zone=zone, now=now), count)),
-        notices=sorted(notices, key=lambda notice: notice.date),
-    )
-
-
-def _times(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
     timetable = timetable_of(config)
-    found = fire_times(
+    times = fire_times(
         timetable.calendars,
         excluded=timetable.excluded,
         zone=zone,
@@ -64,14 +53,20 @@ def _times(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterator
         start_at=config.start_at,
         end_at=config.end_at,
     )
-    return (moment.astimezone(zone) for moment in found)
+    fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
+    if fires:
+        notices += _busy_day(config, since=fires[0].date(), most=fires_per_day)
+    return Preview(fire_times=fires, notices=sorted(notices, key=lambda notice: notice.date))
 
 
-def _busy_day(times: Iterator[datetime], *, most: int) -> list[Notice]:
-    """Return the first day with more fires than that, if there is one among the next fires."""
-    for day, fires in groupby(islice(times, _LOOKED_AT), key=lambda moment: moment.date()):
-        count = sum(1 for _ in fires)
-        if count > most:
-            message = f"It fires {count:,} times on {day}; more than {most:,} times a day is unusual here."
-            return [Notice(kind="busy_day", message=message, date=day)]
-    return []
+def _busy_day(config: ScheduleConfig, *, since: date, most: int) -> list[Notice]:
+    """Return the first date with more fires than that, within a year of the next one."""
+    last = since + _YEAR
+    if config.end_at is not None:
+        last = min(last, config.end_at.date())
+    found = busy_day(timetable_of(config), since=since, until=last + _DAY, most=most)
+    if found is None:
+        return []
+    day, count = found
+    message = f"It fires {count:,} times on {day}; more than {most:,} times a day is unusual here."
+    return [Notice(kind="busy_day", message=message, date=day)]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -27,6 +28,9 @@ from trigger_runtime.web.problem import FieldProblem
 
 log = structlog.stdlib.get_logger(__name__)
 
+_AT_ONCE: Final = 2
+"""Previews that are worked out at a time: more would only share the processor."""
+
 InWords = Callable[[Sequence[str], str], str]
 
 
@@ -47,6 +51,7 @@ class ScheduleRoutes:
         self._access = access
         self._in_words = in_words
         self._fires_per_day = fires_per_day
+        self._working_out = asyncio.Semaphore(_AT_ONCE)
 
     async def preview(self, request: web.Request) -> web.Response:
         """Return when a schedule would fire: one that may not exist yet, or a trigger's."""
@@ -66,10 +71,12 @@ class ScheduleRoutes:
         return await self._previewed(body.config, count=body.count)
 
     async def _previewed(self, config: ScheduleConfig, *, count: int) -> web.Response:
-        # Working out a policy for changes of the clock takes a moment, in which others are served.
-        found = await asyncio.to_thread(
-            preview, config, count=count, now=self._access.now(), fires_per_day=self._fires_per_day
-        )
+        # Working out hundreds of calendars, or a policy for changes of the clock, takes a moment in which
+        # others are served: by this loop, and by the threads that are left.
+        async with self._working_out:
+            found = await asyncio.to_thread(
+                preview, config, count=count, now=self._access.now(), fires_per_day=self._fires_per_day
+            )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
             views.PreviewDocument(
