@@ -114,7 +114,10 @@ class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=T
     """Between the runs of the backfill; the schedule's own does not count."""
     expected_fires: int
     request_id: UUID | None = None
-    """Temporal does the same backfill with the same id once, so that a lost answer can be asked for again."""
+    """Temporal does what it is asked for with the same id once, so that a lost answer can be asked for again.
+
+    It remembers for as long as the schedule's own workflow runs on, which are some hundreds of fires.
+    """
 
 
 class BackfillStarted(Message, tag="BackfillStarted/1", frozen=True, kw_only=True):

@@ -208,6 +208,9 @@ class WebhookRates(Protocol):
     ) -> Sequence[OutcomeCount]:
         """Return the counts from ``since`` to before ``until``, oldest first."""
 
+    async def first(self, *, workspace: str, span: Span) -> datetime | None:
+        """Return the start of a workspace's first span that is counted and not forgotten."""
+
     async def busiest(
         self, *, workspace: str, span: Span, before: datetime, since: datetime, until: datetime, limit: int
     ) -> Sequence[TriggerTraffic]:

@@ -50,6 +50,10 @@ class KeyReusedError(Exception):
     """The idempotency key came before, with another request."""
 
 
+class OutcomeUnknownError(Exception):
+    """A request with this key may have been carried out; by now it would be refused, as the text says."""
+
+
 class AnswerLostError(Exception):
     """The request was carried out before, and its answer cannot be read any more."""
 
@@ -140,7 +144,8 @@ class Fire:
 class LiveSchedules(Protocol):
     """Temporal, by way of scheduler-sync. All raise ``ScheduleUnknownError``.
 
-    What is asked for again with the same id, because the answer was lost, is done once.
+    What is asked for again with the same id, because the answer was lost, is done once: a run for as long as
+    Temporal remembers closed workflows, a backfill for some hundreds of the schedule's fires.
     """
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed:

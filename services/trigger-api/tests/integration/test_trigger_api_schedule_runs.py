@@ -9,6 +9,7 @@ import pytest
 from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.schedule_requests import (
+    BackfillPreviewed,
     BackfillSchedule,
     FailureCode,
     PreviewBackfill,
@@ -104,6 +105,24 @@ async def test_a_backfill_with_a_key_is_done_once(api: Any, path: str, scheduler
     other = {**BACKFILL, "expectedFires": 1}
     reused = await api.call("POST", f"{path}/backfill", other, headers=key, status=422)
     assert reused.json["code"] == "idempotency_key_reused"
+
+
+async def test_what_may_have_been_done_is_not_called_refused(api: Any, path: str, scheduler: Any) -> None:
+    key = {"Idempotency-Key": "unsure"}
+    scheduler.loses_answers = 1
+    await api.call("POST", f"{path}/backfill", BACKFILL, status=503, headers=key)
+    # The schedule is changed meanwhile, and the range has no fires any more.
+    scheduler.answer = codec.encode(
+        BackfillPreviewed(trigger_id=trigger_of(path), fire_times=(), execution_ids=())
+    )
+    unsure = await api.call("POST", f"{path}/backfill", BACKFILL, status=409, headers=key)
+    assert unsure.json["code"] == "outcome_unknown"
+    assert "That is 0 fires, not 2" in unsure.json["detail"]
+    scheduler.answer = False
+    await api.call("POST", f"{path}/backfill", BACKFILL, status=503, headers=key)
+    scheduler.answer = None
+    await api.call("POST", f"{path}/backfill", BACKFILL, status=202, headers=key)
+    assert len({one.request_id for one in scheduler.changes()}) == 1
 
 
 async def test_other_fires_than_expected_are_not_run_and_leave_the_key_free(

@@ -30,6 +30,10 @@ WHERE workspace = $1 AND trigger_id = $2 AND span = $3 AND starts_at >= $4 AND s
 ORDER BY starts_at, outcome COLLATE "C"
 """  # noqa: S608 - a constant
 
+_FIRST: Final = f"""
+SELECT starts_at FROM {_TABLE} WHERE workspace = $1 AND span = $2 ORDER BY starts_at LIMIT 1
+"""  # noqa: S608 - a constant
+
 # The busiest first; two of the same traffic by id, so that the answer does not depend on the plan.
 _BUSIEST: Final = f"""
 SELECT trigger_id,
@@ -75,6 +79,12 @@ class PostgresWebhookRates:
                 _OF_TRIGGER, storable(workspace), trigger_id, span.value, since, until
             )
         return [OutcomeCount(**dict(row)) for row in rows]
+
+    async def first(self, *, workspace: str, span: Span) -> datetime | None:
+        """See ``ports.WebhookRates``."""
+        async with lent(self._database) as connection:
+            found: datetime | None = await connection.fetchval(_FIRST, storable(workspace), span.value)
+        return found
 
     async def busiest(
         self, *, workspace: str, span: Span, before: datetime, since: datetime, until: datetime, limit: int

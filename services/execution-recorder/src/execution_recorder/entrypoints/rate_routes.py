@@ -21,9 +21,10 @@ _SCOPE: Final = "triggers:read"
 _MOST_SPANS: Final = 1440
 """A day by minute, sixty days by hour: as many items as an answer may have."""
 _USUAL_SPANS: Final = {Span.MINUTE: 60, Span.HOUR: 24}
-_MOST_HOURS: Final = 720
-_HOURS_BY_MINUTE: Final = 24
-"""Up to here counts by minute are there for the window before the window, too (``MINUTES_KEPT``)."""
+_USUAL_HOURS: Final = 24
+_MOST_HOURS: Final = 168
+_HOURS_BY_MINUTE: Final = 2
+"""Up to here the window ends now; longer ones end with the hour, for every trigger's counts are added up."""
 
 
 class SpanView(View, frozen=True, kw_only=True):
@@ -53,7 +54,8 @@ class TrafficView(View, frozen=True, kw_only=True):
     trigger_id: UUID
     requests: int
     accepted: int
-    requests_before: int
+    requests_before: int | None
+    """``None`` where counting does not reach back so far."""
 
 
 class BusiestView(View, frozen=True, kw_only=True):
@@ -110,20 +112,18 @@ class _Rates:
     async def list_busiest(self, request: web.Request) -> web.Response:
         workspace = (await self._tokens.principal(request, scope=_SCOPE)).workspace
         queries.refuse_unknown(request, known={"hours", "limit"})
-        hours = queries.number_of(request, "hours", default=_HOURS_BY_MINUTE, highest=_MOST_HOURS)
+        hours = queries.number_of(request, "hours", default=_USUAL_HOURS, highest=_MOST_HOURS)
         limit = queries.limit_of(request, default=20)
         window = timedelta(hours=hours)
         span = Span.MINUTE if hours <= _HOURS_BY_MINUTE else Span.HOUR
         until = span.end(self._now())
+        before = until - 2 * window
+        first = await self._rates.first(workspace=workspace, span=span)
         traffic = await self._rates.busiest(
-            workspace=workspace,
-            span=span,
-            before=until - 2 * window,
-            since=until - window,
-            until=until,
-            limit=limit,
+            workspace=workspace, span=span, before=before, since=until - window, until=until, limit=limit
         )
-        items = [_traffic(one) for one in traffic]
+        is_whole = first is not None and first <= before
+        items = [_traffic(one, is_whole=is_whole) for one in traffic]
         return json_response(BusiestView(since=until - window, until=until, items=items))
 
     def _range(self, request: web.Request, *, span: Span) -> tuple[datetime, datetime]:
@@ -161,10 +161,10 @@ def _spans(counts: Sequence[OutcomeCount]) -> Sequence[SpanView]:
     return spans
 
 
-def _traffic(one: TriggerTraffic) -> TrafficView:
+def _traffic(one: TriggerTraffic, *, is_whole: bool) -> TrafficView:
     return TrafficView(
         trigger_id=one.trigger_id,
         requests=one.requests,
         accepted=one.accepted,
-        requests_before=one.before,
+        requests_before=one.before if is_whole else None,
     )

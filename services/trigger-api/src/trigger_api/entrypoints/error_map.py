@@ -13,6 +13,7 @@ from trigger_api.ports import (
     FiringTooLargeError,
     KeyReusedError,
     NotFoundError,
+    OutcomeUnknownError,
     ScheduleUnknownError,
     SecretNotUsedError,
     StaleVersionError,
@@ -80,6 +81,12 @@ def _conflict(error: Exception) -> ProblemError | None:
             return ProblemError(412, code="stale_version", detail=detail)
         case ConcurrentChangeError():
             return ProblemError(409, code="conflict", detail="Others changed it at the same time: try again.")
+        case OutcomeUnknownError():
+            detail = (
+                "An earlier request with this Idempotency-Key may have been carried out, and would be "
+                f"refused by now: {error} Look at the trigger's executions before you ask with another key."
+            )
+            return ProblemError(409, code="outcome_unknown", detail=detail)
         case AnswerLostError():
             detail = "This request was carried out before, and its answer cannot be read any more."
             return ProblemError(409, code="answer_lost", detail=detail)

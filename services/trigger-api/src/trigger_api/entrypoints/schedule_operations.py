@@ -30,7 +30,7 @@ def schedule_operations(routes: ScheduleRoutes, *, runs: ScheduleRunRoutes) -> l
                 kind=views.ExecutionAccepted,
                 headers={"X-Execution-Id": "The execution's id."},
             ),
-            problems=(400, 404, 422),
+            problems=(400, 404, 409, 422),
         ),
         Operation(
             id="previewBackfill",

@@ -18,6 +18,7 @@ from trigger_api.ports import (
     ConcurrentChangeError,
     EventStore,
     NotFoundError,
+    OutcomeUnknownError,
     ScheduleUnknownError,
     StaleVersionError,
     TriggerDisabledError,
@@ -94,6 +95,23 @@ async def again_after_a_lost_race(attempt: Callable[[], Awaitable[T]]) -> T:
     return await attempt()
 
 
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An idempotency key: since when, whether by this request, and what it was answered before."""
+
+    since: datetime
+    is_new: bool
+    answer: StoredAnswer | None = None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, InvalidError):
+        return " ".join(flaw.detail for flaw in error.flaws)
+    return (
+        "the trigger is paused." if isinstance(error, TriggerDisabledError) else f"there is no such {error}."
+    )
+
+
 class Answering:
     """Answers a request with an idempotency key once, and again with the same answer."""
 
@@ -110,23 +128,22 @@ class Answering:
         """
         if keyed is None:
             return await act()
-        _, earlier = await self.earlier(unit, keyed=keyed)
+        earlier = (await self._taken(unit, keyed=keyed)).answer
         if earlier is not None:
             return earlier
         done = await act()
         await self.keep(unit, keyed=keyed, answer=keyed.answer(done))
         return done
 
-    async def earlier(self, unit: Unit, *, keyed: Keyed[T]) -> tuple[datetime, StoredAnswer | None]:
-        """Take the key; return since when it is taken, and what it was answered before.
-
-        Raises ``KeyReusedError``, and ``AnswerLostError`` instead of acting again.
-        """
-        claimed = await unit.claim(keyed.once, now=self._chance.now())
+    async def _taken(self, unit: Unit, *, keyed: Keyed[T]) -> "_Taken":
+        """Take the key. Raises ``KeyReusedError``, and ``AnswerLostError`` instead of acting again."""
+        now = self._chance.now()
+        claimed = await unit.claim(keyed.once, now=now)
         if claimed.answer is None:
-            return claimed.since, None
+            return _Taken(since=claimed.since, is_new=claimed.since == now)
         opened = self._vault.open_answer(claimed.answer, once=keyed.once)
-        return claimed.since, msgspec.json.decode(opened, type=StoredAnswer)
+        answer = msgspec.json.decode(opened, type=StoredAnswer)
+        return _Taken(since=claimed.since, is_new=False, answer=answer)
 
     async def outside(
         self,
@@ -150,16 +167,19 @@ class Answering:
         except _NOT_DONE as error:
             found = error
         async with store.unit() as unit:
+            taken = await self._taken(unit, keyed=keyed)
             # What was answered stays the answer, also where the trigger was paused or changed since.
-            since, earlier = await self.earlier(unit, keyed=keyed)
-            if earlier is not None:
-                return earlier
+            if taken.answer is not None:
+                return taken.answer
             if isinstance(found, Exception):
-                # Inside, so that the key is given back: nothing has happened under it.
-                raise found
+                # Inside, so that a new key is given back: nothing has happened under it. One that was kept is
+                # of a request that a server did not answer.
+                if taken.is_new or isinstance(found, ScheduleUnknownError):
+                    raise found
+                raise OutcomeUnknownError(_reason(found)) from found
         # The key alone would not do. Two people who choose the same one do not mean the same request, and
         # neither does one who uses a key again after it was forgotten.
-        done = await act(found, f"{keyed.once.owner.hex()}:{since.isoformat()}")
+        done = await act(found, f"{keyed.once.owner.hex()}:{taken.since.isoformat()}")
         async with store.unit() as unit:
             await self.keep(unit, keyed=keyed, answer=keyed.answer(done))
         return done
