@@ -120,16 +120,17 @@ def test_a_second_that_has_begun_is_not_in_a_range() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start_at", "end_at", "expected"),
+    ("start_at", "end_at", "fires"),
     [
         (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), 0),
-        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), AT.replace(year=1969), 0),
+        (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), AT.replace(year=1), 0),
+        (datetime(1969, 12, 31, 23, 59, tzinfo=UTC), datetime(1970, 1, 1, 0, 1, tzinfo=UTC), 2),
     ],
 )
-def test_nothing_fires_before_1970(start_at: datetime, end_at: datetime, expected: int) -> None:
-    found = decided(start_at=start_at, end_at=end_at)
+def test_nothing_fires_before_1970(start_at: datetime, end_at: datetime, fires: int) -> None:
+    found = decided(start_at=start_at, end_at=end_at, cron_expression="* * * * *")
     assert isinstance(found, Backfill)
-    assert len(found.fire_times) == expected
+    assert len(found.fire_times) == fires
 
 
 def test_the_end_of_the_calendar_is_in_the_future() -> None:

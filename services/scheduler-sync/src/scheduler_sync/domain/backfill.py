@@ -15,7 +15,8 @@ from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_
 _MOST_SEARCHES: Final = 25_000
 """Of the next fire of one calendar: about a second's work, of the two that whoever asks waits for."""
 _SECOND: Final = timedelta(seconds=1)
-_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The last second before the first fire that there can be, and the first one after the last.
+_FIRST: Final = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
 _LAST: Final = datetime(2101, 1, 1, tzinfo=UTC)
 
 
