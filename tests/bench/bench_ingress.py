@@ -157,11 +157,6 @@ def load(server: Server, *, trigger_id: UUID, seconds: int = SECONDS) -> Measure
     return wrk(url, seconds=seconds, connections=CONNECTIONS, headers=headers, script=script)
 
 
-async def accepted_since(url: str, before: int) -> int:
-    """Return how many messages DELIVERIES got since."""
-    return await stored(url) - before
-
-
 async def stored(url: str) -> int:
     client = await nats.connect(url)
     try:

@@ -134,6 +134,7 @@ def _worker(settings: Settings) -> Service:
             max_body_bytes=settings.max_body_bytes, trusted_hops=settings.trusted_proxy_hops
         ),
         observe=access.observe,
+        note_unreadable=partial(ingress_metrics.tally, "unreadable"),
         new_request_id=lambda: randomness.take(16).hex(),
     )
     app = new_application(

@@ -195,3 +195,27 @@ async def test_the_client_address_is_what_trusted_proxies_say(
     lines = [b"X-Forwarded-For: 6.6.6.6", b"X-Forwarded-For: 5.5.5.5, 203.0.113.7"]
     assert status(await ingress.raw(request(trigger_id, *lines))) == 202
     assert (await ingress.accepted())[-1].client_address == "203.0.113.7"
+
+
+async def test_what_is_no_request_is_counted(ingress: Any) -> None:
+    for junk in (
+        b"nonsense\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nX-Huge: " + b"x" * 100_000 + b"\r\n\r\n",
+    ):
+        assert status(await ingress.raw(junk)) == 400
+    reply = await ingress.session.get(f"http://127.0.0.1:{ingress.settings.http_port}/metrics")
+    text = await reply.text()
+    assert 'webhook_deliveries_total{outcome="unreadable"} 2.0' in text
+
+
+@pytest.mark.parametrize("head", [b"", b"POST /api/webhooks/x HTTP/1.1\r\nHost: x\r\n"])
+async def test_who_is_silent_is_let_go(
+    nats_server: NatsServer, new_ingress: Any, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr("webhook_ingress.entrypoints.listener._HEAD_SECONDS", 0.5)
+    ingress = await new_ingress(nats_server)
+    await ingress.ready()
+    reader, writer = await asyncio.open_connection("127.0.0.1", ingress.settings.http_port)
+    writer.write(head)
+    assert await asyncio.wait_for(reader.read(), 15) == b""
+    writer.close()

@@ -22,7 +22,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUSIEST: Final = 20
-_UNKNOWN: Final = 404
+_UNTOLD: Final = frozenset({404, 503})
 _REFUSED: Final = 400
 _SUMMARY_SECONDS: Final = 10.0
 
@@ -72,8 +72,8 @@ class AccessLog(BackgroundTask):
                 method=key[0], route=self._route, status=str(status)
             )
         histogram.observe(seconds)
-        # A trigger that does not exist is a stranger's invention.
-        if request.trigger_id is not None and status != _UNKNOWN:
+        # A trigger that does not exist is a stranger's invention; preflights and outages do not tell.
+        if request.trigger_id is not None and status not in _UNTOLD and not request.is_preflight:
             fate = Fate.TAKEN if status < _REFUSED else Fate.REFUSED
             self._rates.note(request.trigger_id, fate=fate, now=time.monotonic())
         if self._detail is AccessLogDetail.EACH:

@@ -11,7 +11,7 @@ class IngressMetrics:
         self._counters: dict[str, Counter] = {}
         self._outcomes = Counter(
             "webhook_deliveries_total",
-            "Webhook requests by outcome: accepted, unavailable, or the reason of the refusal.",
+            "Webhook requests by outcome: accepted, unavailable, unreadable, or the reason of the refusal.",
             ["outcome"],
             registry=registry,
         )

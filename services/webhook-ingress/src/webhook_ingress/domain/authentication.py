@@ -115,7 +115,10 @@ def _credential(
 def _signature(trigger: WebhookTrigger, *, evidence: Evidence) -> Authentic | NotAuthentic:
     claim = hmac_scheme_of(trigger.config).claim(evidence)
     if claim is RejectionReason.SIGNATURE_MISSING and not trigger.config.require_signature:
-        return Authentic()
+        # A trigger without its secret refuses everybody: it could not tell a wrong signature either.
+        if trigger.usable_secrets(evidence.now):
+            return Authentic()
+        return NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
     return _proven(trigger, claim=claim, evidence=evidence)
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 T = TypeVar("T")
 
+_MOST_UNPROVEN: Final = 1024 * 1024
 _PATH: Final = re.compile(r"[^.\[\]\s]+(?:\.[^.\[\]\s]+|\[[0-9]{1,6}\])*", re.ASCII)
 _STEP: Final = re.compile(r"\[([0-9]{1,6})\]|([^.\[\]]+)", re.ASCII)
 
@@ -24,6 +25,15 @@ def read(body: bytes, kind: type[T]) -> T | None:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def is_costly(body: bytes, *, key: bytes, most: int) -> bool:
+    """Tell whether a body names a key more often than that, or is too large to be read for nobody.
+
+    A provider that signs within its body makes us read it before anything is proven: a stranger's megabyte
+    of empty items would hold everybody else up for a tenth of a second.
+    """
+    return len(body) > _MOST_UNPROVEN or body.count(key) > most
 
 
 def is_path(text: str) -> bool:

@@ -21,6 +21,7 @@ from webhook_ingress.domain.providers import (
     hubspot,
     linear,
     microsoft_graph,
+    repetitions,
     sendgrid,
     tokens,
     twilio,
@@ -110,11 +111,14 @@ def _v0(header: str, *, time: str) -> Scheme:
     ).claim
 
 
+_SAME_BODY: Final = DeliveryId(made=repetitions.of_body)
 _META: Final = Preset(
     scheme=_of_body("x-hub-signature-256", prefix="sha256="),
     opening=handshake.meta,
+    delivery_id=_SAME_BODY,
     proof=_RULE,
 )
+_SVIX: Final = StandardWebhooks(prefixes=("svix-", "webhook-"))
 _STANDARD: Final = Preset(
     scheme=StandardWebhooks().claim,
     delivery_id=DeliveryId(header="webhook-id"),
@@ -138,7 +142,12 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         tolerance=600,
         proof=_BOTH,
     ),
-    WebhookProvider.DISCORD: Preset(scheme=discord.claim, signed_handshake=discord.handshake, proof=_LIBRARY),
+    WebhookProvider.DISCORD: Preset(
+        scheme=discord.claim,
+        signed_handshake=discord.handshake,
+        delivery_id=_SAME_BODY,
+        proof=_LIBRARY,
+    ),
     WebhookProvider.GITEA: Preset(
         scheme=_of_body("x-gitea-signature"),
         delivery_id=DeliveryId(header="x-gitea-delivery", repeats=Repeats.EACH),
@@ -160,8 +169,17 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         delivery_id=DeliveryId(header="x-gogs-delivery", repeats=Repeats.EACH),
         proof=_SOURCE,
     ),
-    WebhookProvider.HUBSPOT: Preset(scheme=hubspot.claim, url=Url.SIGNED, proof=_BOTH),
-    WebhookProvider.LINE: Preset(scheme=_base64_of("{body}", "x-line-signature"), proof=_BOTH),
+    WebhookProvider.HUBSPOT: Preset(
+        scheme=hubspot.claim,
+        delivery_id=DeliveryId(made=repetitions.of_hubspot),
+        url=Url.SIGNED,
+        proof=_BOTH,
+    ),
+    WebhookProvider.LINE: Preset(
+        scheme=_base64_of("{body}", "x-line-signature"),
+        delivery_id=DeliveryId(made=repetitions.of_line),
+        proof=_BOTH,
+    ),
     WebhookProvider.LINEAR: Preset(
         scheme=linear.claim,
         delivery_id=DeliveryId(header="linear-delivery"),
@@ -171,6 +189,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.META: _META,
     WebhookProvider.MICROSOFT_GRAPH: Preset(
         scheme=microsoft_graph.claim,
+        # No delivery id: two changes of the same thing are told in the same words.
         body=Holds.SECRET,
         opening=microsoft_graph.opening,
         proof=_RULE,
@@ -187,7 +206,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         delivery_id=DeliveryId(header="x-razorpay-event-id"),
         proof=_LIBRARY,
     ),
-    WebhookProvider.SENDGRID: Preset(scheme=sendgrid.claim, proof=_EXAMPLE),
+    WebhookProvider.SENDGRID: Preset(scheme=sendgrid.claim, delivery_id=_SAME_BODY, proof=_EXAMPLE),
     WebhookProvider.SHOPIFY: Preset(
         scheme=_base64_of("{body}", "x-shopify-hmac-sha256"),
         delivery_id=DeliveryId(header="x-shopify-webhook-id"),
@@ -214,8 +233,8 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         proof=_LIBRARY,
     ),
     WebhookProvider.SVIX: Preset(
-        scheme=StandardWebhooks(prefixes=("svix-", "webhook-")).claim,
-        delivery_id=DeliveryId(header="svix-id"),
+        scheme=_SVIX.claim,
+        delivery_id=DeliveryId(made=_SVIX.delivery_id),
         proof=_EXAMPLE,
     ),
     WebhookProvider.TELEGRAM: Preset(
@@ -246,6 +265,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.ZOOM: Preset(
         scheme=_v0("x-zm-signature", time="x-zm-request-timestamp"),
         signed_handshake=handshake.zoom,
+        delivery_id=_SAME_BODY,
         proof=_LIBRARY,
     ),
 }

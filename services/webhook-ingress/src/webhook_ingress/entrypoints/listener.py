@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -15,6 +15,9 @@ from trigger_runtime.cancelling import cancel
 from trigger_runtime.web.listener import ProblemProtocol, require_port
 from webhook_ingress.entrypoints.siblings import Siblings
 from webhook_ingress.entrypoints.webhook import WebhookDoor, is_webhook
+
+_HEAD_SECONDS: Final = 15.0
+_BAD_REQUEST: Final = 400
 
 
 class _Protocol(ProblemProtocol):
@@ -59,6 +62,18 @@ class _Protocol(ProblemProtocol):
         if self._parked is not None:
             self._waiter, self._parked = self._parked, None
         super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Count what is no request, for nothing else tells of it."""
+        if status == _BAD_REQUEST:
+            self._door.note_unreadable()
+        return super().handle_error(request, status, exc, message)
 
     def _answer_whole(self, waiter: "asyncio.Future[None]") -> None:
         message, payload = self._messages.popleft()
@@ -235,6 +250,8 @@ class WebhookListener:
             access_log=None,
             # A signature covers the bytes as sent: a body is never inflated before it is verified.
             auto_decompress=False,
+            # From connecting or the last answer to the whole of a head: who is silent for longer is let go.
+            keepalive_timeout=_HEAD_SECONDS,
             shutdown_timeout=self._drain_seconds,
         )
         try:

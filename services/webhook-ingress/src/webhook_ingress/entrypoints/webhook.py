@@ -63,12 +63,14 @@ class WebhookDoor:
         bodies: BodyRoom,
         limits: WebhookLimits,
         observe: Observe,
+        note_unreadable: Callable[[], None],
         new_request_id: Callable[[], str],
     ) -> None:
         self._receive = receive
         self._bodies = bodies
         self._limits = limits
         self._observe = observe
+        self.note_unreadable = note_unreadable
         self._new_request_id = new_request_id
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:

@@ -12,9 +12,11 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.json_body import Part, read
+from webhook_ingress.domain.json_body import Part, is_costly, read
 from webhook_ingress.domain.proof import Claim, Evidence
 
+_MOST_ITEMS: Final = 100
+"""In one body: Adyen sends one, and up to a few where they are grouped."""
 _KEY: Final = re.compile(rb"[0-9A-Fa-f]{64}")
 
 
@@ -39,7 +41,7 @@ class _Notice(Part, frozen=True, kw_only=True):
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    notification_request_item: _Notice = _Notice()
+    notification_request_item: _Notice
 
 
 class _Message(Part, frozen=True, kw_only=True):
@@ -48,6 +50,8 @@ class _Message(Part, frozen=True, kw_only=True):
 
 def claim(evidence: Evidence) -> Claim:
     """Read all items: each has to be signed."""
+    if is_costly(evidence.body, key=b"NotificationRequestItem", most=_MOST_ITEMS):
+        return Reason.SIGNATURE_INVALID
     message = read(evidence.body, _Message)
     if message is None or not message.notification_items:
         return Reason.SIGNATURE_MISSING

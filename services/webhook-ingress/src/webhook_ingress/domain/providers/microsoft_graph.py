@@ -9,14 +9,16 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.handshake import Opening, Reply
-from webhook_ingress.domain.json_body import Part, read
+from webhook_ingress.domain.json_body import Part, is_costly, read
 from webhook_ingress.domain.proof import Claim, Evidence
 
 _MAX_TOKEN: Final = 2000
+_MOST_ITEMS: Final = 1000
+"""Notifications in one body."""
 
 
 class _Item(Part, frozen=True, kw_only=True):
-    client_state: str | None = None
+    client_state: str
 
 
 class _Message(Part, frozen=True, kw_only=True):
@@ -25,12 +27,12 @@ class _Message(Part, frozen=True, kw_only=True):
 
 def claim(evidence: Evidence) -> Claim:
     """Read the ``clientState`` of every item: each has to be the secret."""
+    if is_costly(evidence.body, key=b"clientState", most=_MOST_ITEMS):
+        return Reason.CREDENTIAL_INVALID
     message = read(evidence.body, _Message)
     if message is None or not message.value:
         return Reason.CREDENTIAL_MISSING
-    texts = [item.client_state.encode() for item in message.value if item.client_state is not None]
-    if len(texts) != len(message.value):
-        return Reason.CREDENTIAL_MISSING
+    texts = [item.client_state.encode() for item in message.value]
     return lambda secret: all(hmac.compare_digest(text, secret) for text in texts)
 
 

@@ -29,11 +29,11 @@ class StandardWebhooks:
 
     def claim(self, evidence: Evidence) -> Claim:
         """Read id, time and signatures."""
-        used = [prefix for prefix in self.prefixes if evidence.request.values(f"{prefix}signature")]
-        if not used:
+        used = self._used(evidence)
+        if used is None:
             return Reason.SIGNATURE_MISSING
-        listed = evidence.one(f"{used[0]}signature")
-        message_id, time = evidence.one(f"{used[0]}id"), evidence.one(f"{used[0]}timestamp")
+        listed = evidence.one(f"{used}signature")
+        message_id, time = evidence.one(f"{used}id"), evidence.one(f"{used}timestamp")
         if listed is None or not message_id:
             return Reason.SIGNATURE_INVALID
         seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
@@ -46,6 +46,17 @@ class StandardWebhooks:
             return Reason.SIGNATURE_INVALID
         content = b".".join((raw(message_id), time.encode(), evidence.body))
         return lambda secret: _made(signatures, content=content, secret=secret)
+
+    def delivery_id(self, evidence: Evidence) -> str | None:
+        """Return the id that was signed: of the same headers, for another one would be anybody's."""
+        used = self._used(evidence)
+        return None if used is None else evidence.one(f"{used}id")
+
+    def _used(self, evidence: Evidence) -> str | None:
+        for prefix in self.prefixes:
+            if evidence.request.values(f"{prefix}signature"):
+                return prefix
+        return None
 
 
 def key_of(secret: bytes) -> bytes | None:

@@ -1,0 +1,116 @@
+"""What makes a provider's repetition the same execution, and what it costs to find out who is a stranger."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.deliveries import RejectionReason as Reason
+from trigger_contracts.webhook_providers import WebhookProvider
+from webhook_ingress.domain.authentication import authenticate
+from webhook_ingress.domain.idempotency import key_of
+from webhook_ingress.domain.presets import PRESETS
+from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
+
+Make = Callable[..., Any]
+P = WebhookProvider
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def key(provider: WebhookProvider, request: Any, *, body: bytes) -> str | Reason | None:
+    evidence = Evidence(request=request, body=body, now=NOW, tolerance=300)
+    return key_of(WebhookConfig(provider=provider), evidence=evidence)
+
+
+def line(*ids: str, again: bool) -> bytes:
+    events = [{"webhookEventId": one, "deliveryContext": {"isRedelivery": again}} for one in ids]
+    return json.dumps({"destination": "x", "events": events}).encode()
+
+
+def hubspot(*ids: int, attempt: int) -> bytes:
+    events = [{"eventId": one, "subscriptionId": 1, "occurredAt": 5, "attemptNumber": attempt} for one in ids]
+    return json.dumps(events).encode()
+
+
+@pytest.mark.parametrize(
+    ("provider", "first", "again", "other"),
+    [
+        (P.LINE, line("a", "b", again=False), line("a", "b", again=True), line("a", "c", again=False)),
+        (P.HUBSPOT, hubspot(1, 2, attempt=0), hubspot(1, 2, attempt=1), hubspot(1, 3, attempt=0)),
+        *[
+            (provider, b'{"id":1}', b'{"id":1}', b'{"id":2}')
+            for provider in (P.META, P.WHATSAPP, P.ZOOM, P.SENDGRID, P.DISCORD)
+        ],
+    ],
+)
+def test_a_repetition_is_the_same_and_another_delivery_is_not(
+    make_request: Make, provider: WebhookProvider, first: bytes, again: bytes, other: bytes
+) -> None:
+    keys = [key(provider, make_request(), body=body) for body in (first, again, other)]
+    assert isinstance(keys[0], str)
+    assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"[]", b"[{}]", b'{"events":[]}', b'{"events":[{}]}', b"no json"]
+)
+def test_what_names_no_event_has_no_key(make_request: Make, body: bytes) -> None:
+    for provider in (P.LINE, P.HUBSPOT):
+        assert key(provider, make_request(), body=body) is None
+
+
+def test_two_changes_in_the_same_words_are_two(make_request: Make) -> None:
+    assert key(P.MICROSOFT_GRAPH, make_request(), body=b'{"value":[{"clientState":"x"}]}') is None
+
+
+def test_the_id_of_svix_is_the_one_that_was_signed(make_request: Make) -> None:
+    signed = (("webhook-id", "real"), ("webhook-timestamp", "1"), ("webhook-signature", "v1,x"))
+    assert key(P.SVIX, make_request(*signed), body=b"{}") == "real"
+    assert key(P.SVIX, make_request(("svix-id", "forged"), *signed), body=b"{}") == "real"
+    own = (("svix-id", "own"), ("svix-signature", "v1,x"))
+    assert key(P.SVIX, make_request(*own, *signed), body=b"{}") == "own"
+
+
+def test_every_provider_that_repeats_by_itself_has_its_repetitions_recognised() -> None:
+    without = {provider for provider, preset in PRESETS.items() if preset.delivery_id is None}
+    assert without == {P.MICROSOFT_GRAPH}
+
+
+@pytest.mark.parametrize("unopened", [False, True])
+def test_an_unsigned_request_is_refused_where_no_secret_could_tell_a_wrong_signature(
+    make_trigger: Make, make_request: Make, make_secret: Make, unopened: bool
+) -> None:
+    evidence = Evidence(request=make_request(), body=b"{}", now=NOW, tolerance=300)
+    secret = make_secret()
+    trigger = make_trigger(
+        auth_type=AuthType.HMAC, require_signature=False, unopened=(secret.id,) if unopened else ()
+    )
+    assert authenticate(trigger, evidence=evidence) == NotAuthentic(reason=Reason.SECRET_UNAVAILABLE)
+    trigger = make_trigger(auth_type=AuthType.HMAC, require_signature=False, secrets=(secret,))
+    assert isinstance(authenticate(trigger, evidence=evidence), Authentic)
+
+
+GRAPH, ADYEN = b'{"clientState":"x"}', b'{"NotificationRequestItem":{"additionalData":{"hmacSignature":"x"}}}'
+
+
+@pytest.mark.parametrize(
+    ("provider", "frame", "item", "most", "refusal"),
+    [
+        (P.MICROSOFT_GRAPH, b'{"value":[%s]}', GRAPH, 1000, Reason.CREDENTIAL_INVALID),
+        (P.ADYEN, b'{"notificationItems":[%s]}', ADYEN, 100, Reason.SIGNATURE_INVALID),
+    ],
+)
+def test_a_stranger_has_few_items_read(
+    make_request: Make, provider: WebhookProvider, frame: bytes, item: bytes, most: int, refusal: Reason
+) -> None:
+    def claim(body: bytes) -> Any:
+        return PRESETS[provider].scheme(Evidence(request=make_request(), body=body, now=NOW, tolerance=300))
+
+    assert callable(claim(frame % b",".join([item] * most)))
+    assert claim(frame % b",".join([item] * (most + 1))) is refusal
+    assert claim(frame % item + b" " * 1024 * 1024) is refusal
+    # Items without what proves them are not even built: the first one ends it.
+    assert isinstance(claim(frame % b",".join([b"{}"] * 1000)), Reason)
