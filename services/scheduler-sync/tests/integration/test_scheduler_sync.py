@@ -11,7 +11,14 @@ import nats
 import pytest
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
-from temporalio.client import Client, ScheduleDescription, ScheduleOverlapPolicy
+from temporalio.client import (
+    Client,
+    ScheduleDescription,
+    ScheduleOverlapPolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
 from temporalio.service import RPCError
 
 from embedded_stack.servers.nats import NatsServer
@@ -201,6 +208,40 @@ async def test_what_somebody_did_by_hand_is_put_back(bench: Bench, eventually: A
         return first is not None and second is not None and not first.schedule.state.paused
 
     await eventually(is_back)
+
+
+async def test_a_change_by_hand_that_keeps_the_note_is_put_back(bench: Bench, eventually: Any) -> None:
+    state = trigger(config=ScheduleConfig(cron_expression="0 9 * * *"))
+    await bench.publish(state)
+    await eventually(lambda: bench.fact(state.id))
+    handle = bench.temporal.get_schedule_handle(f"trigger-{state.id}")
+    before = (await handle.describe()).schedule.spec
+
+    def change(given: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = given.description.schedule
+        schedule.spec = ScheduleSpec(calendars=[], cron_expressions=["0 3 * * *"])
+        return ScheduleUpdate(schedule=schedule)
+
+    await handle.update(change)
+
+    async def is_back() -> bool:
+        found = await bench.described(state.id)
+        return found is not None and found.schedule.spec == before
+
+    await eventually(is_back)
+
+
+async def test_a_long_name_does_not_keep_a_schedule_from_running(bench: Bench, eventually: Any) -> None:
+    state = trigger(name="é漢" * 100, config=ScheduleConfig(cron_expression="0 9 * * *"))
+    await bench.publish(state)
+    await eventually(lambda: bench.fact(state.id))
+    await bench.temporal.get_schedule_handle(f"trigger-{state.id}").trigger()
+
+    async def has_run() -> bool:
+        found = await bench.described(state.id)
+        return found is not None and bool(found.info.recent_actions)
+
+    await eventually(has_run)
 
 
 async def test_a_schedule_whose_trigger_nobody_knows_is_left_and_counted(

@@ -29,6 +29,7 @@ TIMES = tuple(AT + timedelta(days=number) for number in range(12))
 
 def live(**changes: Any) -> LiveSchedule:
     given: dict[str, Any] = {
+        "note": None,
         "paused": False,
         "next_fire_times": TIMES,
         "recent_fire_times": TIMES,

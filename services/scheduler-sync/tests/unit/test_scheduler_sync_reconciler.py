@@ -192,15 +192,53 @@ async def test_new_times_are_announced_and_known_ones_are_not() -> None:
     await world.resync()
     await world.resync()
     assert [type(fact) for fact in world.facts] == [ScheduleSynced]
-    key, later = schedule_id(state.id), (AT + timedelta(days=2),)
-    before = world.schedules[key]
-    world.schedules[key] = ActualSchedule(
-        schedule_id=key, note=before.note, paused=before.paused, next_fire_times=later
-    )
+    key = schedule_id(state.id)
+    world.now += timedelta(days=2)
+    later = tuple(AT.replace(hour=9) + timedelta(days=day) for day in range(2, 7))
+    world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=later)
     await world.resync()
     last = world.facts[-1]
     assert isinstance(last, ScheduleSynced)
     assert last.next_fire_times == later
+    assert [type(step) for step in world.steps] == [Create]
+
+
+async def test_times_that_are_none_of_the_triggers_are_somebodys_change_and_put_back() -> None:
+    """The note does not tell of a change that left it alone."""
+    state = trigger()
+    world = World(state)
+    await world.resync()
+    key = schedule_id(state.id)
+    right = world.schedules[key]
+    wrong = dataclasses.replace(right, next_fire_times=(AT + timedelta(hours=10),))
+    world.schedules[key] = wrong
+    await world.resync()
+    assert world.schedules[key] == right
+    assert [type(step) for step in world.steps] == [Create, Update]
+    last = world.facts[-1]
+    assert isinstance(last, ScheduleSynced)
+    assert last.next_fire_times == right.next_fire_times
+    # A listing that is late shows the same once more: it is written once.
+    world.schedules[key] = wrong
+    await world.resync()
+    assert [type(step) for step in world.steps] == [Create, Update]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_what_has_nothing_left_to_fire_is_not_made_again(enabled: bool) -> None:
+    config = ScheduleConfig(cron_expression="0 9 5 1 *", end_at=AT.replace(month=12))
+    state = trigger(config=config, enabled=enabled)
+    world = World(state)
+    await world.resync()
+    assert [type(step) for step in world.steps] == [Create]
+    # Temporal drops it 7 days after its last fire, long before its end.
+    world.now += timedelta(days=20)
+    del world.schedules[schedule_id(state.id)]
+    for _ in range(2):
+        found = await world.resync()
+        assert (found.drift, found.left) == (0, 0)
+    await world.reconciler.sync(state.id)
+    assert [type(step) for step in world.steps] == [Create]
 
 
 async def test_a_refusal_is_news_once_for_each_version_and_reason() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
@@ -142,6 +143,12 @@ def test_a_zone_that_is_not_known_here() -> None:
     assert decided(timezone="Mars/Base") == Rejected("unknown time zone 'Mars/Base'")
 
 
+def live(note: str) -> LiveSchedule:
+    return LiveSchedule(
+        note=note, paused=False, next_fire_times=(), recent_fire_times=(), running_workflow_ids=()
+    )
+
+
 class World:
     """Temporal and the configuration; what is an exception is raised."""
 
@@ -152,10 +159,14 @@ class World:
         self.error = error
         self.started: list[TriggeredInput] = []
         self.backfilled: list[tuple[datetime, datetime, OverlapPolicy]] = []
+        self.note: str | None = None
         self.runs = Runs(self, configuration=self, now=lambda: NOW)
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
-        raise AssertionError("running describes nothing")
+        if self.error is not None:
+            raise self.error
+        desired = desired_schedule(self.state) if isinstance(self.state, TriggerState) else None
+        return live(self.note or desired.note) if desired is not None else None
 
     async def start(self, given: TriggeredInput) -> str:
         if self.error is not None:
@@ -249,6 +260,17 @@ async def test_a_backfill_is_sent_as_it_was_asked_for() -> None:
     answer = await world.asked_to_backfill()
     assert isinstance(answer, BackfillStarted)
     assert world.backfilled == [(AT, AT + timedelta(days=2), OverlapPolicy.BUFFER_ALL)]
+
+
+async def test_what_temporal_has_not_got_yet_is_not_backfilled() -> None:
+    world = World(trigger())
+    world.note = "another version's"
+    assert await world.asked_to_backfill() == RequestFailed(reason="the schedule is not synced yet")
+    assert not world.backfilled
+    paused = desired_schedule(msgspec.structs.replace(trigger(), enabled=False))
+    assert paused is not None
+    world.note = paused.note
+    assert isinstance(await world.asked_to_backfill(), BackfillStarted), "it fires at the same times"
 
 
 async def test_what_no_schedule_can_be_made_of_has_no_backfill() -> None:

@@ -15,7 +15,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from scheduler_sync.adapters.temporal_errors import GoneError, temporal_errors
-from scheduler_sync.adapters.temporal_words import OVERLAP
+from scheduler_sync.adapters.temporal_words import OVERLAP, summary
 from scheduler_sync.domain.live import LiveSchedule, nominal_time
 from scheduler_sync.ports import ScheduleMissingError, TemporalAwayError
 from trigger_contracts import workflow_io
@@ -26,8 +26,6 @@ from trigger_runtime.temporal import TemporalConnection
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
 # Of all tries together: the client tries a call again for up to 10 s, and whoever asks waits for less.
 _LIVE_SECONDS: Final = 2.0
-_SUMMARY_BYTES: Final = 200
-"""Temporal refuses a start whose summary is over 400 bytes, its encoding included."""
 
 
 class TemporalLiveSchedules:
@@ -45,6 +43,7 @@ class TemporalLiveSchedules:
         except GoneError:
             return None
         return LiveSchedule(
+            note=found.schedule.state.note,
             paused=found.schedule.state.paused,
             next_fire_times=tuple(found.info.next_action_times),
             # In the order of their starts, which a backfill's nominal times do not have.
@@ -71,7 +70,7 @@ class TemporalLiveSchedules:
                     task_queue=workflow_io.TASK_QUEUE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    static_summary=_summary(given.trigger_name),
+                    static_summary=summary(given.trigger_name),
                     memo={
                         "executionId": str(given.run.execution_id),
                         "triggerId": str(given.trigger_id),
@@ -127,11 +126,6 @@ async def _in_time() -> AsyncIterator[None]:
                 yield
     except TimeoutError as error:
         raise TemporalAwayError(f"no answer within {_LIVE_SECONDS:g} s") from error
-
-
-def _summary(trigger_name: str) -> str:
-    text = " ".join(trigger_name.split())
-    return text.encode()[:_SUMMARY_BYTES].decode(errors="ignore")
 
 
 def _workflow_id(run: ScheduleActionExecution) -> str:

@@ -19,6 +19,9 @@ from trigger_contracts import workflow_io
 from trigger_contracts.config import OverlapPolicy
 from trigger_cron import Calendar, Range
 
+_SUMMARY_BYTES: Final = 200
+"""Temporal refuses a start whose summary is over 400 bytes, encoded; those of schedules are cut alike."""
+
 OVERLAP: Final = {
     OverlapPolicy.SKIP: ScheduleOverlapPolicy.SKIP,
     OverlapPolicy.BUFFER_ONE: ScheduleOverlapPolicy.BUFFER_ONE,
@@ -29,6 +32,12 @@ OVERLAP: Final = {
 }
 
 
+def summary(trigger_name: str) -> str:
+    """Return what Temporal's interface shows of a run, cut to what a start may hold."""
+    text = " ".join(trigger_name.split())
+    return text.encode()[:_SUMMARY_BYTES].decode(errors="ignore")
+
+
 def schedule_of(desired: DesiredSchedule) -> Schedule:
     """Return Temporal's schedule."""
     return Schedule(
@@ -37,7 +46,7 @@ def schedule_of(desired: DesiredSchedule) -> Schedule:
             desired.input,
             id=workflow_io.scheduled_workflow_id(desired.trigger_id),
             task_queue=workflow_io.TASK_QUEUE,
-            static_summary=desired.input.trigger_name,
+            static_summary=summary(desired.input.trigger_name),
         ),
         spec=ScheduleSpec(
             calendars=[_calendar(calendar) for calendar in desired.calendars],

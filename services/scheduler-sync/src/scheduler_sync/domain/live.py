@@ -14,6 +14,7 @@ _NOMINAL: Final = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z", re.ASCII)
 class LiveSchedule:
     """What Temporal says of a schedule: ``next_fire_times`` with their jitter, ``recent`` ones without."""
 
+    note: str | None
     paused: bool
     next_fire_times: tuple[datetime, ...]
     recent_fire_times: tuple[datetime, ...]

@@ -27,6 +27,31 @@ def next_times(desired: DesiredSchedule, *, now: datetime, count: int) -> tuple[
         return None
 
 
+def is_finished(desired: DesiredSchedule, *, now: datetime) -> bool:
+    """Tell whether it has an end and no fire before that, also while it is paused.
+
+    Temporal drops such a schedule 7 days after its last fire or update, and would drop it again and again.
+    """
+    if desired.end_at is None:
+        return False
+    try:
+        return next(_times(desired, after=now), None) is None
+    except (ZoneInfoNotFoundError, ValueError):
+        return False
+
+
+def agree(shown: Sequence[datetime], expected: Sequence[datetime], *, now: datetime) -> bool:
+    """Tell whether two lists of next times can be of one schedule, as far as both reach after ``now``.
+
+    A list that was made earlier begins earlier, and so ends earlier.
+    """
+    ahead = [time for time in shown if time > now]
+    if not ahead or not expected:
+        return not ahead
+    last = min(ahead[-1], expected[-1])
+    return [time for time in ahead if time <= last] == [time for time in expected if now < time <= last]
+
+
 def nominal_times(
     desired: DesiredSchedule, *, start_at: datetime, end_at: datetime, most: int
 ) -> Sequence[datetime]:

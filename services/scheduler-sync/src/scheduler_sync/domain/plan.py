@@ -28,6 +28,10 @@ class Target:
         """
         return NOTE_PREFIX + self.fingerprint
 
+    def is_named_by(self, note: str | None) -> bool:
+        """Tell whether a schedule with this note is the right one, but for being paused or not."""
+        return note in (self.note, NOTE_PREFIX + self.toggled)
+
     def is_over(self, now: datetime) -> bool:
         """Tell whether the end has passed. A fire at the very end is still one (Temporal's rule)."""
         return self.end_at is not None and now > self.end_at
@@ -113,6 +117,6 @@ def _step(target: Target | None, *, actual: ActualSchedule | None, now: datetime
     # The note alone is not enough: pausing by hand need not touch it.
     if actual.note == target.note and actual.paused is target.paused:
         return None
-    if actual.note in (target.note, NOTE_PREFIX + target.toggled):
+    if target.is_named_by(actual.note):
         return Pause(target.schedule_id) if target.paused else Resume(target.schedule_id)
     return Update(target.schedule_id)

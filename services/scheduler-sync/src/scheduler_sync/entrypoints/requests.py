@@ -7,7 +7,7 @@ import structlog
 
 from scheduler_sync.ports import BusAwayError, LiveSchedules, ScheduleMissingError, TemporalAwayError
 from scheduler_sync.usecases.describing import describe_schedule
-from scheduler_sync.usecases.running import NoSuchTriggerError, RequestRefusedError, Runs
+from scheduler_sync.usecases.running import NoSuchTriggerError, NotSyncedError, RequestRefusedError, Runs
 from trigger_contracts import codec, schedule_requests
 from trigger_contracts.codec import Codec, ContractError, Message
 from trigger_contracts.schedule_requests import (
@@ -31,6 +31,7 @@ _UNREADABLE: Final = _failed("the request is none that this release knows", code
 _AWAY: Final = _failed("Temporal cannot be reached now", code=FailureCode.UNAVAILABLE)
 _BUS_AWAY: Final = _failed("the configuration cannot be read now", code=FailureCode.UNAVAILABLE)
 _NO_TRIGGER: Final = _failed("there is no such schedule trigger", code=FailureCode.NOT_FOUND)
+_NOT_SYNCED: Final = _failed("the schedule is not synced yet", code=FailureCode.UNAVAILABLE)
 _NO_SCHEDULE: Final = _failed("the schedule is not in Temporal", code=FailureCode.NOT_FOUND)
 
 
@@ -74,6 +75,8 @@ def _answering(requests: Codec[R], *, do: Callable[[R], Awaitable[Message]]) -> 
             return _NO_TRIGGER
         except ScheduleMissingError:
             return _NO_SCHEDULE
+        except NotSyncedError:
+            return _NOT_SYNCED
         except RequestRefusedError as error:
             return _failed(str(error), code=FailureCode.REFUSED, field=error.field)
 

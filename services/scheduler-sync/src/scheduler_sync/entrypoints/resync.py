@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -13,6 +13,9 @@ from scheduler_sync.usecases.comparing import Comparison, Resynced
 from trigger_runtime import backoff
 
 log = structlog.stdlib.get_logger(__name__)
+
+
+_NOT_KNOWN: Final = -1
 
 
 class Lease(Leadership, Protocol):
@@ -41,7 +44,7 @@ class Resync:
         self._drifting_since: float | None = None
         self._drift = Gauge(
             "schedules_drift",
-            "Schedules that are not as they shall be, after the last look.",
+            "Schedules that are not as they shall be, after the last look; -1 where it could not be had.",
             registry=registry,
         )
         self._found = Gauge(
@@ -62,12 +65,18 @@ class Resync:
         await self._caught_up()
         attempt = 0
         while True:
+            if not self._lease.held():
+                # Whoever compares now tells of it; the sum over the replicas is what there is.
+                self._tell(drift=0)
+                self._found.set(0)
+                self._unknown.set(0)
             await self._lease.taken()
             try:
                 found = await self._comparison.resync(leadership=self._lease)
                 self._show(found)
                 away = found.away
             except (TemporalAwayError, BusAwayError) as error:
+                self._tell(drift=_NOT_KNOWN)
                 away = error
             if away is None:
                 attempt = 0
@@ -79,11 +88,15 @@ class Resync:
 
     def _show(self, found: Resynced) -> None:
         self._found.set(found.drift)
-        self._drift.set(found.left)
+        self._tell(drift=found.left)
         self._unknown.set(found.unknown)
         self._compared.set(found.compared)
         self._at.set_to_current_time()
-        if not found.left:
+
+    def _tell(self, *, drift: int) -> None:
+        """Show the drift, and for how long there has been one; what is not known may be one."""
+        self._drift.set(drift)
+        if not drift:
             self._drifting_since = None
         elif self._drifting_since is None:
             self._drifting_since = time.monotonic()

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.domain.desired import UncompilableError
+from scheduler_sync.domain.desired import UncompilableError, desired_schedule
+from scheduler_sync.domain.next_times import is_finished
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
 from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
@@ -92,7 +93,11 @@ class Comparison:
                 refused[key] = str(target)
             else:
                 desired[key] = target
-        steps = plan(desired, actual=actual, now=self._now())
+        steps = [
+            step
+            for step in plan(desired, actual=actual, now=self._now())
+            if not (isinstance(step, Create) and self._is_finished(triggers[step.schedule_id]))
+        ]
         unreadable = {schedule_id(trigger_id) for trigger_id in self._configuration.unreadable_triggers()}
         return Survey(
             triggers=triggers,
@@ -101,6 +106,10 @@ class Comparison:
             refused=refused,
             unknown=frozenset(actual.keys() - triggers.keys() - unreadable),
         )
+
+    def _is_finished(self, trigger: TriggerState) -> bool:
+        desired = desired_schedule(trigger)
+        return desired is not None and is_finished(desired, now=self._now())
 
     def target_of(self, trigger: TriggerState) -> Target | UncompilableError | None:
         """Return what one trigger's schedule shall be; kept in memory from then on."""

@@ -12,7 +12,7 @@ import structlog
 
 from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
-from scheduler_sync.domain.next_times import next_times
+from scheduler_sync.domain.next_times import agree, is_finished, next_times
 from scheduler_sync.domain.plan import (
     ActualSchedule,
     Create,
@@ -70,6 +70,7 @@ class Reconciler:
         # would be kept of a trigger.
         self._announced: dict[UUID, int] = {}
         self._refused: dict[UUID, tuple[int, str]] = {}
+        self._rewritten: dict[UUID, int] = {}
 
     async def sync(
         self, trigger_id: UUID, *, seen: int | None = None, presumed: Presumed = Presumed.UNKNOWN
@@ -91,12 +92,30 @@ class Reconciler:
     async def announce_listed(self, listed: TriggerState, *, actual: ActualSchedule) -> None:
         """Announce what a listing showed, if the trigger is still as it was when the listing began.
 
-        A change may have been synced and announced meanwhile: an older fact must not follow it.
+        A change may have been synced and announced meanwhile: an older fact must not follow it. Times that
+        are none of the trigger's are somebody's change of the schedule, which the note does not tell: it is
+        written anew, once for each such listing, for a listing can be late.
         """
         async with self._one_at_a_time(listed.id):
             now = await self._configuration.latest(listed.id)
-            if now is not None and now.version == listed.version and now.deleted_at is None:
-                await self._announce_times(now, times=shown_times(actual))
+            if now is None or now.version != listed.version or now.deleted_at is not None:
+                return
+            times = shown_times(actual)
+            desired = desired_schedule(now)
+            expected = None if desired is None else next_times(desired, now=self._now(), count=ANNOUNCED)
+            if (
+                desired is not None
+                and expected is not None
+                and not agree(times, expected, now=self._now())
+                and self._rewritten.get(listed.id) != hash(times)
+            ):
+                self._rewritten[listed.id] = hash(times)
+                step = Update(desired.schedule_id)
+                await self._write(step, desired=desired)
+                self._applied(step)
+                log.warning("schedule was changed by hand", trigger_id=str(listed.id))
+                times = expected
+            await self._announce_times(now, times=times)
 
     def knows_times(self, trigger_id: UUID, *, actual: ActualSchedule) -> bool:
         """Tell whether a listing shows the times that were announced."""
@@ -149,11 +168,11 @@ class Reconciler:
         # by itself: where nothing would be done, because nothing shall be there, one has to look.
         if presumed is Presumed.MISSING or trigger.version == 1:
             with contextlib.suppress(ScheduleExistsError):
-                if created := plan(wanted, actual={}, now=now):
+                if created := _needed(plan(wanted, actual={}, now=now), desired=desired, now=now):
                     return await self._apply(created, desired=desired)
         actual = await self._schedules.describe(key)
         steps = plan(wanted, actual={} if actual is None else {key: actual}, now=now)
-        return await self._apply(steps, desired=desired)
+        return await self._apply(_needed(steps, desired=desired, now=now), desired=desired)
 
     async def _apply(self, steps: list[Step], *, desired: DesiredSchedule | None) -> Step | None:
         for step in steps:
@@ -237,6 +256,17 @@ class Reconciler:
                 del self._locks[trigger_id]
             else:
                 self._locks[trigger_id] = (lock, users - 1)
+
+
+def _needed(steps: list[Step], *, desired: DesiredSchedule | None, now: datetime) -> list[Step]:
+    """Return the steps without making again what has nothing left to fire."""
+    if (
+        desired is not None
+        and any(isinstance(step, Create) for step in steps)
+        and is_finished(desired, now=now)
+    ):
+        return []
+    return steps
 
 
 def shown_times(actual: ActualSchedule) -> tuple[datetime, ...]:

@@ -9,7 +9,12 @@ from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
 from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.run_now import run_now
-from scheduler_sync.ports import Configuration, LiveSchedules, ScheduleRefusedError
+from scheduler_sync.ports import (
+    Configuration,
+    LiveSchedules,
+    ScheduleMissingError,
+    ScheduleRefusedError,
+)
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.schedule_requests import (
     BackfillPreviewed,
@@ -24,6 +29,10 @@ from trigger_contracts.schedules import schedule_id
 
 class NoSuchTriggerError(Exception):
     """There is no schedule trigger of that id, or it is deleted."""
+
+
+class NotSyncedError(Exception):
+    """Temporal has another schedule than the configuration says, still or by now."""
 
 
 class RequestRefusedError(Exception):
@@ -75,7 +84,7 @@ class Runs:
 
     async def preview(self, request: PreviewBackfill) -> BackfillPreviewed:
         """Return what a backfill would run."""
-        found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
+        _, found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
         return BackfillPreviewed(
             trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
         )
@@ -83,19 +92,30 @@ class Runs:
     async def backfill(self, request: BackfillSchedule) -> BackfillStarted:
         """Run what would have fired in a range; raises ``ScheduleMissingError`` where it is not in Temporal.
 
-        Not where it would be other fires than those that somebody saw and agreed to.
+        Not where it would be other fires than those that somebody saw and agreed to: Temporal runs those of
+        the schedule that it has, so that has to be the one that was decided on (else ``NotSyncedError``).
         """
-        found = await self._backfill(request.trigger_id, start_at=request.start_at, end_at=request.end_at)
+        desired, found = await self._backfill(
+            request.trigger_id, start_at=request.start_at, end_at=request.end_at
+        )
         if (count := len(found.fire_times)) != request.expected_fires:
             raise RequestRefusedError(
                 f"that is {count} fires, not {request.expected_fires}: preview it again",
                 field="expectedFires",
             )
         if count:
+            await self._require_synced(desired)
             await self._ask(request, found=found)
         return BackfillStarted(
             trigger_id=request.trigger_id, fire_times=found.fire_times, execution_ids=found.execution_ids
         )
+
+    async def _require_synced(self, desired: DesiredSchedule) -> None:
+        live = await self._schedules.live(desired.schedule_id)
+        if live is None:
+            raise ScheduleMissingError(desired.schedule_id)
+        if not desired.target.is_named_by(live.note):
+            raise NotSyncedError
 
     async def _ask(self, request: BackfillSchedule, *, found: Backfill) -> None:
         try:
@@ -109,16 +129,19 @@ class Runs:
         except ScheduleRefusedError as error:
             raise RequestRefusedError(str(error)) from error
 
-    async def _backfill(self, trigger_id: UUID, *, start_at: datetime, end_at: datetime) -> Backfill:
+    async def _backfill(
+        self, trigger_id: UUID, *, start_at: datetime, end_at: datetime
+    ) -> tuple[DesiredSchedule, Backfill]:
         trigger, _ = await self._trigger(trigger_id)
         # Off the loop, which has schedules to reconcile; one at a time, for all share one processor.
         async with self._deciding:
+            desired = await asyncio.to_thread(_compiled, trigger)
             found = await asyncio.to_thread(
-                decide_backfill, _compiled(trigger), start_at=start_at, end_at=end_at, now=self._now()
+                decide_backfill, desired, start_at=start_at, end_at=end_at, now=self._now()
             )
         if isinstance(found, Rejected):
             raise RequestRefusedError(found.reason, field=found.field)
-        return found
+        return desired, found
 
     async def _trigger(self, trigger_id: UUID) -> tuple[TriggerState, ScheduleConfig]:
         trigger = await self._configuration.latest(trigger_id)

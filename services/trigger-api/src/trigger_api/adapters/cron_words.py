@@ -4,12 +4,27 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from cron_descriptor import CasingTypeEnum, ExpressionDescriptor, Options
+import structlog
+from cron_descriptor import (
+    CasingTypeEnum,
+    ExpressionDescriptor,
+    FormatError,
+    MissingFieldError,
+    Options,
+    WrongArgumentError,
+)
 
 from trigger_cron import expanded
 
-# A rule for days in a list with others: the library puts them into words that mean something else.
+log = structlog.stdlib.get_logger(__name__)
+
+# What the library puts into words that mean something else, or fails at: a rule for days, or a star, in a
+# list with others; a step in a range of weekdays; and a step that is as long as its field.
 _MIXED: Final = re.compile(r"[0-9A-Z]*(?:#[0-9]|L|W)[0-9A-Z]*,|,[0-9A-Z]*(?:#[0-9]|L|W)", re.ASCII)
+_RULE: Final = re.compile(r"#|L|W", re.ASCII)
+_WEEKDAY_STEP: Final = re.compile(r"-[0-9A-Z]+/", re.ASCII)
+_STEP: Final = re.compile(r"/([0-9]+)", re.ASCII)
+_LONGEST_STEPS: Final = (59, 23, 30, 11, 6)
 
 
 def in_words(expressions: Sequence[str], *, timezone: str) -> str:
@@ -19,10 +34,31 @@ def in_words(expressions: Sequence[str], *, timezone: str) -> str:
 
 def _words(expression: str) -> str:
     fields = expanded(expression)
-    if any(_MIXED.search(field) for field in fields.split()[2:5:2]):
+    if _is_misread(fields.split()):
         return fields
     options = Options()
     options.casing_type = CasingTypeEnum.Sentence
     options.use_24hour_time_format = True
     options.verbose = True
-    return str(ExpressionDescriptor(fields, options).get_full_description())
+    try:
+        return str(ExpressionDescriptor(fields, options).get_full_description())
+    except (FormatError, MissingFieldError, WrongArgumentError) as error:
+        # The expression is right all the same; whoever typed it can read it.
+        log.info("expression not put into words", expression=expression, reason=str(error))
+        return fields
+
+
+def _is_misread(fields: Sequence[str]) -> bool:
+    day, weekday = fields[2], fields[4]
+    if any("," in field and "*" in field.split(",") for field in fields):
+        return True
+    if any(
+        int(step) > most
+        for field, most in zip(fields, _LONGEST_STEPS, strict=True)
+        for step in _STEP.findall(field)
+    ):
+        return True
+    if _MIXED.search(day) or _MIXED.search(weekday) or _WEEKDAY_STEP.search(weekday):
+        return True
+    both = not {day, weekday} & {"*", "?"}
+    return both and ("*" in day + weekday or _RULE.search(day + weekday) is not None)

@@ -62,9 +62,10 @@ class ScheduleRoutes:
             view = await self._view(saved.trigger_id, caller=caller)
             return await self._previewed(config_of(view), count=saved.count)
         body = convert(raw, PreviewSchedule, check=_check_field)
+        async with self._working_out:
+            found = await asyncio.to_thread(config_rules.flaws_of, body.config)
         flaws = [
-            FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail)
-            for flaw in config_rules.flaws_of(body.config)
+            FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail) for flaw in found
         ]
         if flaws:
             raise invalid(flaws)
