@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Final, assert_never
 from uuid import UUID
@@ -39,6 +39,8 @@ ANNOUNCED: Final = 5
 """Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
 
 _REASON_LENGTH: Final = 2000
+_LISTING_LAGS: Final = timedelta(seconds=10)
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Presumed(Enum):
@@ -70,7 +72,7 @@ class Reconciler:
         # would be kept of a trigger.
         self._announced: dict[UUID, int] = {}
         self._refused: dict[UUID, tuple[int, str]] = {}
-        self._rewritten: dict[UUID, int] = {}
+        self._rewritten: dict[UUID, datetime] = {}
 
     async def sync(
         self, trigger_id: UUID, *, seen: int | None = None, presumed: Presumed = Presumed.UNKNOWN
@@ -94,7 +96,7 @@ class Reconciler:
 
         A change may have been synced and announced meanwhile: an older fact must not follow it. Times that
         are none of the trigger's are somebody's change of the schedule, which the note does not tell: it is
-        written anew, once for each such listing, for a listing can be late.
+        written anew, and not again for a moment, for a listing can be late.
         """
         async with self._one_at_a_time(listed.id):
             now = await self._configuration.latest(listed.id)
@@ -103,13 +105,10 @@ class Reconciler:
             times = shown_times(actual)
             desired = desired_schedule(now)
             expected = None if desired is None else next_times(desired, now=self._now(), count=ANNOUNCED)
-            if (
-                desired is not None
-                and expected is not None
-                and not agree(times, expected, now=self._now())
-                and self._rewritten.get(listed.id) != hash(times)
-            ):
-                self._rewritten[listed.id] = hash(times)
+            if desired is not None and expected is not None and not agree(times, expected, now=self._now()):
+                if self._now() - self._rewritten.get(listed.id, _LONG_AGO) < _LISTING_LAGS:
+                    return
+                self._rewritten[listed.id] = self._now()
                 step = Update(desired.schedule_id)
                 await self._write(step, desired=desired)
                 self._applied(step)
