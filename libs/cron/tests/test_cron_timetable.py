@@ -160,6 +160,13 @@ def test_what_cannot_be_shifted_is_refused(expression: str, zone: str, reason: s
     assert caught.value.reason == str(caught.value) == reason
 
 
+def test_what_takes_too_long_to_work_out_is_refused() -> None:
+    crons = [parse("*/5 0-22 * * *"), *(parse(f"{minute} 0-22 1W,5W,9W * *") for minute in range(9))]
+    with pytest.raises(TimetableError, match="too much fires when the clock changes in Europe/Berlin"):
+        compile_timetable(crons, zone="Europe/Berlin", dst_policy=DstPolicy.SHIFT)
+    assert compile_timetable(crons, zone="Europe/Berlin").calendars, "nothing has to be worked out for that"
+
+
 def test_what_is_to_be_known_of_a_shift() -> None:
     now = datetime(2026, 1, 15, tzinfo=UTC)
 

@@ -23,6 +23,8 @@ from trigger_cron.zone_clock import Transition, ZoneClock
 _SINCE: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - instants are naive here
 """Earlier changes of the clock are history: schedules are not compiled for them."""
 _UNTIL: Final = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
+_MOST_SEARCHES: Final = 50_000
+"""For a fire in a calendar, near all changes of the clock together: a second or two, and again to check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +48,15 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
     meant: dict[Transition, set[datetime]] = {}
     missing: set[datetime] = set()
     surplus: set[datetime] = set()
+    searches = 0
     for transition in _transitions(zone):
         first, end = window(transition, clock=clock)
         does = set(fired(literal, first=first, end=end))
+        searches += len(does) * len((*by_clock, *by_hour))
+        if searches > _MOST_SEARCHES:
+            raise TimetableError(
+                f"too much fires when the clock changes in {zone} to be worked out: use fewer expressions"
+            )
         walls = named(by_clock, first=first, end=end)
         meant[transition] = shall = _shall(walls, does=does, transition=transition)
         shall |= set(fired(hourly, first=first, end=end))

@@ -221,6 +221,7 @@ async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, 
         "state": "running",
         "nextFireTimes": [],
         "recentFireTimes": [],
+        "runningWorkflowIds": [],
         "live": False,
         "error": None,
     }

@@ -73,3 +73,10 @@ def test_what_has_ended_has_no_days() -> None:
 def test_times_that_utc_has_no_year_for(config: ScheduleConfig) -> None:
     found = preview(config, count=1, now=NOW, fires_per_day=1)
     assert found.fire_times == (datetime(2026, 11, 2, 9, tzinfo=UTC),)
+
+
+def test_a_jitter_is_worth_knowing() -> None:
+    config = ScheduleConfig(cron_expression="0 9 * * *", jitter_seconds=90)
+    (notice,) = preview(config, count=1, now=NOW, fires_per_day=1).notices
+    assert (notice.kind, notice.date) == ("jitter", date(2026, 11, 2))
+    assert "up to 90 seconds" in notice.message

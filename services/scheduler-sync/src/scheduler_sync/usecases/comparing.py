@@ -23,6 +23,9 @@ log = structlog.stdlib.get_logger(__name__)
 _AT_ONCE: Final = 32
 """Triggers that are synced at a time. How many calls Temporal gets at a time, its adapter decides."""
 
+_WITHOUT_A_BREAK: Final = 16
+"""Triggers that are looked at in one go."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Survey:
@@ -87,8 +90,11 @@ class Comparison:
         triggers = {schedule_id(state.id): state for state in self._configuration.schedule_triggers()}
         desired: dict[str, Target | None] = {}
         refused: dict[str, str] = {}
-        for key, state in triggers.items():
+        for number, (key, state) in enumerate(triggers.items(), start=1):
             target = self.target_of(state)
+            if number % _WITHOUT_A_BREAK == 0:
+                # At start each may have to be compiled: meanwhile the lease is renewed, and requests answered.
+                await asyncio.sleep(0)
             if isinstance(target, UncompilableError):
                 refused[key] = str(target)
             else:

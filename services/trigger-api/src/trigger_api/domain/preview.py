@@ -56,6 +56,9 @@ def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day:
     fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
     if fires:
         notices += _busy_day(config, since=fires[0].date(), most=fires_per_day)
+        if config.jitter_seconds:
+            message = f"Each fire is late by a random time of up to {config.jitter_seconds} seconds."
+            notices.append(Notice(kind="jitter", message=message, date=fires[0].date()))
     return Preview(fire_times=fires, notices=sorted(notices, key=lambda notice: notice.date))
 
 

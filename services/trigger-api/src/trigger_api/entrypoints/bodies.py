@@ -203,6 +203,7 @@ class PreviewSchedule(_Body, frozen=True, kw_only=True):
     additional_expressions: Annotated[tuple[CronExpression, ...], Meta(max_length=9)] = ()
     excluded_dates: Annotated[tuple[date, ...], Meta(max_length=366)] = ()
     dst_policy: DstPolicy = DstPolicy.LITERAL
+    jitter_seconds: Annotated[int, Meta(ge=0, le=24 * 3600)] = 0
     count: Annotated[int, Meta(ge=1, le=100)] = 10
     start_at: Time | None = None
     end_at: Time | None = None
@@ -216,6 +217,7 @@ class PreviewSchedule(_Body, frozen=True, kw_only=True):
             additional_expressions=self.additional_expressions,
             excluded_dates=self.excluded_dates,
             dst_policy=self.dst_policy,
+            jitter_seconds=self.jitter_seconds,
             start_at=self.start_at,
             end_at=self.end_at,
         )

@@ -110,6 +110,7 @@ class ScheduleRoutes:
                 state=described.status.value,
                 next_fire_times=list(described.next_fire_times),
                 recent_fire_times=list(described.recent_fire_times),
+                running_workflow_ids=list(described.running_workflow_ids),
                 live=True,
                 error=view.activity.schedule_error,
             )
@@ -134,6 +135,7 @@ class ScheduleRoutes:
             state=(ScheduleStatus.FINISHED if ended else state).value,
             next_fire_times=[moment for moment in times if moment > now],
             recent_fire_times=[],
+            running_workflow_ids=[],
             live=False,
             error=view.activity.schedule_error,
         )

@@ -167,6 +167,8 @@ class ScheduleDocument(_Document, frozen=True, kw_only=True):
     state: str
     next_fire_times: list[Time]
     recent_fire_times: list[Time]
+    running_workflow_ids: list[str]
+    """In Temporal; those of the overlap policy ``allowAll`` are not known."""
     live: bool
     error: str | None
 
