@@ -93,7 +93,7 @@ class Comparison:
         for number, (key, state) in enumerate(triggers.items(), start=1):
             target = self.target_of(state)
             if number % _WITHOUT_A_BREAK == 0:
-                # At start each may have to be compiled: meanwhile the lease is renewed, and requests answered.
+                # At start each may have to be compiled. Others have their turn: the lease, and whoever asks.
                 await asyncio.sleep(0)
             if isinstance(target, UncompilableError):
                 refused[key] = str(target)
