@@ -266,7 +266,7 @@ async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
     core = Core(Settings(nats_url=Secret("nats://127.0.0.1:1")))
     await core.configuration.apply([stored(number, *message) for number, message in enumerate(messages, 1)])
     for state in core.configuration.schedule_triggers():
-        core.comparison.target_of(state)
+        await core.comparison.target_of(state)
         core.reconciler.remember(state.id, times=(AT,))
     gc.collect()
     return core

@@ -1,5 +1,6 @@
 """Composition root: the one place where the service is put together."""
 
+import math
 from collections import Counter as Tally
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from scheduler_sync.entrypoints.resync import Resync
 from scheduler_sync.ports import BusAwayError, Schedules, TemporalAwayError
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Comparison
+from scheduler_sync.usecases.compiling import Compiler
 from scheduler_sync.usecases.reconciling import Reconciler
 from scheduler_sync.usecases.running import Runs
 from trigger_contracts import streams
@@ -68,15 +70,22 @@ class Core:
         self.applied: Tally[str] = Tally()
         self._steps: Counter | None = None
         schedules: Schedules = TemporalSchedules(self.temporal)
+        self.compiler = Compiler()
         self.reconciler = Reconciler(
             schedules,
             configuration=self.configuration,
             announcements=ScheduleFacts(self.bus),
+            compiler=self.compiler,
             now=_now,
             applied=self._count,
         )
         self.comparison = Comparison(
-            schedules, configuration=self.configuration, reconciler=self.reconciler, now=_now
+            schedules,
+            configuration=self.configuration,
+            reconciler=self.reconciler,
+            compiler=self.compiler,
+            now=_now,
+            rounds=math.ceil(settings.resync_closely_seconds / settings.resync_seconds) or 1,
         )
 
     @property
@@ -168,7 +177,7 @@ def _consumer(core: Core, *, metrics: Metrics) -> Consumer:
 
 def _responders(core: Core) -> list[Responder]:
     live = TemporalLiveSchedules(core.temporal)
-    runs = Runs(live, configuration=core.configuration, now=_now)
+    runs = Runs(live, configuration=core.configuration, compiler=core.compiler, now=_now)
     handlers = {
         streams.DESCRIBE_SCHEDULE: on_describe_schedule(live),
         streams.RUN_SCHEDULE: on_run_schedule(runs),

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
+import msgspec
+
 from scheduler_sync.app import NAME, Core
 from scheduler_sync.ports import BusAwayError, TemporalAwayError
 from scheduler_sync.settings import Settings
@@ -57,7 +59,8 @@ async def _resync(core: Core) -> str:
 
 
 def _once(job: Callable[[Core], Awaitable[str]]) -> str:
-    settings = load(Settings)
+    # Whoever asks by hand wants to know all of it.
+    settings = msgspec.structs.replace(load(Settings), resync_closely_seconds=0)
     # Only what went wrong, so that what is printed is mostly the answer.
     logs.configure(service=NAME, level=LogLevel.ERROR)
     try:

@@ -32,8 +32,10 @@ class ScheduleMissingError(Exception):
 class Schedules(Protocol):
     """Temporal's schedules. Everything raises ``TemporalAwayError``."""
 
-    async def describe(self, schedule_id: str) -> ActualSchedule | None:
-        """Return a schedule as it is now."""
+    async def describe(
+        self, schedule_id: str, *, wanted: DesiredSchedule | None = None
+    ) -> ActualSchedule | None:
+        """Return a schedule as it is now; ``altered`` is where it carries the note of ``wanted`` wrongly."""
 
     async def create(self, desired: DesiredSchedule) -> None:
         """Create. Raises ``ScheduleExistsError`` or ``ScheduleRefusedError``."""

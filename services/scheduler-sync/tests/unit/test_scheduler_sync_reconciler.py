@@ -17,6 +17,7 @@ from scheduler_sync.domain.next_times import next_times
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Pause, Resume, Step, Update
 from scheduler_sync.ports import Leadership, ScheduleExistsError, ScheduleRefusedError, TemporalAwayError
 from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
+from scheduler_sync.usecases.compiling import Compiler
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.schedules import (
@@ -48,34 +49,52 @@ def trigger(**changes: Any) -> TriggerState:
 class World:
     """Temporal, the configuration and the facts, in the order in which the test wants them."""
 
-    def __init__(self, *states: TriggerState) -> None:
+    def __init__(self, *states: TriggerState, rounds: int = 1) -> None:
         self.states = {state.id: state for state in states}
         self.followed = dict(self.states)
         self.schedules: dict[str, ActualSchedule] = {}
         self.unreadable: list[UUID] = []
         self.facts: list[AnyScheduleFact] = []
         self.errors: dict[str, Exception] = {}
+        self.silent: dict[str, Exception] = {}
+        # What somebody changed where neither the note nor the times show it.
+        self.altered: set[str] = set()
         # What happens once everything is listed, or once a trigger is read, before the reader goes on.
         self.listed: list[Any] = []
         self.read: list[Any] = []
         self.now = AT
         self.steps: list[Step] = []
+        compiler = Compiler()
         self.reconciler = Reconciler(
             self,
             configuration=self,
             announcements=self,
+            compiler=compiler,
             now=lambda: self.now,
             applied=self.steps.append,
         )
         self.comparison = Comparison(
-            self, configuration=self, reconciler=self.reconciler, now=lambda: self.now
+            self,
+            configuration=self,
+            reconciler=self.reconciler,
+            compiler=compiler,
+            now=lambda: self.now,
+            rounds=rounds,
         )
 
     async def resync(self, leadership: Leadership | None = None) -> Resynced:
         return await self.comparison.resync(leadership=leadership or Always())
 
-    async def describe(self, schedule_id: str) -> ActualSchedule | None:
-        return self.schedules.get(schedule_id)
+    async def describe(
+        self, schedule_id: str, *, wanted: DesiredSchedule | None = None
+    ) -> ActualSchedule | None:
+        if error := self.silent.get(schedule_id):
+            raise error
+        found = self.schedules.get(schedule_id)
+        if found is None or wanted is None:
+            return found
+        named = wanted.target.is_named_by(found.note)
+        return dataclasses.replace(found, altered=named and schedule_id in self.altered)
 
     async def create(self, desired: DesiredSchedule) -> None:
         if error := self.errors.get(desired.schedule_id):
@@ -87,6 +106,7 @@ class World:
     async def update(self, desired: DesiredSchedule) -> None:
         if error := self.errors.get(desired.schedule_id):
             raise error
+        self.altered.discard(desired.schedule_id)
         self.schedules[desired.schedule_id] = ActualSchedule(
             schedule_id=desired.schedule_id,
             note=desired.target.note,
@@ -449,3 +469,42 @@ async def test_what_is_missing_in_a_listing_may_be_there_all_the_same() -> None:
         await world.reconciler.sync(state.id, seen=1, presumed=Presumed.MISSING)
         assert [type(step) for step in world.steps[1:]] == [Delete if "deleted_at" in newer else Update]
         assert (await world.resync()).drift == 0
+
+
+async def test_what_neither_note_nor_times_show_is_put_back_when_it_is_looked_at_closely() -> None:
+    states = [trigger(id=UUID(int=number)) for number in range(40)]
+    world = World(*states, rounds=4)
+    await world.resync()
+    world.steps.clear()
+    world.altered = {schedule_id(state.id) for state in states}
+    left = list[int]()
+    for _ in range(4):
+        found = await world.resync()
+        assert found.left == 0
+        left.append(len(world.altered))
+    assert left == [30, 20, 10, 0]
+    assert [type(step) for step in world.steps] == [Update] * 40
+
+
+async def test_what_was_altered_is_written_anew_and_not_only_paused() -> None:
+    state = trigger()
+    world = World(state, rounds=1_000_000)
+    await world.resync()
+    key = schedule_id(state.id)
+    world.altered.add(key)
+    world.states[state.id] = msgspec.structs.replace(state, version=2, enabled=False)
+    with capture_logs() as logs:
+        await world.reconciler.sync(state.id)
+    assert [type(step) for step in world.steps] == [Create, Update]
+    assert world.schedules[key].paused
+    assert "schedule was changed by hand" in [entry["event"] for entry in logs]
+
+
+async def test_a_schedule_that_is_never_described_keeps_no_other_waiting() -> None:
+    silent, fine = trigger(), trigger()
+    world = World(silent, fine)
+    await world.resync()
+    world.silent[schedule_id(silent.id)] = TemporalAwayError("DEADLINE_EXCEEDED")
+    world.altered = {schedule_id(silent.id), schedule_id(fine.id)}
+    await world.resync()
+    assert world.altered == {schedule_id(silent.id)}

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Final
 
-from temporalio.client import ScheduleAlreadyRunningError, ScheduleUpdate, ScheduleUpdateInput
+from temporalio.client import Schedule, ScheduleAlreadyRunningError, ScheduleUpdate, ScheduleUpdateInput
 
 from scheduler_sync.adapters.temporal_errors import GoneError, temporal_errors
+from scheduler_sync.adapters.temporal_likeness import same
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.plan import ActualSchedule
@@ -28,7 +29,9 @@ class TemporalSchedules:
         self._temporal = temporal
         self._slots = asyncio.Semaphore(AT_ONCE)
 
-    async def describe(self, schedule_id: str) -> ActualSchedule | None:
+    async def describe(
+        self, schedule_id: str, *, wanted: DesiredSchedule | None = None
+    ) -> ActualSchedule | None:
         """Return a schedule as it is now, from the schedule itself."""
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
@@ -41,6 +44,7 @@ class TemporalSchedules:
             note=found.schedule.state.note,
             paused=found.schedule.state.paused,
             next_fire_times=tuple(found.info.next_action_times),
+            altered=_is_altered(found.schedule, wanted=wanted),
         )
 
     async def create(self, desired: DesiredSchedule) -> None:
@@ -111,3 +115,12 @@ class TemporalSchedules:
                     paused=entry.schedule.state.paused,
                     next_fire_times=tuple(entry.info.next_action_times) if entry.info else (),
                 )
+
+
+def _is_altered(found: Schedule, *, wanted: DesiredSchedule | None) -> bool:
+    """Tell whether a schedule that carries the note of ``wanted`` is another one all the same."""
+    return (
+        wanted is not None
+        and wanted.target.is_named_by(found.state.note)
+        and not same(found, schedule_of(wanted))
+    )

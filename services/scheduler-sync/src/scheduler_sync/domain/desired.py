@@ -114,11 +114,22 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
     )
 
 
-# The policy ``shift`` takes a tenth of a second and more, and many triggers have the same times.
-@lru_cache(maxsize=512)
 def _timetable(
     expressions: tuple[str, ...], *, timezone: str, excluded_dates: tuple[date, ...], dst_policy: DstPolicy
 ) -> Timetable:
+    found = _compiled(expressions, timezone=timezone, excluded_dates=excluded_dates, dst_policy=dst_policy)
+    if isinstance(found, str):
+        raise UncompilableError(found)
+    return found
+
+
+# The policy ``shift`` takes a tenth of a second and more, also to be refused, and many triggers have the same
+# times.
+@lru_cache(maxsize=512)
+def _compiled(
+    expressions: tuple[str, ...], *, timezone: str, excluded_dates: tuple[date, ...], dst_policy: DstPolicy
+) -> Timetable | str:
+    """Return the timetable, or why there is none: a cache keeps no exceptions."""
     try:
         return compile_timetable(
             [parse(expression) for expression in expressions],
@@ -127,9 +138,9 @@ def _timetable(
             dst_policy=_POLICY[dst_policy],
         )
     except (CronError, TimetableError) as error:
-        raise UncompilableError(str(error)) from error
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise UncompilableError(f"unknown time zone {timezone[:64]!r}") from error
+        return str(error)
+    except (ZoneInfoNotFoundError, ValueError):
+        return f"unknown time zone {timezone[:64]!r}"
 
 
 def _utc(moment: datetime | None) -> datetime | None:

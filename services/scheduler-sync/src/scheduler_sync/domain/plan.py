@@ -45,6 +45,8 @@ class ActualSchedule:
     note: str | None
     paused: bool
     next_fire_times: tuple[datetime, ...]
+    altered: bool = False
+    """It is not what its note says, which takes a closer look than the listing's: ``Schedules.describe``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ def _step(target: Target | None, *, actual: ActualSchedule | None, now: datetime
         return None if actual is None else Delete(actual.schedule_id)
     if actual is None:
         return None if target.is_over(now) else Create(target.schedule_id)
+    if actual.altered:
+        # Pausing or resuming it would leave what was changed.
+        return Update(target.schedule_id)
     # The note alone is not enough: pausing by hand need not touch it.
     if actual.note == target.note and actual.paused is target.paused:
         return None

@@ -9,10 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.domain.desired import UncompilableError, desired_schedule
+from scheduler_sync.domain.desired import UncompilableError
 from scheduler_sync.domain.next_times import is_finished
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
 from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
+from scheduler_sync.usecases.compiling import Compiler
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
 from scheduler_sync.usecases.targets import Targets
 from trigger_contracts.config import TriggerState
@@ -76,22 +77,33 @@ class Comparison:
         *,
         configuration: Configuration,
         reconciler: Reconciler,
+        compiler: Compiler,
         now: Callable[[], datetime],
+        rounds: int = 1,
     ) -> None:
+        """``rounds`` is after how many surveys each schedule has been looked at closely."""
         self._schedules = schedules
         self._configuration = configuration
         self._reconciler = reconciler
+        self._compiler = compiler
         self._now = now
-        self._targets = Targets()
+        self._rounds = rounds
+        self._round = 0
+        self._targets = Targets(compiler)
 
     async def survey(self) -> Survey:
-        """Look at everything and change nothing. Raises ``TemporalAwayError``."""
+        """Look at everything, at some of it closely, and change nothing. Raises ``TemporalAwayError``.
+
+        The listing shows the note, whether it is paused and when it fires, which is what most changes show
+        in. What it does not show (the overlap policy, the input) is in a description, one call for each
+        schedule; so each survey asks for those whose turn it is.
+        """
         actual = {schedule.schedule_id: schedule async for schedule in self._schedules.all()}
         triggers = {schedule_id(state.id): state for state in self._configuration.schedule_triggers()}
         desired: dict[str, Target | None] = {}
         refused: dict[str, str] = {}
         for number, (key, state) in enumerate(triggers.items(), start=1):
-            target = self.target_of(state)
+            target = await self.target_of(state)
             if number % _WITHOUT_A_BREAK == 0:
                 # At start each may have to be compiled. Others have their turn: the lease, and whoever asks.
                 await asyncio.sleep(0)
@@ -99,10 +111,11 @@ class Comparison:
                 refused[key] = str(target)
             else:
                 desired[key] = target
+        await self._look_closely(desired, actual=actual, triggers=triggers)
         steps = [
             step
             for step in plan(desired, actual=actual, now=self._now())
-            if not (isinstance(step, Create) and self._is_finished(triggers[step.schedule_id]))
+            if not (isinstance(step, Create) and await self._is_finished(triggers[step.schedule_id]))
         ]
         unreadable = {schedule_id(trigger_id) for trigger_id in self._configuration.unreadable_triggers()}
         return Survey(
@@ -113,13 +126,41 @@ class Comparison:
             unknown=frozenset(actual.keys() - triggers.keys() - unreadable),
         )
 
-    def _is_finished(self, trigger: TriggerState) -> bool:
-        desired = desired_schedule(trigger)
+    async def _look_closely(
+        self,
+        desired: Mapping[str, Target | None],
+        *,
+        actual: dict[str, ActualSchedule],
+        triggers: Mapping[str, TriggerState],
+    ) -> None:
+        """Describe those whose turn it is, into ``actual``."""
+        turn, self._round = self._round % self._rounds, self._round + 1
+
+        async def look(key: str) -> None:
+            try:
+                wanted = await self._compiler.compiled(triggers[key])
+                found = await self._schedules.describe(key, wanted=wanted)
+            except TemporalAwayError as error:
+                # One that never answers keeps no other one from being compared.
+                log.warning("schedule not looked at closely", schedule_id=key, reason=str(error))
+                return
+            if found is not None:
+                actual[key] = found
+
+        mine = [
+            key
+            for key, target in desired.items()
+            if target is not None and key in actual and triggers[key].id.int % self._rounds == turn
+        ]
+        await _each(mine, do=look)
+
+    async def _is_finished(self, trigger: TriggerState) -> bool:
+        desired = await self._compiler.compiled(trigger)
         return desired is not None and is_finished(desired, now=self._now())
 
-    def target_of(self, trigger: TriggerState) -> Target | UncompilableError | None:
+    async def target_of(self, trigger: TriggerState) -> Target | UncompilableError | None:
         """Return what one trigger's schedule shall be; kept in memory from then on."""
-        return self._targets.of(trigger)
+        return await self._targets.of(trigger)
 
     async def resync(self, *, leadership: Leadership) -> Resynced:
         """Compare everything, and sync what differs.

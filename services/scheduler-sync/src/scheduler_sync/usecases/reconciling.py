@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import agree, is_finished, next_times
 from scheduler_sync.domain.plan import (
@@ -30,6 +30,7 @@ from scheduler_sync.ports import (
     ScheduleRefusedError,
     Schedules,
 )
+from scheduler_sync.usecases.compiling import Compiler
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
 from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
 
@@ -59,12 +60,14 @@ class Reconciler:
         *,
         configuration: Configuration,
         announcements: Announcements,
+        compiler: Compiler,
         now: Callable[[], datetime],
         applied: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._schedules = schedules
         self._configuration = configuration
         self._announcements = announcements
+        self._compiler = compiler
         self._now = now
         self._applied = applied
         self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
@@ -103,7 +106,7 @@ class Reconciler:
             if now is None or now.version != listed.version or now.deleted_at is not None:
                 return
             times = shown_times(actual)
-            desired = desired_schedule(now)
+            desired = await self._compiler.compiled(now)
             expected = None if desired is None else next_times(desired, now=self._now(), count=ANNOUNCED)
             if desired is not None and expected is not None and not agree(times, expected, now=self._now()):
                 if self._now() - self._rewritten.get(listed.id, _LONG_AGO) < _LISTING_LAGS:
@@ -136,7 +139,7 @@ class Reconciler:
         """
         step, desired, refusal = None, None, None
         try:
-            desired = desired_schedule(trigger)
+            desired = await self._compiler.compiled(trigger)
             _check_size(desired)
             step = await self._do(trigger, desired=desired, presumed=presumed)
         except (UncompilableError, ScheduleRefusedError) as error:
@@ -169,7 +172,9 @@ class Reconciler:
             with contextlib.suppress(ScheduleExistsError):
                 if created := _needed(plan(wanted, actual={}, now=now), desired=desired, now=now):
                     return await self._apply(created, desired=desired)
-        actual = await self._schedules.describe(key)
+        actual = await self._schedules.describe(key, wanted=desired)
+        if actual is not None and actual.altered:
+            log.warning("schedule was changed by hand", trigger_id=str(trigger.id))
         steps = plan(wanted, actual={} if actual is None else {key: actual}, now=now)
         return await self._apply(_needed(steps, desired=desired, now=now), desired=desired)
 

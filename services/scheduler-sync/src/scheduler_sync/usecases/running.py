@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
-from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.run_now import run_now
 from scheduler_sync.ports import (
@@ -15,6 +15,7 @@ from scheduler_sync.ports import (
     ScheduleMissingError,
     ScheduleRefusedError,
 )
+from scheduler_sync.usecases.compiling import Compiler
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.schedule_requests import (
     BackfillPreviewed,
@@ -51,10 +52,16 @@ class Runs:
     """
 
     def __init__(
-        self, schedules: LiveSchedules, *, configuration: Configuration, now: Callable[[], datetime]
+        self,
+        schedules: LiveSchedules,
+        *,
+        configuration: Configuration,
+        compiler: Compiler,
+        now: Callable[[], datetime],
     ) -> None:
         self._schedules = schedules
         self._configuration = configuration
+        self._compiler = compiler
         self._now = now
         self._deciding = asyncio.Semaphore(1)
 
@@ -133,9 +140,9 @@ class Runs:
         self, trigger_id: UUID, *, start_at: datetime, end_at: datetime
     ) -> tuple[DesiredSchedule, Backfill]:
         trigger, _ = await self._trigger(trigger_id)
+        desired = await self._compiled(trigger)
         # Off the loop, which has schedules to reconcile; one at a time, for all share one processor.
         async with self._deciding:
-            desired = await asyncio.to_thread(_compiled, trigger)
             found = await asyncio.to_thread(
                 decide_backfill, desired, start_at=start_at, end_at=end_at, now=self._now()
             )
@@ -151,12 +158,11 @@ class Runs:
             raise NoSuchTriggerError
         return trigger, trigger.config
 
-
-def _compiled(trigger: TriggerState) -> DesiredSchedule:
-    try:
-        desired = desired_schedule(trigger)
-    except UncompilableError as error:
-        raise RequestRefusedError(str(error)) from error
-    if desired is None:
-        raise NoSuchTriggerError
-    return desired
+    async def _compiled(self, trigger: TriggerState) -> DesiredSchedule:
+        try:
+            desired = await self._compiler.compiled(trigger)
+        except UncompilableError as error:
+            raise RequestRefusedError(str(error)) from error
+        if desired is None:
+            raise NoSuchTriggerError
+        return desired

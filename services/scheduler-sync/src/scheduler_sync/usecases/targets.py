@@ -2,34 +2,35 @@
 
 from uuid import UUID
 
-from scheduler_sync.domain.desired import UncompilableError, desired_schedule
+from scheduler_sync.domain.desired import UncompilableError
 from scheduler_sync.domain.plan import Target
+from scheduler_sync.usecases.compiling import Compiler
 from trigger_contracts.config import TriggerState
 
 
 class Targets:
     """Kept in memory: compiling and fingerprinting everything would cost more than Temporal's listing."""
 
-    def __init__(self) -> None:
+    def __init__(self, compiler: Compiler) -> None:
+        self._compiler = compiler
         self._known: dict[UUID, tuple[int, Target | UncompilableError]] = {}
 
-    def of(self, trigger: TriggerState) -> Target | UncompilableError | None:
+    async def of(self, trigger: TriggerState) -> Target | UncompilableError | None:
         """Return a trigger's target, or why it has none; ``None`` where there shall be no schedule."""
         known = self._known.get(trigger.id)
         if known is not None and known[0] == trigger.version:
             return known[1]
-        found = _target(trigger)
+        found = await self._target(trigger)
         if found is None:
             self._known.pop(trigger.id, None)
         else:
             self._known[trigger.id] = (trigger.version, found)
         return found
 
-
-def _target(trigger: TriggerState) -> Target | UncompilableError | None:
-    try:
-        desired = desired_schedule(trigger)
-    except UncompilableError as error:
-        # The text alone: a traceback would keep its frames alive.
-        return UncompilableError(str(error))
-    return None if desired is None else desired.target
+    async def _target(self, trigger: TriggerState) -> Target | UncompilableError | None:
+        try:
+            desired = await self._compiler.compiled(trigger)
+        except UncompilableError as error:
+            # The text alone: a traceback would keep its frames alive.
+            return UncompilableError(str(error))
+        return None if desired is None else desired.target

@@ -1,0 +1,232 @@
+"""Schedules that somebody changed where neither the note nor the next fire times show it."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any, Final
+
+import pytest
+from temporalio.client import Schedule, ScheduleOverlapPolicy, ScheduleUpdate, ScheduleUpdateInput
+from temporalio.common import Priority, RetryPolicy
+
+from scheduler_sync.adapters.temporal_schedules import TemporalSchedules
+from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from trigger_contracts.config import DstPolicy, OverlapPolicy, ScheduleConfig
+from trigger_runtime.temporal import TemporalConnection, TemporalSettings
+
+pytestmark = pytest.mark.integration
+
+RANDOM_ONES: Final = 60
+
+EXPRESSIONS: Final = [
+    "0 9 L * *",
+    "0 0 13 * FRI",
+    "*/7 1-5 LW 2,8 *",
+    "30 2 * * SUN#1",
+    "@yearly",
+    "5L 0 1 1 *",
+]
+INPUTS: Final[list[Any]] = [
+    None,
+    {},
+    {"a": 1, "ü": [None, True, 2.5, ""]},
+    "text",
+    0,
+    [],
+    [[{}]],
+    {"deep": {"er": -1e300}},
+]
+
+
+def other_policy(schedule: Schedule) -> None:
+    schedule.policy.overlap = ScheduleOverlapPolicy.CANCEL_OTHER
+
+
+def other_window(schedule: Schedule) -> None:
+    schedule.policy.catchup_window = timedelta(seconds=77)
+
+
+def pausing_on_failure(schedule: Schedule) -> None:
+    schedule.policy.pause_on_failure = True
+
+
+def other_jitter(schedule: Schedule) -> None:
+    schedule.spec.jitter = timedelta(seconds=9)
+
+
+def other_end(schedule: Schedule) -> None:
+    schedule.spec.end_at = datetime(2098, 1, 1, tzinfo=UTC)
+
+
+def other_input(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.args = [{"surprise": True}]
+
+
+def no_input(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.args = []
+
+
+def time_limit(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.execution_timeout = timedelta(seconds=5)
+
+
+def retries(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.retry_policy = RetryPolicy(maximum_attempts=2)
+
+
+def other_queue(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.task_queue = "nobody"
+
+
+def other_workflow(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.workflow = "nothing"
+
+
+def memo(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.memo = {"by": "hand"}
+
+
+def other_summary(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.static_summary = "by hand"
+
+
+def priority(schedule: Schedule) -> None:
+    action: Any = schedule.action
+    action.priority = Priority(priority_key=4)
+
+
+def few_runs(schedule: Schedule) -> None:
+    schedule.state.limited_actions = True
+    schedule.state.remaining_actions = 3
+
+
+ALTERATIONS: Final[list[Callable[[Schedule], None]]] = [
+    *(other_policy, other_window, pausing_on_failure, other_jitter, other_end, other_input, no_input),
+    *(time_limit, retries, other_queue, other_workflow, memo, other_summary, priority, few_runs),
+]
+
+
+async def altered(stage: Any, schedule_id: str, alter: Callable[[Schedule], None]) -> None:
+    """Change a schedule as its page in Temporal does: all else, and the note, stay."""
+
+    def change(given: ScheduleUpdateInput) -> ScheduleUpdate:
+        alter(given.description.schedule)
+        return ScheduleUpdate(schedule=given.description.schedule)
+
+    await stage.temporal.get_schedule_handle(schedule_id).update(change)
+
+
+def drawn(random: Random) -> ScheduleConfig:
+    """Return a configuration with any of the options."""
+    start = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(microseconds=random.randrange(10**12))
+    policy = random.choice([DstPolicy.LITERAL, DstPolicy.LITERAL, DstPolicy.SHIFT])
+    hourly = [] if policy is DstPolicy.SHIFT else random.sample(EXPRESSIONS, random.randrange(3))
+    return ScheduleConfig(
+        cron_expression="30 2 LW * *" if policy is DstPolicy.SHIFT else random.choice(EXPRESSIONS),
+        timezone=random.choice(["UTC", "Europe/Berlin", "America/New_York"]),
+        input=random.choice(INPUTS),
+        overlap_policy=random.choice(list(OverlapPolicy)),
+        catchup_window_seconds=random.choice([10, 60, 86_400, 31_536_000]),
+        jitter_seconds=random.choice([0, 1, 3600]),
+        start_at=random.choice([None, start]),
+        end_at=random.choice([None, start + timedelta(days=random.randrange(1, 9000), microseconds=1)]),
+        additional_expressions=tuple(hourly),
+        excluded_dates=tuple(date(2031, 1, day) for day in range(1, random.randrange(1, 5))),
+        dst_policy=policy,
+    )
+
+
+@pytest.fixture
+async def schedules(temporal_address: str) -> Any:
+    connection = TemporalConnection(TemporalSettings(temporal_address=temporal_address), identity="test")
+    await connection.start()
+    yield TemporalSchedules(connection)
+    await connection.stop()
+
+
+async def is_altered(schedules: TemporalSchedules, wanted: DesiredSchedule) -> bool:
+    found = await schedules.describe(wanted.schedule_id, wanted=wanted)
+    assert found is not None
+    return found.altered
+
+
+async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules: TemporalSchedules) -> None:
+    """Else it would be written again and again."""
+    random = Random(20261126)
+    for number in range(RANDOM_ONES):
+        state = stage.trigger(
+            drawn(random), name=random.choice(["Plain", "ü 漢 " * 80, " "]), enabled=bool(number % 3)
+        )
+        wanted = desired_schedule(state)
+        assert wanted is not None
+        await schedules.create(wanted)
+        assert not await is_altered(schedules, wanted), state.config
+        await schedules.pause(wanted.schedule_id, note=wanted.note)
+        await schedules.resume(wanted.schedule_id, note=wanted.note)
+        assert not await is_altered(schedules, wanted), state.config
+        await altered(stage, wanted.schedule_id, lambda _: None)
+        assert not await is_altered(schedules, wanted), "through the client's own forms and back"
+
+
+@pytest.mark.parametrize("alter", ALTERATIONS, ids=lambda alter: str(alter.__name__))
+async def test_whatever_is_changed_is_noticed(
+    stage: Any, schedules: TemporalSchedules, alter: Callable[[Schedule], None]
+) -> None:
+    wanted = desired_schedule(stage.trigger())
+    assert wanted is not None
+    await schedules.create(wanted)
+    await altered(stage, wanted.schedule_id, alter)
+    assert await is_altered(schedules, wanted)
+    await schedules.update(wanted)
+    assert not await is_altered(schedules, wanted)
+
+
+async def test_it_is_put_back_and_then_left_alone(stage: Any, eventually: Any) -> None:
+    running, paused = stage.trigger(), stage.trigger(enabled=False)
+    async with stage.replica(resync_closely_seconds=0) as replica:
+        for state in (running, paused):
+            await stage.publish(state)
+            await eventually(lambda state=state: stage.fact(state))
+        for state, alter in ((running, other_policy), (paused, other_input)):
+            before = await stage.described(state.id)
+            await altered(stage, f"trigger-{state.id}", alter)
+
+            async def is_put_back(state: Any = state, before: Any = before) -> bool:
+                found = await stage.described(state.id)
+                return bool(found.schedule == before.schedule)
+
+            await eventually(is_put_back)
+        steps = await replica.metric('schedules_steps_total{step="update"}')
+        assert steps == 2
+        compared = await replica.metric("schedules_compared_at_seconds")
+
+        async def compared_again() -> bool:
+            at = await replica.metric("schedules_compared_at_seconds")
+            return bool(at is not None and compared is not None and at > compared + 2)
+
+        await eventually(compared_again)
+        assert await replica.metric('schedules_steps_total{step="update"}') == steps
+        assert await replica.metric("schedules_drift_found") == 0
+
+
+async def test_a_pause_of_what_was_altered_writes_all_of_it(stage: Any, eventually: Any) -> None:
+    """A patch that only pauses would leave the rest as somebody made it."""
+    state = stage.trigger()
+    async with stage.replica(resync_seconds=3600):
+        await stage.publish(state)
+        await eventually(lambda: stage.fact(state))
+        await altered(stage, f"trigger-{state.id}", other_policy)
+        paused = stage.trigger(id=state.id, workflow_id=state.workflow_id, version=2, enabled=False)
+        await stage.publish(paused)
+        await eventually(lambda: stage.fact(paused))
+        found = await stage.described(state.id)
+        assert found.schedule.state.paused
+        assert found.schedule.policy.overlap is ScheduleOverlapPolicy.BUFFER_ONE
