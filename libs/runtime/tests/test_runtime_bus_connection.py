@@ -11,7 +11,12 @@ from nats.aio.client import Client
 from nats.js import api
 
 from embedded_stack.servers import NatsServer
-from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.bus.connection import (
+    Bus,
+    BusUnavailableError,
+    MessageTooLargeError,
+    WrongLastSequenceError,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -149,6 +154,23 @@ async def test_headers_and_the_last_message(bus: Bus) -> None:
     assert await bus.last("THINGS", subject="things.a") == "größer \x00".encode()
     with pytest.raises(BusUnavailableError):
         await bus.last("NO_SUCH_STREAM", subject="things.a")
+
+
+async def test_a_message_that_has_to_come_after_another_one(bus: Bus) -> None:
+    first = await bus.publish("things.a", b"1", after=0)
+    with pytest.raises(WrongLastSequenceError):
+        await bus.publish("things.a", b"2", after=0)
+    await bus.publish("things.b", b"another subject")
+    second = await bus.publish("things.a", b"2", after=first)
+    found = await bus.last_stored("THINGS", subject="things.a")
+    assert (found and found.sequence, found and found.data) == (second, b"2")
+    with pytest.raises(WrongLastSequenceError):
+        await bus.publish("things.a", b"3", after=first)
+    outcomes = await asyncio.gather(
+        *(bus.publish("things.a", b"4", after=second) for _ in range(8)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes].count(int) == 1, "one of those that are under way at once"
+    assert [type(outcome) for outcome in outcomes].count(WrongLastSequenceError) == 7
 
 
 async def test_nobody_stores_the_subject(bus: Bus) -> None:

@@ -106,8 +106,8 @@ class BusAwayError(Exception):
 class Announcements(Protocol):
     """Where facts about schedules go."""
 
-    async def announce(self, fact: AnyScheduleFact) -> None:
-        """Store a fact. Raises ``BusAwayError``."""
+    async def announce(self, fact: AnyScheduleFact) -> bool:
+        """Store a fact; ``False`` where one of a newer version is there. Raises ``BusAwayError``."""
 
 
 class Leadership(Protocol):

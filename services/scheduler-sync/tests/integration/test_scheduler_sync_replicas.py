@@ -3,14 +3,17 @@
 import asyncio
 import os
 import sys
+from random import Random
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from scheduler_sync.adapters.resync_lease import ResyncLease
+from scheduler_sync.adapters.schedule_facts import ScheduleFacts
+from trigger_contracts import streams
 from trigger_contracts.config import DstPolicy, ScheduleConfig
-from trigger_contracts.schedules import ScheduleSynced, ScheduleSyncFailed
+from trigger_contracts.schedules import FACTS, ScheduleSynced, ScheduleSyncFailed, schedule_id
 from trigger_runtime.bus.connection import Bus
 
 pytestmark = pytest.mark.integration
@@ -173,3 +176,62 @@ async def test_the_options_of_a_timetable_fire_as_foretold(stage: Any, eventuall
         found = await stage.described(plain.id)
         assert list(fact.next_fire_times) == list(found.info.next_action_times)[:5]
         assert len(found.schedule.spec.skip) == 1
+
+
+async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
+    """Replicas that tell of one trigger at once, in whatever order their messages arrive."""
+    facts = ScheduleFacts(stage.bus)
+    state = stage.trigger()
+
+    def fact(version: int) -> ScheduleSynced:
+        return ScheduleSynced(
+            trigger_id=state.id,
+            trigger_version=version,
+            schedule_id=schedule_id(state.id),
+            at=state.created_at,
+            next_fire_times=(),
+        )
+
+    async def told() -> int:
+        data = await stage.bus.last(streams.SCHEDULES.name, subject=streams.schedule(state.id))
+        return FACTS.decode(data).trigger_version
+
+    assert await facts.announce(fact(1))
+    assert await facts.announce(fact(1)), "new times of the same version"
+    versions = list(range(1, 30))
+    Random(1).shuffle(versions)
+    outcomes = dict(
+        zip(
+            versions,
+            await asyncio.gather(*(facts.announce(fact(version)) for version in versions)),
+            strict=True,
+        )
+    )
+    assert outcomes[29]
+    assert await told() == 29
+    assert not await facts.announce(fact(28))
+    assert await told() == 29
+    # Of a release that has facts of other names; and what is none at all.
+    await stage.bus.publish(streams.schedule(state.id), b'{"message":"New/1","triggerVersion":40}')
+    assert not await facts.announce(fact(39))
+    assert await facts.announce(fact(40))
+    await stage.bus.publish(streams.schedule(state.id), b"\xff")
+    assert await facts.announce(fact(1))
+
+
+async def test_replicas_share_the_events(stage: Any, eventually: Any) -> None:
+    states = [stage.trigger() for _ in range(120)]
+    async with stage.replica(resync_seconds=3600) as first, stage.replica(resync_seconds=3600) as second:
+        both = (first, second)
+
+        async def all_are_ready() -> bool:
+            return all([await replica.metric("schedules_queue_depth") == 0 for replica in both])
+
+        await eventually(all_are_ready)
+        for state in states:
+            await stage.publish(state)
+        for state in states:
+            await eventually(lambda state=state: stage.fact(state))
+        created = [await replica.metric('schedules_steps_total{step="create"}') or 0 for replica in both]
+        assert sum(created) == len(states), "each by one of them"
+        assert all(created), created

@@ -59,6 +59,8 @@ class World:
         self.silent: dict[str, Exception] = {}
         # What somebody changed where neither the note nor the times show it.
         self.altered: set[str] = set()
+        # By another replica.
+        self.newer_is_told = False
         # What happens once everything is listed, or once a trigger is read, before the reader goes on.
         self.listed: list[Any] = []
         self.read: list[Any] = []
@@ -149,8 +151,11 @@ class World:
     def unreadable_triggers(self) -> list[UUID]:
         return self.unreadable
 
-    async def announce(self, fact: AnyScheduleFact) -> None:
+    async def announce(self, fact: AnyScheduleFact) -> bool:
+        if self.newer_is_told:
+            return False
         self.facts.append(fact)
+        return True
 
 
 async def test_a_trigger_that_temporal_never_answers_for_keeps_no_other_waiting() -> None:
@@ -508,3 +513,14 @@ async def test_a_schedule_that_is_never_described_keeps_no_other_waiting() -> No
     world.altered = {schedule_id(silent.id), schedule_id(fine.id)}
     await world.resync()
     assert world.altered == {schedule_id(silent.id)}
+
+
+async def test_what_another_replica_told_better_counts_as_not_told() -> None:
+    fine, refused = trigger(), trigger(config=ScheduleConfig(cron_expression="@noon"))
+    world = World(fine, refused)
+    world.newer_is_told = True
+    await world.resync()
+    assert not world.facts
+    world.newer_is_told = False
+    await world.resync()
+    assert {type(fact) for fact in world.facts} == {ScheduleSynced, ScheduleSyncFailed}

@@ -13,11 +13,25 @@ from nats.js import JetStreamContext
 from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
-from trigger_runtime.bus.answers import BusUnavailableError, MessageTooLargeError, confirmed, last_message
+from trigger_runtime.bus.answers import (
+    BusUnavailableError,
+    MessageTooLargeError,
+    StoredMessage,
+    WrongLastSequenceError,
+    confirmed,
+    last_message,
+)
 from trigger_runtime.bus.stream_shape import StreamShape, ensure
 from trigger_runtime.cancelling import cancel, raise_if_cancelled
 
-__all__ = ["Bus", "BusUnavailableError", "MessageTooLargeError", "describe"]
+__all__ = [
+    "Bus",
+    "BusUnavailableError",
+    "MessageTooLargeError",
+    "StoredMessage",
+    "WrongLastSequenceError",
+    "describe",
+]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -112,14 +126,21 @@ class Bus:
         message_id: str | None = None,
         timeout: float = 2.0,
         headers: Mapping[str, str] | None = None,
+        after: int | None = None,
     ) -> int:
         """Store a message; return its stream sequence once the bus has confirmed it.
 
         ``message_id`` lets the server drop a repetition within the stream's duplicate window; a
-        dropped repetition is a success. Raises ``BusUnavailableError`` or ``MessageTooLargeError``, and
-        ``ValueError`` for a subject or a header name that can never be sent.
+        dropped repetition is a success. ``after`` is the sequence that the subject's last message has to
+        have, 0 where there must be none. Raises ``BusUnavailableError`` (``WrongLastSequenceError`` where
+        the last message is another one) or ``MessageTooLargeError``, and ``ValueError`` for a subject or a
+        header name that can never be sent.
         """
-        all_headers = {**(headers or {}), **({"Nats-Msg-Id": message_id} if message_id else {})}
+        all_headers = dict(headers or {})
+        if message_id:
+            all_headers["Nats-Msg-Id"] = message_id
+        if after is not None:
+            all_headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
         client = self.client
         # The client library compares the data alone, and the server closes the connection of whoever
         # sends more than its limit, headers included: one large message would cut everybody off.
@@ -129,6 +150,11 @@ class Bus:
         return confirmed(answer, size=len(data), subject=subject)
 
     async def last(self, stream: str, *, subject: str, timeout: float = 5.0) -> bytes | None:
+        """Return the data of a subject's last message: see ``last_stored``."""
+        found = await self.last_stored(stream, subject=subject, timeout=timeout)
+        return None if found is None else found.data
+
+    async def last_stored(self, stream: str, *, subject: str, timeout: float = 5.0) -> StoredMessage | None:
         """Return the last message of a subject, from the stream's leader; ``None`` where there is none.
 
         Raises ``BusUnavailableError``, also where the stream itself does not exist.

@@ -204,7 +204,7 @@ class Reconciler:
     async def _announce_refusal(self, trigger: TriggerState, *, reason: str) -> None:
         log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
         goes_on = await self._schedules.describe(schedule_id(trigger.id))
-        await self._announcements.announce(
+        told = await self._announcements.announce(
             ScheduleSyncFailed(
                 trigger_id=trigger.id,
                 trigger_version=trigger.version,
@@ -214,7 +214,8 @@ class Reconciler:
                 next_fire_times=() if goes_on is None else shown_times(goes_on),
             )
         )
-        self._refused[trigger.id] = (trigger.version, reason)
+        if told:
+            self._refused[trigger.id] = (trigger.version, reason)
 
     async def _announce(self, trigger: TriggerState, *, desired: DesiredSchedule | None) -> None:
         if desired is None:
@@ -235,7 +236,7 @@ class Reconciler:
         await self._announce_times(trigger, times=times)
 
     async def _announce_times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
-        await self._announcements.announce(
+        told = await self._announcements.announce(
             ScheduleSynced(
                 trigger_id=trigger.id,
                 trigger_version=trigger.version,
@@ -244,7 +245,8 @@ class Reconciler:
                 next_fire_times=times,
             )
         )
-        self.remember(trigger.id, times=times)
+        if told:
+            self.remember(trigger.id, times=times)
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
