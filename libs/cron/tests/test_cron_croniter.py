@@ -1,10 +1,7 @@
 """Against croniter: the compiled calendars, evaluated literally, give the same times in UTC.
 
-``implement_cron_bug`` is croniter's name for the classical rule that a day field which starts with ``*`` is
-not restricted. The generator leaves out where croniter 7 leaves classical cron: ``a-a`` (the whole field for
-croniter), a step on a range over the end of the week (it loses count), and a ``*`` later in a list. Of the
-rules for days it has no ``LW``, writes ``5L`` as ``L5``, and takes most of them in one field only, beside
-nothing else in it.
+The generator leaves out where croniter 7 leaves classical cron: ``a-a`` (the whole field for
+croniter), a step on a range over the end of the week (it loses count), and a ``*`` later in a list.
 """
 
 import re
@@ -14,6 +11,7 @@ from itertools import islice
 
 import pytest
 from croniter import croniter
+from croniter_oracle import classical_times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,10 +41,6 @@ def times(calendars: tuple[Calendar, ...], *, after: datetime) -> Iterator[datet
 
 def values(ranges: tuple[Range, ...]) -> set[int]:
     return {value for r in ranges for value in range(r.start, r.end + 1, r.step)}
-
-
-def classical_times(expression: str, *, after: datetime) -> Iterator[datetime]:
-    return croniter(expression, after, ret_type=datetime, implement_cron_bug=True)
 
 
 def items(low: int, high: int, *, names: list[str]) -> st.SearchStrategy[str]:

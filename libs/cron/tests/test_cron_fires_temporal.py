@@ -11,6 +11,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
+from croniter_oracle import as_croniter_has_it, classical_times
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.workflowservice.v1 import ListScheduleMatchingTimesRequest
 from temporalio.client import (
@@ -45,6 +46,8 @@ MOST_LISTED = 1000
 """Times in one answer of ListScheduleMatchingTimes."""
 COMPARED = 100
 """Times of one window at most."""
+CALENDARS = (datetime(2000, 1, 2, tzinfo=UTC), datetime(2100, 12, 30, tzinfo=UTC))
+"""Temporal's calendars have the years from 2000 to 2100."""
 
 ZONES = [
     *("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Asia/Kolkata") * 4,
@@ -66,6 +69,8 @@ class Case:
     until: datetime
     start_at: datetime | None = None
     end_at: datetime | None = None
+    is_plain: bool = False
+    """Nothing but the expression, by Temporal's own policy."""
 
     def foretold(self) -> list[datetime]:
         fires = fire_times(
@@ -126,9 +131,11 @@ def cases(random: Random) -> Iterator[Case]:
         text = expression(random, near=clock.wall(edge))
         # The 31st of February is refused, and what calendars cannot shift.
         with suppress(CronError, TimetableError):
+            compiled = timetable(text, random=random, zone=zone, near=clock.wall(edge))
             case = Case(
                 expression=text,
-                timetable=timetable(text, random=random, zone=zone, near=clock.wall(edge)),
+                timetable=compiled,
+                is_plain=compiled == compile_timetable([parse(text)], zone=zone),
                 zone=zone,
                 after=after.replace(microsecond=0, tzinfo=UTC),
                 until=until.replace(microsecond=0, tzinfo=UTC),
@@ -208,13 +215,39 @@ async def listed(client: Client, *, schedule_id: str, after: datetime, until: da
     return [time.ToDatetime(tzinfo=UTC) for time in answer.start_time]
 
 
+def by_croniter(case: Case, *, until: datetime) -> list[datetime] | None:
+    """Return what croniter says of a case up to ``until``; ``None`` where it has no such timetable."""
+    written = as_croniter_has_it(case.expression)
+    if not case.is_plain or written is None:
+        return None
+    after = case.after if case.start_at is None else max(case.after, case.start_at - timedelta(seconds=1))
+    end = until if case.end_at is None else min(until, case.end_at)
+    times = classical_times(written, after=after.astimezone(ZoneInfo(case.zone)))
+    return list(takewhile(lambda time: time <= end, (time.astimezone(UTC) for time in times)))
+
+
+def far_from_edges(times: list[datetime], *, zone: str) -> list[datetime]:
+    """Leave out what is within a day of a change of the clock, and outside the calendars' years."""
+    if not times:
+        return []
+    aside = timedelta(days=1)
+    first, last = (moment.replace(tzinfo=None) for moment in (times[0] - aside, times[-1] + aside))
+    edges = [
+        edge.instant.replace(tzinfo=UTC) for edge in ZoneClock(ZoneInfo(zone)).transitions(first, until=last)
+    ]
+    begin, end = CALENDARS
+    return [time for time in times if begin < time < end and all(abs(time - edge) > aside for edge in edges)]
+
+
 async def test_temporal_fires_when_foretold(temporal_address: str) -> None:
+    """And so does croniter, which is asked where it knows such a timetable and the clock is left alone."""
     client = await Client.connect(temporal_address)
     numbered = enumerate(islice(cases(Random(20261025)), CASES))
     fires, silent, ruled, wrong = 0, 0, 0, list[str]()
+    seconded, seconded_fires = 0, 0
 
     async def check() -> None:
-        nonlocal fires, silent, ruled
+        nonlocal fires, silent, ruled, seconded, seconded_fires
         for number, case in numbered:
             ours = case.foretold()
             until = ours[-1] if len(ours) == COMPARED else case.until
@@ -226,6 +259,11 @@ async def test_temporal_fires_when_foretold(temporal_address: str) -> None:
             ruled += bool(re.search("[LW#]", case.expression))
             if theirs != ours:
                 wrong.append(f"{case}: theirs {set(theirs) - set(ours)}, ours {set(ours) - set(theirs)}")
+            if (second := by_croniter(case, until=until)) is not None:
+                far, others = (far_from_edges(times, zone=case.zone) for times in (ours, second))
+                seconded, seconded_fires = seconded + 1, seconded_fires + len(far)
+                if far != others:
+                    wrong.append(f"{case}: croniter has {set(others) ^ set(far)} otherwise")
 
     async with asyncio.TaskGroup() as tasks:
         for _ in range(AT_ONCE):
@@ -235,6 +273,8 @@ async def test_temporal_fires_when_foretold(temporal_address: str) -> None:
     assert fires > 10 * CASES
     assert silent < CASES / 4
     assert ruled > CASES / 3
+    assert seconded > CASES / 3
+    assert seconded_fires > 10 * CASES
 
 
 async def test_temporal_is_stuck_where_a_day_was_left_out(temporal_address: str) -> None:
