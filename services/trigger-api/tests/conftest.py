@@ -101,6 +101,7 @@ def settings(database_url: str, nats_url: str, unused_tcp_port: int) -> Settings
         tokens=TokenSettings(jwt_secret=Secret(JWT_SECRET)),
         secret_keys=Secret(KEYS),
         public_url="https://hooks.example.com",
+        schedule_fires_per_day_of=("busy=1440", "calm=12"),
     )
 
 

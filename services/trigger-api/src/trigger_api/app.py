@@ -195,7 +195,7 @@ def _operations(
             live=live,
             access=access,
             in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
-            fires_per_day=settings.schedule_fires_per_day,
+            fires_per_day=settings.fires_per_day,
         ),
         schedule_runs=ScheduleRunRoutes(
             ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),

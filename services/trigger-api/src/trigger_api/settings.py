@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from trigger_api.domain.allowance import MOST, FiresPerDay
 from trigger_runtime.postgres import address_problem
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, ServiceSettings
@@ -71,11 +72,22 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     idempotency_hours: Annotated[int, Meta(ge=1, le=24 * 30)] = 24
     """How long the answer to an ``Idempotency-Key`` is kept."""
 
-    schedule_fires_per_day: Annotated[int, Meta(ge=1, le=1440)] = 288
+    schedule_fires_per_day: Annotated[int, Meta(ge=1, le=MOST)] = 288
     """How often a schedule may fire on one day before its preview warns; 1440 never does."""
+    schedule_fires_per_day_of: tuple[str, ...] = ()
+    """Workspaces for which it is another number: ``acme=1440,globex=24``."""
 
     def __post_init__(self) -> None:
         _check_keys(self.secret_keys)
+        try:
+            _ = self.fires_per_day
+        except ValueError as error:
+            raise ValueError(f"SCHEDULE_FIRES_PER_DAY_OF: {error}") from None
         parts = urlsplit(self.public_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc:
             raise ValueError("PUBLIC_URL must be an absolute http or https URL")
+
+    @property
+    def fires_per_day(self) -> FiresPerDay:
+        """Return what each workspace allows."""
+        return FiresPerDay.parse(self.schedule_fires_per_day, exceptions=self.schedule_fires_per_day_of)

@@ -177,6 +177,22 @@ async def test_previews_tell_when_a_schedule_would_fire(api: Any) -> None:
     assert pointers(answer) == {"/cronExpression", "/timezone"}
 
 
+@pytest.mark.parametrize(
+    ("workspace", "expression", "warned"),
+    [
+        *(("acme", "* * * * *", True), ("acme", "*/5 * * * *", False), ("busy", "* * * * *", False)),
+        *(("calm", "0 * * * *", True), ("calm", "0 */2 * * *", False)),
+    ],
+)
+async def test_each_workspace_has_its_own_measure_of_a_busy_day(
+    api: Any, make_token: Any, workspace: str, expression: str, warned: bool
+) -> None:
+    body = {"cronExpression": expression, "timezone": "UTC"}
+    mine = make_token(org=workspace)
+    preview = (await api.call("POST", "/api/schedules/preview", body, status=200, as_=mine)).json
+    assert ("busy_day" in {item["kind"] for item in preview["warnings"]}) is warned
+
+
 async def test_a_saved_schedule_is_foretold_as_it_is(api: Any, workflow_id: str, make_token: Any) -> None:
     config = {
         "cronExpression": "0 9 * * 1-5",

@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from trigger_api.domain import config_rules
+from trigger_api.domain.allowance import FiresPerDay
 from trigger_api.domain.preview import preview
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
@@ -44,7 +45,7 @@ class ScheduleRoutes:
         live: LiveSchedules,
         access: Access,
         in_words: InWords,
-        fires_per_day: int,
+        fires_per_day: FiresPerDay,
     ) -> None:
         self._read_model = read_model
         self._live = live
@@ -60,7 +61,7 @@ class ScheduleRoutes:
         if isinstance(raw, dict) and "triggerId" in raw:
             saved = convert(raw, PreviewSaved)
             view = await self._view(saved.trigger_id, caller=caller)
-            return await self._previewed(config_of(view), count=saved.count)
+            return await self._previewed(config_of(view), count=saved.count, caller=caller)
         body = convert(raw, PreviewSchedule, check=_check_field)
         async with self._working_out:
             found = await asyncio.to_thread(config_rules.flaws_of, body.config)
@@ -69,14 +70,15 @@ class ScheduleRoutes:
         ]
         if flaws:
             raise invalid(flaws)
-        return await self._previewed(body.config, count=body.count)
+        return await self._previewed(body.config, count=body.count, caller=caller)
 
-    async def _previewed(self, config: ScheduleConfig, *, count: int) -> web.Response:
+    async def _previewed(self, config: ScheduleConfig, *, count: int, caller: Caller) -> web.Response:
+        most = self._fires_per_day.of(caller.workspace)
         # Working out hundreds of calendars, or a policy for changes of the clock, takes a moment in which
         # others are served: by this loop, and by the threads that are left.
         async with self._working_out:
             found = await asyncio.to_thread(
-                preview, config, count=count, now=self._access.now(), fires_per_day=self._fires_per_day
+                preview, config, count=count, now=self._access.now(), fires_per_day=most
             )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
