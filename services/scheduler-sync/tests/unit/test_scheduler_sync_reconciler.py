@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from scheduler_sync.domain import desired
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import next_times
@@ -19,7 +20,7 @@ from scheduler_sync.ports import Leadership, ScheduleExistsError, ScheduleRefuse
 from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
 from scheduler_sync.usecases.compiling import Compiler
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
-from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
 from trigger_contracts.schedules import (
     AnyScheduleFact,
     ScheduleRemoved,
@@ -27,6 +28,7 @@ from trigger_contracts.schedules import (
     ScheduleSyncFailed,
     schedule_id,
 )
+from trigger_cron import Timetable, TimetableError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -524,3 +526,45 @@ async def test_what_another_replica_told_better_counts_as_not_told() -> None:
     world.newer_is_told = False
     await world.resync()
     assert {type(fact) for fact in world.facts} == {ScheduleSynced, ScheduleSyncFailed}
+
+
+async def test_others_have_their_turn_while_a_timetable_is_worked_out() -> None:
+    """This one takes about two seconds of the processor, and is refused in the end."""
+    config = ScheduleConfig(
+        cron_expression="*/5 1-3 LW * FRI#2",
+        additional_expressions=("18 2 * * *", "*/7 * * * *"),
+        timezone="Europe/Berlin",
+        dst_policy=DstPolicy.SHIFT,
+    )
+    world = World(trigger(config=config))
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.001)
+            turns += 1
+
+    others = asyncio.create_task(take_turns())
+    await world.resync()
+    others.cancel()
+    assert [type(fact) for fact in world.facts] == [ScheduleSyncFailed]
+    assert turns > 20
+
+
+async def test_a_refusal_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out: list[str] = []
+
+    def compiled(*_: Any, zone: str, **__: Any) -> Timetable:
+        worked_out.append(zone)
+        raise TimetableError("it cannot be said")
+
+    monkeypatch.setattr(desired, "compile_timetable", compiled)
+    config = ScheduleConfig(cron_expression="19 2 * * *", timezone="Europe/Berlin")
+    for world in (World(trigger(config=config)), World(trigger(config=config))):
+        await world.resync()
+        await world.resync()
+        (fact,) = world.facts
+        assert isinstance(fact, ScheduleSyncFailed)
+        assert fact.reason == "it cannot be said"
+    assert worked_out == ["Europe/Berlin"]

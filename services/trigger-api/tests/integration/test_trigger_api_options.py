@@ -1,5 +1,6 @@
 """Configurations as their users write them: everything that is wrong at once, presets, and secrets."""
 
+import asyncio
 from typing import Any
 
 import asyncpg
@@ -175,6 +176,24 @@ async def test_previews_tell_when_a_schedule_would_fire(api: Any) -> None:
     wrong = {"cronExpression": "61 * * * *", "timezone": "Nowhere"}
     answer = await api.call("POST", "/api/schedules/preview", wrong, status=422)
     assert pointers(answer) == {"/cronExpression", "/timezone"}
+
+
+async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workflow_id: str) -> None:
+    """This one takes about two seconds of the processor, and is refused in the end."""
+    config = {
+        "cronExpression": "*/5 1-3 LW * FRI#2",
+        "additionalExpressions": ["17 2 * * *", "*/7 * * * *"],
+        "timezone": "Europe/Berlin",
+        "dstPolicy": "shift",
+    }
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    working = asyncio.create_task(api.call("POST", "/api/triggers", body, status=422))
+    served = 0
+    while not working.done():
+        await api.call("GET", "/api/triggers", status=200)
+        served += not working.done()
+    assert pointers(await working) == {"/config/dstPolicy"}
+    assert served > 5
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,15 @@ def timetable_of(config: ScheduleConfig) -> Timetable:
 
     Raises ``TimetableError`` where they cannot be said in calendars.
     """
-    return _compiled(
+    found = _compiled(
         (config.cron_expression, *config.additional_expressions),
         timezone=config.timezone,
         excluded_dates=config.excluded_dates,
         dst_policy=policy_of(config),
     )
+    if isinstance(found, str):
+        raise TimetableError(found)
+    return found
 
 
 def policy_of(config: ScheduleConfig) -> CronDstPolicy:
@@ -34,7 +37,8 @@ def policy_of(config: ScheduleConfig) -> CronDstPolicy:
     return _POLICY[config.dst_policy]
 
 
-# ``shift`` takes a tenth of a second and more, and a schedule is looked at when it is previewed and saved.
+# ``shift`` takes a tenth of a second and more, also to be refused, and a schedule is looked at when it is
+# previewed and when it is saved.
 @lru_cache(maxsize=256)
 def _compiled(
     expressions: tuple[str, ...],
@@ -42,6 +46,10 @@ def _compiled(
     timezone: str,
     excluded_dates: tuple[date, ...],
     dst_policy: CronDstPolicy,
-) -> Timetable:
+) -> Timetable | str:
+    """Return the timetable, or why there is none: a cache keeps no exceptions."""
     crons = [parse(expression) for expression in expressions]
-    return compile_timetable(crons, zone=timezone, excluded_dates=excluded_dates, dst_policy=dst_policy)
+    try:
+        return compile_timetable(crons, zone=timezone, excluded_dates=excluded_dates, dst_policy=dst_policy)
+    except TimetableError as error:
+        return str(error)

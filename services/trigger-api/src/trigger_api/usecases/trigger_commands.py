@@ -1,12 +1,12 @@
 """The commands on triggers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from trigger_api.domain import config_rules, webhook_rules
 from trigger_api.domain import trigger as triggers
+from trigger_api.domain import webhook_rules
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.recorded import EventRef
 from trigger_api.domain.trigger import (
@@ -29,6 +29,7 @@ from trigger_api.usecases.appending import (
     refuse,
     require,
 )
+from trigger_api.usecases.checking import ConfigChecks
 from trigger_contracts.config import AnyTriggerConfig
 
 
@@ -48,7 +49,7 @@ class Revision:
     secret: str | None = None
 
 
-Decide = Callable[[Trigger, NewSecret], list[TriggerEvent]]
+Decide = Callable[[Trigger, NewSecret], Awaitable[list[TriggerEvent]]]
 
 
 class Triggers:
@@ -62,6 +63,7 @@ class Triggers:
         self._vault = vault
         self._chance = chance
         self._answering = Answering(vault, chance=chance)
+        self._checks = ConfigChecks()
 
     async def create(
         self,
@@ -74,7 +76,7 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
         refuse(
-            config_rules.flaws_of(wanted.config)
+            await self._checks.flaws_of(wanted.config)
             + webhook_rules.secret_flaws(wanted.config, secret=secret, before=None)
         )
         config = webhook_rules.without_plain_tokens(wanted.config)
@@ -118,8 +120,10 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Make a trigger what it shall be. Raises ``InvalidError`` and others."""
 
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return self._revision(trigger, wanted=revision.wanted(trigger), secret=revision.secret, new=new)
+        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+            return await self._revision(
+                trigger, wanted=revision.wanted(trigger), secret=revision.secret, new=new
+            )
 
         return await self._change(
             caller,
@@ -146,8 +150,8 @@ class Triggers:
         """
         wanted = Wanted(name=past.name, enabled=past.enabled, config=past.config)
 
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return self._revision(trigger, wanted=wanted, secret=None, new=new)
+        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+            return await self._revision(trigger, wanted=wanted, secret=None, new=new)
 
         return await self._change(
             caller,
@@ -170,7 +174,7 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Put a new secret in force. Raises ``SecretNotUsedError`` where the trigger takes none."""
 
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
             if not triggers.needs_secret(trigger.config):
                 raise SecretNotUsedError
             refuse(webhook_rules.secret_flaws(trigger.config, secret=secret, before=None))
@@ -183,17 +187,17 @@ class Triggers:
     async def delete(self, caller: Caller, *, trigger_id: UUID, condition: Condition) -> None:
         """End a trigger."""
 
-        def decide(trigger: Trigger, _: NewSecret) -> list[TriggerEvent]:
+        async def decide(trigger: Trigger, _: NewSecret) -> list[TriggerEvent]:
             return triggers.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
 
         await self._change(caller, trigger_id=trigger_id, decide=decide, condition=condition)
 
-    def _revision(
+    async def _revision(
         self, trigger: Trigger, *, wanted: Wanted, secret: str | None, new: NewSecret
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
         refuse(
-            config_rules.flaws_of(wanted.config)
+            await self._checks.flaws_of(wanted.config)
             + webhook_rules.secret_flaws(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
@@ -220,7 +224,7 @@ class Triggers:
                 async def act() -> Changed:
                     trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id)
                     require(condition, version=trigger.version)
-                    events = decide(trigger, self._new_secret(secret))
+                    events = await decide(trigger, self._new_secret(secret))
                     shown = self._keep_secret(unit, trigger=trigger, events=events, secret=secret)
                     after = await append_trigger_events(
                         unit,
