@@ -13,6 +13,7 @@ import tempfile
 import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -22,25 +23,30 @@ from uuid import uuid4
 import structlog
 import uvloop
 from temporalio.client import ScheduleUpdate
+from temporalio.service import RPCError
 
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
 from scheduler_sync.adapters.temporal_schedules import AT_ONCE
 from scheduler_sync.adapters.temporal_words import schedule_of
-from scheduler_sync.app import Core
+from scheduler_sync.app import Core, build
 from scheduler_sync.domain.desired import desired_schedule
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Always
 from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_runtime.bus.received import Received
+from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import TemporalSettings
 
 COUNT: Final = int(os.environ.get("BENCH_SCHEDULES", "2000"))
 TURNS: Final = 10
 CHANGES: Final = 40
+SEEN: Final = 110
+WARM: Final = 10
+"""Triggers of those that only warm everything up."""
 HELD: Final = 20_000
 """Triggers in memory, for what one takes."""
 AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,18 +94,30 @@ class Bench:
         self.core = core
         self.followed = 0
 
+    async def store(self, state: TriggerState) -> None:
+        """Store a trigger on the bus."""
+        change = Change(event="X", version=state.version, at=AT, actor="ada", request_id="r")
+        message = codec.encode(TriggerChanged(change=change, trigger=state))
+        await self.core.bus.publish(streams.config_trigger(state.id), message)
+        self.followed += 1
+
     async def publish(self, states: Iterable[TriggerState]) -> None:
         """Store triggers on the bus, and wait until the core knows them."""
-
-        async def one(state: TriggerState) -> None:
-            change = Change(event="X", version=state.version, at=AT, actor="ada", request_id="r")
-            message = codec.encode(TriggerChanged(change=change, trigger=state))
-            await self.core.bus.publish(streams.config_trigger(state.id), message)
-            self.followed += 1
-
-        await each(states, do=one)
+        await each(states, do=self.store)
         while (await self.core.configuration.position() or 0) < self.followed:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+    async def is_there(self, state: TriggerState) -> None:
+        """Wait until Temporal has the schedule as it shall be."""
+        wanted = desired_schedule(state)
+        assert wanted is not None
+        handle = self.core.temporal.client.get_schedule_handle(wanted.schedule_id)
+        async with asyncio.timeout(60):
+            while True:
+                with suppress(RPCError):
+                    if (await handle.describe()).schedule.state.note == wanted.note:
+                        return
+                await asyncio.sleep(0.002)
 
     async def sync(self, state: TriggerState) -> None:
         """Do what the handler of a message does."""
@@ -236,14 +254,38 @@ def changed_now(state: TriggerState) -> TriggerState:
     return trigger(0, id=state.id, workflow_id=state.workflow_id, version=2, config=config)
 
 
-async def with_temporal(core: Core) -> None:
+async def appearing(bench: Bench, *, service: Service) -> None:
+    """Publish changes, one at a time, to a whole service, and look when Temporal has them."""
+    await service.start()
+    seconds = list[float]()
+    for number in range(SEEN):
+        state = trigger(number)
+        for newer in (state, changed_now(state)):
+            begun = time.perf_counter()
+            await bench.store(newer)
+            await bench.is_there(newer)
+            seconds.append(time.perf_counter() - begun)
+    await service.stop()
+    ranked = sorted(seconds[2 * WARM :])
+    report(
+        "visible in Temporal",
+        changes=len(ranked),
+        median_ms=round(median(ranked) * 1000, 1),
+        p99_ms=round(ranked[len(ranked) * 99 // 100] * 1000, 1),
+        most_ms=round(ranked[-1] * 1000, 1),
+        wanted="within a second",
+    )
+
+
+async def with_temporal(core: Core, *, service: Service) -> None:
     """Measure a change with few schedules and with many, creating, and comparing."""
     bench = Bench(core)
+    await appearing(bench, service=service)
     few = await changing_new_ones(bench)
     made, _ = await creating(bench)
     many = await changing_new_ones(bench)
     report("change with many schedules", cpu_ratio=round(many / few, 2), wanted="about 1")
-    count = 2 * CHANGES + len(made)
+    count = SEEN + 2 * CHANGES + len(made)
     await without_the_bare_ones(bench, count=count)
     await comparing(bench, count=count)
 
@@ -303,16 +345,17 @@ async def main() -> None:
         bus = NatsServer(directory=Path(folder) / "nats")
         temporal = TemporalServer(directory=Path(folder) / "temporal", storage=TemporalStorage.MEMORY)
         async with running(bus), running(temporal):
-            core = Core(
-                Settings(
-                    nats_url=Secret(bus.url), temporal=TemporalSettings(temporal_address=temporal.address)
-                )
+            settings = Settings(
+                http_port=0,
+                nats_url=Secret(bus.url),
+                temporal=TemporalSettings(temporal_address=temporal.address),
             )
+            core = Core(settings)
             for component in core.components:
                 await component.start()
             await core.bus.ready()
             await core.follower.caught_up()
-            await with_temporal(core)
+            await with_temporal(core, service=build(settings))
             for component in reversed(core.components):
                 await component.stop()
     await memory()
