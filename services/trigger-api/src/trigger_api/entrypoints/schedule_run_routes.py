@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import structlog
 from aiohttp import web
 
 from trigger_api.domain.idempotency import StoredAnswer
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
-from trigger_api.entrypoints.answers import first_answer, same_answer
+from trigger_api.entrypoints.answers import first_answer, run_answer, same_answer
 from trigger_api.entrypoints.bodies import Backfill, PreviewBackfill
 from trigger_api.entrypoints.requests import body_of, keyed_of
 from trigger_api.ports import Fire
@@ -28,15 +27,13 @@ class ScheduleRunRoutes:
     async def run(self, request: web.Request) -> web.Response:
         """Run a schedule now: 202 once Temporal has the run."""
         caller = await self._access.runner(request)
-        done = await self._runs.run(
-            caller,
-            trigger_id=queries.path_id(request, what="trigger"),
-            keyed=keyed_of(request, caller=caller, body=None, answer=views.run_accepted),
+        return run_answer(
+            await self._runs.run(
+                caller,
+                trigger_id=queries.path_id(request, what="trigger"),
+                keyed=keyed_of(request, caller=caller, body=None, answer=views.run_accepted),
+            )
         )
-        if isinstance(done, StoredAnswer):
-            return same_answer(done)
-        structlog.contextvars.bind_contextvars(execution_id=str(done))
-        return first_answer(views.run_accepted(done))
 
     async def preview_backfill(self, request: web.Request) -> web.Response:
         """Return what a backfill would run."""

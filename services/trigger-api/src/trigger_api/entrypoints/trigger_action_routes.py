@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
 from aiohttp import web
 
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
@@ -12,7 +11,7 @@ from trigger_api.domain.past import NeverSoError, state_as_of
 from trigger_api.domain.trigger import Trigger, Wanted, fold, paused, resumed
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
-from trigger_api.entrypoints.answers import first_answer, same_answer
+from trigger_api.entrypoints.answers import run_answer
 from trigger_api.entrypoints.bodies import ExecuteTrigger, Revert, RotateSecret
 from trigger_api.entrypoints.requests import body_of, keyed_of, optional_body_of
 from trigger_api.entrypoints.trigger_answers import TriggerAnswers
@@ -98,16 +97,14 @@ class TriggerActionRoutes:
         raw = await optional_body_of(request)
         body = convert(raw, ExecuteTrigger)
 
-        done = await self._runs.execute(
-            caller,
-            trigger_id=trigger_id,
-            inputs=body.inputs,
-            keyed=keyed_of(request, caller=caller, body=raw, answer=views.run_accepted),
+        return run_answer(
+            await self._runs.execute(
+                caller,
+                trigger_id=trigger_id,
+                inputs=body.inputs,
+                keyed=keyed_of(request, caller=caller, body=raw, answer=views.run_accepted),
+            )
         )
-        if isinstance(done, StoredAnswer):
-            return same_answer(done)
-        structlog.contextvars.bind_contextvars(execution_id=str(done))
-        return first_answer(views.run_accepted(done))
 
     async def _switch(self, request: web.Request, *, wanted: Callable[[Trigger], Wanted]) -> web.Response:
         caller = await self._access.writer(request)
