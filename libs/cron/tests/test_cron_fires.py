@@ -244,3 +244,46 @@ def test_what_is_wrong_is_said_at_once() -> None:
         fire_times(calendars, zone="UTC", after=at("2026-01-01"), end_at=naive)
     with pytest.raises(ZoneInfoNotFoundError):
         fire_times(calendars, zone="Europe/Atlantis", after=at("2026-01-01"))
+
+
+EDGES = [
+    *[("Europe/Berlin", "2027-03-28"), ("Europe/Berlin", "2026-10-25"), ("America/New_York", "2027-03-14")],
+    *[("America/New_York", "2026-11-01"), ("Australia/Lord_Howe", "2027-04-04"), ("UTC", "2027-01-01")],
+    *[("Australia/Lord_Howe", "2026-10-04"), ("America/Santiago", "2026-09-06"), ("UTC", "2028-02-29")],
+    *[("Africa/Casablanca", "2027-02-07"), ("America/Havana", "2026-11-01"), ("Asia/Kolkata", "2026-12-31")],
+    *[("Antarctica/Troll", "2027-03-28"), ("Pacific/Apia", "2011-12-30"), ("Africa/Monrovia", "2100-12-30")],
+]
+
+
+def whole_day(day: datetime, *, hours: Range) -> Calendar:
+    """Return these hours of one day."""
+    return Calendar(
+        second=(Range(0, 59, 1),),
+        minute=(Range(0, 59, 1),),
+        hour=(hours,),
+        day_of_month=(Range(day.day, day.day, 1),),
+        month=(Range(day.month, day.month, 1),),
+        day_of_week=(Range(0, 6, 1),),
+        year=(Range(day.year, day.year, 1),),
+    )
+
+
+@pytest.mark.parametrize(("zone", "about"), EDGES)
+@pytest.mark.parametrize("expression", ["*/20 * * * *", "30 2 * * *", "15,45 22-23,0-4 * * *", "0 0 * * MON"])
+@pytest.mark.parametrize("pattern", ["X", "XX", "X.X", "XXXX", ".XX.X"])
+def test_passing_over_an_excluded_day_at_once_finds_what_the_server_finds_step_by_step(
+    zone: str, about: str, expression: str, pattern: str
+) -> None:
+    """A day that is excluded in two halves is gone through as the server does it."""
+    middle = datetime.fromisoformat(about)
+    after = (middle - timedelta(days=4, hours=-1)).replace(tzinfo=UTC)
+
+    def times(excluded: list[Calendar]) -> list[datetime]:
+        found = fire_times(compile_calendars(parse(expression)), zone=zone, after=after, excluded=excluded)
+        return list(takewhile(lambda time: time < after + timedelta(days=14), found))
+
+    for first in range(-3, 3):
+        days = [middle + timedelta(days=first + number) for number, sign in enumerate(pattern) if sign == "X"]
+        at_once = [whole_day(day, hours=Range(0, 23, 1)) for day in days]
+        halves = [whole_day(day, hours=half) for day in days for half in (Range(0, 11, 1), Range(12, 23, 1))]
+        assert times(at_once) == times(halves), first

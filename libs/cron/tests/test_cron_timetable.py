@@ -9,6 +9,7 @@ import pytest
 from trigger_cron import (
     CaveatKind,
     DstPolicy,
+    ExclusionError,
     Timetable,
     TimetableError,
     caveats,
@@ -193,3 +194,18 @@ def test_too_many_calendars() -> None:
     several = [parse(f"{minute} 0 {','.join(f'{day}W' for day in range(1, 32))} * *") for minute in range(6)]
     with pytest.raises(TimetableError, match="calendars in Temporal, over 500"):
         compile_timetable(several, zone="UTC")
+
+
+def test_what_takes_the_server_too_long_to_pass_over_is_refused() -> None:
+    year = [date(2027, 1, 1) + timedelta(days=number) for number in range(366)]
+    minutely = [parse("* * * * *")]
+    assert compile_timetable(minutely, zone="UTC", excluded_dates=year).excluded
+    twice = [*minutely, parse("0 0 * * *")]
+    reason = "366 excluded dates with up to 1440 fires each are too much to be passed over in 2 calendars"
+    with pytest.raises(ExclusionError, match=reason):
+        compile_timetable(twice, zone="UTC", excluded_dates=year)
+    assert compile_timetable(twice, zone="UTC", excluded_dates=year[:190]).excluded
+    many = [parse(f"{hour} 9-17 {hour}W * MON#1") for hour in range(1, 11)]
+    assert compile_timetable(many, zone="UTC", excluded_dates=year[:30]).excluded
+    # A date that comes twice is excluded once.
+    assert compile_timetable(twice, zone="UTC", excluded_dates=[*year[:190], *year[:190]]).excluded

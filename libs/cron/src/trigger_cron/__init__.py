@@ -6,7 +6,7 @@ Only fire times also depend on the edition of the time zone data.
 
 from trigger_cron.calendars import Calendar, Range, compile_calendars
 from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
-from trigger_cron.cron import Cron, CronError, TimetableError
+from trigger_cron.cron import Cron, CronError, ExclusionError, TimetableError
 from trigger_cron.fires import fire_times
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
 from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
@@ -19,6 +19,7 @@ __all__ = [
     "Cron",
     "CronError",
     "DstPolicy",
+    "ExclusionError",
     "Range",
     "Timetable",
     "TimetableError",

@@ -56,6 +56,10 @@ class TimetableError(ValueError):
         self.reason = reason
 
 
+class ExclusionError(TimetableError):
+    """Too much is excluded for Temporal to look for what is left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cron:
     """The wall-clock minutes that an expression names; each field is sorted.

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from trigger_cron.calendars import LAST_YEAR, Calendar, values
+from trigger_cron.calendars import EVERY_HOUR, EVERY_MINUTE, EVERY_SECOND, LAST_YEAR, Calendar, values
 from trigger_cron.zone_clock import ZoneClock
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - instants are naive here
@@ -89,23 +89,39 @@ class Timeline:
                 # Where a zone left out a whole day (Samoa in 2011) the server's search comes back to where
                 # it started, for ever.
                 return
-            if not self._leaves_out(time):
+            exclusion = self._exclusion_of(time)
+            if exclusion is None:
                 yield time
-            after = time
+                after = time
+            else:
+                after = self._end_of_day(time) if exclusion.is_of_days else time
 
-    def _leaves_out(self, time: datetime) -> bool:
+    def _exclusion_of(self, time: datetime) -> "_Exclusion | None":
         if not self._excluded:
-            return False
+            return None
         wall = self.clock.wall(time)
-        return any(exclusion.has(wall) for exclusion in self._excluded)
+        return next((exclusion for exclusion in self._excluded if exclusion.has(wall)), None)
+
+    def _end_of_day(self, time: datetime) -> datetime:
+        """Return the last second of the day of ``time``, or ``time`` where the clock is changed about then.
+
+        The server goes through all that fires on an excluded day. Where the clock goes evenly, its search
+        finds the same after the last of them as after the end of the day.
+        """
+        wall = self.clock.wall(time)
+        last = time + (wall.replace(hour=23, minute=59, second=59) - wall)
+        about = (time - 2 * _HOUR, time, last + 2 * _HOUR)
+        return last if len({self.clock.offset(moment) for moment in about}) == 1 else time
 
 
 class _Exclusion:
     """A calendar of what does not fire, asked of a wall time."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "is_of_days")
 
     def __init__(self, calendar: Calendar) -> None:
+        clock = (calendar.hour, calendar.minute, calendar.second)
+        self.is_of_days = clock == (EVERY_HOUR, EVERY_MINUTE, EVERY_SECOND)
         # The rarest match first: an exclusion is mostly about one date.
         named = (calendar.day_of_month, calendar.month, calendar.hour, calendar.minute, calendar.second)
         self._fields = (*map(values, named), values(calendar.day_of_week), values(calendar.year))

@@ -1,6 +1,7 @@
 """Configurations as their users write them: everything that is wrong at once, presets, and secrets."""
 
 import asyncio
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -176,6 +177,25 @@ async def test_previews_tell_when_a_schedule_would_fire(api: Any) -> None:
     wrong = {"cronExpression": "61 * * * *", "timezone": "Nowhere"}
     answer = await api.call("POST", "/api/schedules/preview", wrong, status=422)
     assert pointers(answer) == {"/cronExpression", "/timezone"}
+
+
+async def test_too_many_excluded_fires_are_refused_where_they_were_chosen(api: Any, workflow_id: str) -> None:
+    """Temporal would go through them one by one, for minutes, each time that it looks for the next one."""
+    first = date(2027, 1, 1)
+    config = {
+        "cronExpression": "* * * * *",
+        "additionalExpressions": ["30 9 LW * *"],
+        "excludedDates": [f"{first + timedelta(days=number)}" for number in range(366)],
+    }
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    answer = await api.call("POST", "/api/triggers", body, status=422)
+    assert pointers(answer) == {"/config/excludedDates"}
+    answer = await api.call("POST", "/api/schedules/preview", config, status=422)
+    assert pointers(answer) == {"/excludedDates"}
+    del config["additionalExpressions"]
+    await api.call("POST", "/api/triggers", body, status=201)
+    preview = (await api.call("POST", "/api/schedules/preview", config, status=200)).json
+    assert preview["fireTimes"]
 
 
 async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workflow_id: str) -> None:

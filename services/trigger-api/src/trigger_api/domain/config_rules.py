@@ -21,7 +21,7 @@ from trigger_contracts.config import (
     ScheduleConfig,
     WebhookConfig,
 )
-from trigger_cron import CronError, parse
+from trigger_cron import CronError, ExclusionError, parse
 from trigger_expressions import Expression, ExpressionError
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
@@ -75,6 +75,8 @@ def _schedule(config: ScheduleConfig) -> list[Flaw]:
         return [Flaw("/endAt", "This is not after startAt.")]
     try:
         timetable_of(config)
+    except ExclusionError as error:
+        return [Flaw("/excludedDates", f"{error}.")]
     except TimetableError as error:
         where = "/dstPolicy" if config.dst_policy is DstPolicy.SHIFT else "/additionalExpressions"
         return [Flaw(where, f"{error}.")]

@@ -19,7 +19,7 @@ _POLICY: Final = {
 def timetable_of(config: ScheduleConfig) -> Timetable:
     """Return the calendars of a configuration whose expressions and zone are valid.
 
-    Raises ``TimetableError`` where they cannot be said in calendars.
+    Raises ``TimetableError`` where they cannot be said in calendars, ``ExclusionError`` among them.
     """
     found = _compiled(
         (config.cron_expression, *config.additional_expressions),
@@ -27,8 +27,8 @@ def timetable_of(config: ScheduleConfig) -> Timetable:
         excluded_dates=config.excluded_dates,
         dst_policy=policy_of(config),
     )
-    if isinstance(found, str):
-        raise TimetableError(found)
+    if isinstance(found, TimetableError):
+        raise type(found)(found.reason)
     return found
 
 
@@ -46,10 +46,11 @@ def _compiled(
     timezone: str,
     excluded_dates: tuple[date, ...],
     dst_policy: CronDstPolicy,
-) -> Timetable | str:
+) -> Timetable | TimetableError:
     """Return the timetable, or why there is none: a cache keeps no exceptions."""
     crons = [parse(expression) for expression in expressions]
     try:
         return compile_timetable(crons, zone=timezone, excluded_dates=excluded_dates, dst_policy=dst_policy)
     except TimetableError as error:
-        return str(error)
+        # Without its traceback, which would keep the frames alive.
+        return error.with_traceback(None)
