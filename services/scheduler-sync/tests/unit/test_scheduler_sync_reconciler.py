@@ -507,11 +507,12 @@ async def test_what_was_altered_is_written_anew_and_not_only_paused() -> None:
     assert "schedule was changed by hand" in [entry["event"] for entry in logs]
 
 
-async def test_a_schedule_that_is_never_described_keeps_no_other_waiting() -> None:
+@pytest.mark.parametrize("error", [TemporalAwayError("DEADLINE_EXCEEDED"), ValueError("a defect")])
+async def test_a_schedule_that_is_never_described_keeps_no_other_waiting(error: Exception) -> None:
     silent, fine = trigger(), trigger()
     world = World(silent, fine)
     await world.resync()
-    world.silent[schedule_id(silent.id)] = TemporalAwayError("DEADLINE_EXCEEDED")
+    world.silent[schedule_id(silent.id)] = error
     world.altered = {schedule_id(silent.id), schedule_id(fine.id)}
     await world.resync()
     assert world.altered == {schedule_id(silent.id)}

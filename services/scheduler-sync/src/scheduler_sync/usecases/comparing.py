@@ -144,6 +144,10 @@ class Comparison:
                 # One that never answers keeps no other one from being compared.
                 log.warning("schedule not looked at closely", schedule_id=key, reason=str(error))
                 return
+            except Exception:
+                # Nor does one that somebody has made into what cannot be read.
+                log.exception("schedule cannot be looked at closely", schedule_id=key)
+                return
             if found is not None:
                 actual[key] = found
 
