@@ -36,6 +36,7 @@ from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Always
 from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
+from trigger_contracts.schedules import ScheduleSynced, schedule_id
 from trigger_runtime.bus.received import Received
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
@@ -309,7 +310,15 @@ async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
     await core.configuration.apply([stored(number, *message) for number, message in enumerate(messages, 1)])
     for state in core.configuration.schedule_triggers():
         await core.comparison.target_of(state)
-        core.reconciler.remember(state.id, times=(AT,))
+        core.said.apply(
+            ScheduleSynced(
+                trigger_id=state.id,
+                trigger_version=state.version,
+                schedule_id=schedule_id(state.id),
+                at=AT,
+                next_fire_times=(AT,),
+            )
+        )
     gc.collect()
     return core
 
@@ -354,7 +363,7 @@ async def main() -> None:
             for component in core.components:
                 await component.start()
             await core.bus.ready()
-            await core.follower.caught_up()
+            await core.caught_up()
             await with_temporal(core, service=build(settings))
             for component in reversed(core.components):
                 await component.stop()

@@ -270,7 +270,7 @@ def whole_day(day: datetime, *, hours: Range) -> Calendar:
 
 @pytest.mark.parametrize(("zone", "about"), EDGES)
 @pytest.mark.parametrize("expression", ["*/20 * * * *", "30 2 * * *", "15,45 22-23,0-4 * * *", "0 0 * * MON"])
-@pytest.mark.parametrize("pattern", ["X", "XX", "X.X", "XXXX", ".XX.X"])
+@pytest.mark.parametrize("pattern", ["X", "X.X", "XXXX"])
 def test_passing_over_an_excluded_day_at_once_finds_what_the_server_finds_step_by_step(
     zone: str, about: str, expression: str, pattern: str
 ) -> None:
@@ -282,7 +282,7 @@ def test_passing_over_an_excluded_day_at_once_finds_what_the_server_finds_step_b
         found = fire_times(compile_calendars(parse(expression)), zone=zone, after=after, excluded=excluded)
         return list(takewhile(lambda time: time < after + timedelta(days=14), found))
 
-    for first in range(-3, 3):
+    for first in range(-2, 2):
         days = [middle + timedelta(days=first + number) for number, sign in enumerate(pattern) if sign == "X"]
         at_once = [whole_day(day, hours=Range(0, 23, 1)) for day in days]
         halves = [whole_day(day, hours=half) for day in days for half in (Range(0, 11, 1), Range(12, 23, 1))]

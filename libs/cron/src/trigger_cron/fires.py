@@ -94,7 +94,7 @@ class Timeline:
                 yield time
                 after = time
             else:
-                after = self._end_of_day(time) if exclusion.is_of_days else time
+                after = self._passed_over(time) if exclusion.is_of_days else time
 
     def _exclusion_of(self, time: datetime) -> "_Exclusion | None":
         if not self._excluded:
@@ -102,16 +102,19 @@ class Timeline:
         wall = self.clock.wall(time)
         return next((exclusion for exclusion in self._excluded if exclusion.has(wall)), None)
 
-    def _end_of_day(self, time: datetime) -> datetime:
-        """Return the last second of the day of ``time``, or ``time`` where the clock is changed about then.
+    def _passed_over(self, time: datetime) -> datetime:
+        """Return the last second of the day of ``time``, or of its hour where the clock is changed that day.
 
         The server goes through all that fires on an excluded day. Where the clock goes evenly, its search
-        finds the same after the last of them as after the end of the day.
+        finds the same after the last of them as after the end of the day, or of the hour.
         """
         wall = self.clock.wall(time)
-        last = time + (wall.replace(hour=23, minute=59, second=59) - wall)
-        about = (time - 2 * _HOUR, time, last + 2 * _HOUR)
-        return last if len({self.clock.offset(moment) for moment in about}) == 1 else time
+        for last in (wall.replace(hour=23, minute=59, second=59), wall.replace(minute=59, second=59)):
+            end = time + (last - wall)
+            about = (time - 2 * _HOUR, time, end + 2 * _HOUR)
+            if len({self.clock.offset(moment) for moment in about}) == 1:
+                return end
+        return time
 
 
 class _Exclusion:

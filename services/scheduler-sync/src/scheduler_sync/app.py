@@ -9,6 +9,7 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry, Counter
 
 from scheduler_sync.adapters.config_stream import ConfigStream
+from scheduler_sync.adapters.facts_stream import FactsStream
 from scheduler_sync.adapters.live_schedules import TemporalLiveSchedules
 from scheduler_sync.adapters.resync_lease import ResyncLease
 from scheduler_sync.adapters.schedule_facts import ScheduleFacts
@@ -26,9 +27,11 @@ from scheduler_sync.entrypoints.resync import Resync
 from scheduler_sync.ports import BusAwayError, Schedules, TemporalAwayError
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Comparison
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Reconciler
 from scheduler_sync.usecases.running import Runs
+from scheduler_sync.usecases.said import Said
+from scheduler_sync.usecases.turns import Turns
 from trigger_contracts import streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import Bus
@@ -70,12 +73,23 @@ class Core:
         self.applied: Tally[str] = Tally()
         self._steps: Counter | None = None
         schedules: Schedules = TemporalSchedules(self.temporal)
-        self.compiler = Compiler()
+        self.foreteller = Foreteller()
+        self.said = Said()
+        facts = FactsStream(self.said)
+        self._facts = Follower(
+            self.bus,
+            name="facts",
+            stream=streams.SCHEDULES.name,
+            subjects=streams.SCHEDULES.subjects,
+            position=facts.position,
+            apply=facts.apply,
+        )
         self.reconciler = Reconciler(
             schedules,
             configuration=self.configuration,
             announcements=ScheduleFacts(self.bus),
-            compiler=self.compiler,
+            foreteller=self.foreteller,
+            said=self.said,
             now=_now,
             applied=self._count,
         )
@@ -83,15 +97,23 @@ class Core:
             schedules,
             configuration=self.configuration,
             reconciler=self.reconciler,
-            compiler=self.compiler,
+            foreteller=self.foreteller,
             now=_now,
-            rounds=math.ceil(settings.resync_closely_seconds / settings.resync_seconds) or 1,
+            turns=Turns(
+                seconds=settings.resync_seconds,
+                rounds=math.ceil(settings.resync_closely_seconds / settings.resync_seconds) or 1,
+            ),
         )
 
     @property
     def components(self) -> Sequence[Component]:
         """The parts that have to be started, in order."""
-        return [self.bus, self.temporal, self.follower]
+        return [self.bus, self.temporal, self.follower, self._facts]
+
+    async def caught_up(self) -> None:
+        """Wait until all triggers are known, and what was said of them."""
+        await self.follower.caught_up()
+        await self._facts.caught_up()
 
     def show_steps(self, registry: CollectorRegistry) -> None:
         """Count the steps in a metric, too."""
@@ -121,7 +143,7 @@ def build(settings: Settings) -> Service:
     )
     resync = Resync(
         core.comparison,
-        caught_up=core.follower.caught_up,
+        caught_up=core.caught_up,
         lease=lease,
         seconds=settings.resync_seconds,
         registry=metrics.registry,
@@ -177,7 +199,7 @@ def _consumer(core: Core, *, metrics: Metrics) -> Consumer:
 
 def _responders(core: Core) -> list[Responder]:
     live = TemporalLiveSchedules(core.temporal)
-    runs = Runs(live, configuration=core.configuration, compiler=core.compiler, now=_now)
+    runs = Runs(live, configuration=core.configuration, foreteller=core.foreteller, now=_now)
     handlers = {
         streams.DESCRIBE_SCHEDULE: on_describe_schedule(live),
         streams.RUN_SCHEDULE: on_run_schedule(runs),

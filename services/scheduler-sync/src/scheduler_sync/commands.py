@@ -40,19 +40,21 @@ def _lines(found: Survey) -> list[str]:
         *(f"{type(step).__name__.lower():<7} {key}" for key, step in sorted(found.steps.items())),
         *(f"refused {key}: {reason}" for key, reason in sorted(found.refused.items())),
         *(f"unknown {key}: no trigger, left alone" for key in sorted(found.unknown)),
+        *(f"unseen  {key}: {reason}" for key, reason in sorted(found.unseen.items())),
         _summary(found),
     ]
 
 
 def _summary(found: Survey) -> str:
-    counts = f"{len(found.refused)} refused, {len(found.unknown)} unknown"
+    counts = f"{len(found.refused)} refused, {len(found.unknown)} unknown, {len(found.unseen)} unseen"
     return f"{len(found.triggers)} triggers compared, {len(found.steps)} steps, {counts}"
 
 
 async def _resync(core: Core) -> str:
     found = await core.comparison.resync(leadership=Always())
     steps = ", ".join(f"{count} {step}" for step, count in sorted(core.applied.items())) or "nothing to do"
-    said = f"{found.compared} triggers compared, {steps}, {found.left} left, {found.unknown} unknown"
+    rest = f"{found.left} left, {found.unknown} unknown, {found.unseen} unseen"
+    said = f"{found.compared} triggers compared, {steps}, {rest}"
     if found.left:
         raise RuntimeError(f"{said}; see `diff`" + (f" ({found.away})" if found.away else ""))
     return said
@@ -78,7 +80,7 @@ async def _with_core(settings: Settings, *, job: Callable[[Core], Awaitable[str]
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await core.bus.ready()
-                await core.follower.caught_up()
+                await core.caught_up()
         except TimeoutError as error:
             raise RuntimeError(f"the triggers could not be read within {_CONNECT_SECONDS:g} s") from error
         return await job(core)

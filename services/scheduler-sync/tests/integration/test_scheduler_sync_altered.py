@@ -4,8 +4,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
+from temporalio.api.workflowservice.v1 import DescribeScheduleRequest, UpdateScheduleRequest
 from temporalio.client import Schedule, ScheduleOverlapPolicy, ScheduleUpdate, ScheduleUpdateInput
 from temporalio.common import Priority, RetryPolicy
 
@@ -230,3 +232,45 @@ async def test_a_pause_of_what_was_altered_writes_all_of_it(stage: Any, eventual
         found = await stage.described(state.id)
         assert found.schedule.state.paused
         assert found.schedule.policy.overlap is ScheduleOverlapPolicy.BUFFER_ONE
+
+
+async def test_a_schedule_that_the_client_cannot_read_is_put_back(
+    stage: Any, schedules: TemporalSchedules, eventually: Any
+) -> None:
+    """The server takes what the client library raises at: it must stop neither a comparison nor a change."""
+    broken, fine = stage.trigger(), stage.trigger()
+    async with stage.replica(resync_seconds=3600):
+        for state in (broken, fine):
+            await stage.publish(state)
+            await eventually(lambda state=state: stage.fact(state))
+    client = stage.temporal.workflow_service
+
+    async def make_unreadable(year: int) -> None:
+        which: dict[str, Any] = {"namespace": "default", "schedule_id": f"trigger-{broken.id}"}
+        schedule = (await client.describe_schedule(DescribeScheduleRequest(**which))).schedule
+        if year:
+            schedule.spec.end_time.seconds = (year - 1970) * 31_556_952
+        else:
+            schedule.policies.overlap_policy = 99  # type: ignore[assignment]
+        request = UpdateScheduleRequest(**which, schedule=schedule, request_id=uuid4().hex)
+        await client.update_schedule(request)
+        with pytest.raises(ValueError, match=r"imestamp|99"):
+            await stage.described(broken.id)
+
+    wanted = desired_schedule(broken)
+    assert wanted is not None
+    for year in (12_000, 0):
+        await make_unreadable(year)
+        assert await is_altered(schedules, wanted)
+        assert {found.schedule_id async for found in schedules.all()} >= {f"trigger-{fine.id}"}
+        async with stage.replica(resync_closely_seconds=0) as replica:
+            await eventually(lambda: replica.metric("schedules_compared_at_seconds"))
+            assert await replica.metric("schedules_drift_found") == 1
+            assert await replica.metric("schedules_drift") == 0
+        assert not await is_altered(schedules, wanted)
+    await make_unreadable(12_000)
+    paused = stage.trigger(id=broken.id, workflow_id=broken.workflow_id, version=2, enabled=False)
+    async with stage.replica(resync_seconds=3600):
+        await stage.publish(paused)
+        await eventually(lambda: stage.fact(paused))
+    assert (await stage.described(broken.id)).schedule.state.paused

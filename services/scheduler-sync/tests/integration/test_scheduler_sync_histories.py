@@ -222,7 +222,7 @@ async def surveying(stage: Any) -> AsyncIterator[Core]:
         await component.start()
     try:
         await core.bus.ready()
-        await core.follower.caught_up()
+        await core.caught_up()
         yield core
     finally:
         for component in reversed(core.components):

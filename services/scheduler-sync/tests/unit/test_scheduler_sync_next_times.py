@@ -1,14 +1,14 @@
 """When a schedule fires next, and whether what is shown can be that."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
-from scheduler_sync.domain.next_times import agree, is_finished
-from trigger_contracts.config import ScheduleConfig, TriggerState
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
+from scheduler_sync.domain.next_times import agree, is_finished, next_times
+from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 DAYS = [NOW + timedelta(days=day) for day in range(-1, 8)]
@@ -49,6 +49,21 @@ def test_what_has_no_fire_before_its_end_is_finished(
     assert is_finished(desired(end_at=end_at, enabled=enabled), now=NOW) is finished
 
 
+def test_what_is_all_excluded_is_finished_without_an_end() -> None:
+    excluded = tuple(date(year, 1, 5) for year in range(2026, 2101))
+    assert is_finished(desired(excluded_dates=excluded), now=NOW)
+    assert not is_finished(desired(excluded_dates=excluded[:-1]), now=NOW)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Base", "Europe", "../etc/passwd", ""])
+def test_a_zone_that_is_none_is_only_temporals_to_judge(zone: str) -> None:
+    found = desired(timezone=zone)
+    assert next_times(found, now=NOW, count=5) is None
+    assert not is_finished(found, now=NOW)
+    with pytest.raises(UncompilableError, match="unknown time zone"):
+        desired(timezone=zone, dst_policy=DstPolicy.SHIFT)
+
+
 @pytest.mark.parametrize(
     ("shown", "expected", "result"),
     [
@@ -58,8 +73,8 @@ def test_what_has_no_fire_before_its_end_is_finished(
         (DAYS[3:8], DAYS[2:7], False),
         ([DAYS[2], DAYS[4]], DAYS[2:7], False),
         ([DAYS[2] + timedelta(hours=1)], DAYS[2:7], False),
-        ([], DAYS[2:7], True),
-        (DAYS[0:1], DAYS[2:7], True),
+        ([], DAYS[2:7], False),
+        (DAYS[0:1], DAYS[2:7], False),
         ([], [], True),
         (DAYS[2:3], [], False),
     ],

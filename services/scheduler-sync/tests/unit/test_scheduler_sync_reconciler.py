@@ -18,8 +18,10 @@ from scheduler_sync.domain.next_times import next_times
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Pause, Resume, Step, Update
 from scheduler_sync.ports import Leadership, ScheduleExistsError, ScheduleRefusedError, TemporalAwayError
 from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
+from scheduler_sync.usecases.said import Said
+from scheduler_sync.usecases.turns import Turns
 from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
 from trigger_contracts.schedules import (
     AnyScheduleFact,
@@ -68,12 +70,13 @@ class World:
         self.read: list[Any] = []
         self.now = AT
         self.steps: list[Step] = []
-        compiler = Compiler()
+        foreteller, self.said = Foreteller(), Said()
         self.reconciler = Reconciler(
             self,
             configuration=self,
             announcements=self,
-            compiler=compiler,
+            foreteller=foreteller,
+            said=self.said,
             now=lambda: self.now,
             applied=self.steps.append,
         )
@@ -81,9 +84,9 @@ class World:
             self,
             configuration=self,
             reconciler=self.reconciler,
-            compiler=compiler,
+            foreteller=foreteller,
             now=lambda: self.now,
-            rounds=rounds,
+            turns=Turns(seconds=60, rounds=rounds),
         )
 
     async def resync(self, leadership: Leadership | None = None) -> Resynced:
@@ -230,25 +233,121 @@ async def test_new_times_are_announced_and_known_ones_are_not() -> None:
     assert [type(step) for step in world.steps] == [Create]
 
 
-async def test_times_that_are_none_of_the_triggers_are_somebodys_change_and_put_back() -> None:
-    """The note does not tell of a change that left it alone."""
+@pytest.mark.parametrize("shown", [(AT + timedelta(hours=10),), ()])
+async def test_times_that_are_none_of_the_triggers_are_looked_into(shown: tuple[datetime, ...]) -> None:
+    """The note does not tell of a change that left it alone, and that nothing fires any more is one."""
     state = trigger()
-    world = World(state)
+    world = World(state, rounds=1_000_000)
     await world.resync()
     key = schedule_id(state.id)
     right = world.schedules[key]
-    wrong = dataclasses.replace(right, next_fire_times=(AT + timedelta(hours=10),))
-    world.schedules[key] = wrong
-    await world.resync()
+    world.schedules[key] = dataclasses.replace(right, next_fire_times=shown)
+    world.altered.add(key)
+    found = await world.resync()
+    assert (found.drift, found.left) == (1, 0)
     assert world.schedules[key] == right
     assert [type(step) for step in world.steps] == [Create, Update]
     last = world.facts[-1]
     assert isinstance(last, ScheduleSynced)
     assert last.next_fire_times == right.next_fire_times
-    # A listing that is late shows the same once more: it is written once.
-    world.schedules[key] = wrong
+
+
+async def test_temporal_is_right_about_the_times_of_what_nobody_has_changed() -> None:
+    """About a change of the clock they depend on where its search began; and its zone data may be newer."""
+    state = trigger()
+    world = World(state, rounds=1_000_000)
     await world.resync()
-    assert [type(step) for step in world.steps] == [Create, Update]
+    key = schedule_id(state.id)
+    for hours in (10, 11):
+        others = tuple(AT + timedelta(hours=hours, days=day) for day in range(5))
+        world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=others)
+        for _ in range(2):
+            found = await world.resync()
+            assert (found.drift, found.left) == (0, 0)
+        last = world.facts[-1]
+        assert isinstance(last, ScheduleSynced)
+        assert last.next_fire_times == others
+    assert [type(step) for step in world.steps] == [Create]
+    assert len(world.facts) == 3, "each of them once"
+
+
+async def test_what_has_a_jitter_and_shows_no_fire_is_looked_into() -> None:
+    state = trigger(config=ScheduleConfig(cron_expression="0 9 * * *", jitter_seconds=60))
+    world = World(state, rounds=1_000_000)
+    await world.resync()
+    key = schedule_id(state.id)
+    world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=(AT,))
+    await world.resync()
+    world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=())
+    world.altered.add(key)
+    assert (await world.resync()).drift == 1
+    assert not world.altered
+
+
+async def test_what_is_put_back_is_looked_at_again_after_the_write() -> None:
+    """Another replica may have paused it meanwhile."""
+    state = trigger()
+    world = World(state, rounds=1_000_000)
+    await world.resync()
+    key = schedule_id(state.id)
+    world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=())
+    world.altered.add(key)
+    update = world.update
+
+    async def paused_meanwhile(desired: DesiredSchedule) -> None:
+        if desired.paused:
+            await update(desired)
+            return
+        world.states[state.id] = msgspec.structs.replace(state, version=2, enabled=False)
+        other = desired_schedule(world.states[state.id])
+        assert other is not None
+        await update(other)
+        await update(desired)
+
+    world.update = paused_meanwhile  # type: ignore[method-assign]
+    await world.resync()
+    assert world.schedules[key].paused
+    assert world.facts[-1].trigger_version == 2
+
+
+async def test_what_another_process_has_said_is_not_said_again() -> None:
+    states = [trigger(), trigger(enabled=False), trigger(config=ScheduleConfig(cron_expression="@noon"))]
+    before = World(*states)
+    await before.resync()
+    assert len(before.facts) == 3
+    after = World(*states)
+    after.schedules = before.schedules
+    for fact in before.facts:
+        after.said.apply(fact)
+    with capture_logs() as logs:
+        assert (await after.resync()).left == 1
+    assert not after.facts
+    assert "schedule refused" not in [entry["event"] for entry in logs]
+    # Of another version, or taken back, it is to be said.
+    for state in states[:2]:
+        after.said.forget(state.id)
+    await after.resync()
+    assert [type(fact) for fact in after.facts] == [ScheduleSynced] * 2
+
+
+async def test_a_refused_change_tells_again_when_the_old_schedule_moves_on() -> None:
+    state = trigger(config=ScheduleConfig(cron_expression="* * * * *"))
+    world = World(state)
+    await world.resync()
+    key = schedule_id(state.id)
+    broken = msgspec.structs.replace(state, version=2, config=ScheduleConfig(cron_expression="@noon"))
+    world.states[state.id] = world.followed[state.id] = broken
+    with capture_logs() as logs:
+        for minute in range(3):
+            times = tuple(AT + timedelta(minutes=minute + number) for number in range(1, 6))
+            world.schedules[key] = dataclasses.replace(world.schedules[key], next_fire_times=times)
+            for _ in range(2):
+                await world.resync()
+            last = world.facts[-1]
+            assert isinstance(last, ScheduleSyncFailed)
+            assert last.next_fire_times == times
+    assert len(world.facts) == 4
+    assert [entry["event"] for entry in logs].count("schedule refused") == 1
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -486,6 +585,7 @@ async def test_what_neither_note_nor_times_show_is_put_back_when_it_is_looked_at
     world.altered = {schedule_id(state.id) for state in states}
     left = list[int]()
     for _ in range(4):
+        world.now += timedelta(minutes=1)
         found = await world.resync()
         assert found.left == 0
         left.append(len(world.altered))

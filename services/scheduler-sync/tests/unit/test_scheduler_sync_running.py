@@ -14,7 +14,7 @@ from scheduler_sync.domain.limits import MAX_INPUT_BYTES
 from scheduler_sync.domain.live import LiveSchedule
 from scheduler_sync.entrypoints.requests import on_backfill_schedule, on_run_schedule
 from scheduler_sync.ports import BusAwayError, ScheduleRefusedError, TemporalAwayError
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.running import Runs
 from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
@@ -161,7 +161,7 @@ class World:
         self.started: list[TriggeredInput] = []
         self.backfilled: list[tuple[datetime, datetime, OverlapPolicy]] = []
         self.note: str | None = None
-        self.runs = Runs(self, configuration=self, compiler=Compiler(), now=lambda: NOW)
+        self.runs = Runs(self, configuration=self, foreteller=Foreteller(), now=lambda: NOW)
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
         if self.error is not None:

@@ -14,7 +14,7 @@ from temporalio.client import ScheduleActionExecution, ScheduleActionExecutionSt
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from scheduler_sync.adapters.temporal_errors import GoneError, temporal_errors
+from scheduler_sync.adapters.temporal_errors import GoneError, readable, temporal_errors
 from scheduler_sync.adapters.temporal_words import OVERLAP, summary
 from scheduler_sync.domain.live import LiveSchedule, nominal_time
 from scheduler_sync.ports import ScheduleMissingError, TemporalAwayError
@@ -39,7 +39,8 @@ class TemporalLiveSchedules:
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
             async with _in_time():
-                found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+                with readable():
+                    found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
         except GoneError:
             return None
         return LiveSchedule(

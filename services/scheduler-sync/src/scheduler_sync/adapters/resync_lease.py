@@ -45,6 +45,7 @@ class ResyncLease:
         self._revision = 0
         self._until = 0.0
         self._seen = (0, 0.0)
+        self._looked = 0.0
         self._taken = asyncio.Event()
         gauge = Gauge(
             "schedules_resync_leader", "1 where this replica compares everything.", registry=registry
@@ -76,6 +77,10 @@ class ResyncLease:
         """Tell whether nobody else can have the lease at this moment."""
         return asyncio.get_running_loop().time() < self._until
 
+    def is_known(self) -> bool:
+        """Tell whether it has been seen within the length of a lease who has it."""
+        return asyncio.get_running_loop().time() - self._looked < self._seconds
+
     async def taken(self) -> None:
         """Wait until the lease is ours."""
         while not self.held():
@@ -98,7 +103,9 @@ class ResyncLease:
         begun = asyncio.get_running_loop().time()
         bucket = await self._bucket()
         revision, value = await _read(bucket)
-        if value not in (self._holder, _NOBODY) and not self._has_run_out(revision, now=begun):
+        # Not from before the read: the holder may have written while it was under way.
+        self._looked = asyncio.get_running_loop().time()
+        if value not in (self._holder, _NOBODY) and not self._has_run_out(revision, now=self._looked):
             self._until = 0.0
             return
         try:

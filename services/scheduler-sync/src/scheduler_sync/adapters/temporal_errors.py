@@ -15,6 +15,10 @@ class GoneError(Exception):
     """There is no such schedule."""
 
 
+class UnreadableScheduleError(TemporalAwayError):
+    """There is one, of which the client can make nothing: somebody has written it by other means."""
+
+
 @contextmanager
 def temporal_errors() -> Iterator[None]:
     """Raise ``ScheduleRefusedError``, ``GoneError`` or ``TemporalAwayError`` for the client's errors."""
@@ -30,3 +34,16 @@ def temporal_errors() -> Iterator[None]:
     except RuntimeError as error:
         # What the client raises where its first connection fails.
         raise TemporalAwayError(str(error)) from error
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raise ``UnreadableScheduleError`` for a description that the client cannot decode.
+
+    The server takes an end in the year 12000, or an overlap policy that it does not know yet; Python has no
+    such date, and the client no such policy.
+    """
+    try:
+        yield
+    except (ValueError, OverflowError, TypeError) as error:
+        raise UnreadableScheduleError(f"the schedule cannot be read: {error}") from error

@@ -3,12 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Final
 
+import structlog
+from temporalio.api.schedule.v1 import ScheduleListEntry
+from temporalio.api.workflowservice.v1 import ListSchedulesRequest
 from temporalio.client import Schedule, ScheduleAlreadyRunningError, ScheduleUpdate, ScheduleUpdateInput
 
-from scheduler_sync.adapters.temporal_errors import GoneError, temporal_errors
+from scheduler_sync.adapters.temporal_errors import (
+    GoneError,
+    UnreadableScheduleError,
+    readable,
+    temporal_errors,
+)
 from scheduler_sync.adapters.temporal_likeness import same
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.domain.desired import DesiredSchedule
@@ -16,8 +24,11 @@ from scheduler_sync.domain.plan import ActualSchedule
 from scheduler_sync.ports import ScheduleExistsError, TemporalAwayError
 from trigger_runtime.temporal import TemporalConnection
 
+log = structlog.stdlib.get_logger(__name__)
+
 _PREFIX: Final = "trigger-"
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
+_PAGE: Final = 1000
 AT_ONCE: Final = 16
 """Calls under way, of messages and of the comparison together: more would only queue up in Temporal."""
 
@@ -32,13 +43,22 @@ class TemporalSchedules:
     async def describe(
         self, schedule_id: str, *, wanted: DesiredSchedule | None = None
     ) -> ActualSchedule | None:
-        """Return a schedule as it is now, from the schedule itself."""
+        """Return a schedule as it is now, from the schedule itself.
+
+        One that cannot be read is none of ours, whatever its note says.
+        """
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
             async with self._call():
-                found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+                with readable():
+                    found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
         except GoneError:
             return None
+        except UnreadableScheduleError as error:
+            log.warning("schedule unreadable", schedule_id=schedule_id, reason=str(error))
+            return ActualSchedule(
+                schedule_id=schedule_id, note=None, paused=False, next_fire_times=(), altered=True
+            )
         return ActualSchedule(
             schedule_id=schedule_id,
             note=found.schedule.state.note,
@@ -58,7 +78,10 @@ class TemporalSchedules:
             raise ScheduleExistsError("the schedule exists by now") from error
 
     async def update(self, desired: DesiredSchedule) -> None:
-        """Replace the whole schedule."""
+        """Replace the whole schedule.
+
+        The client reads it before; one that cannot be read is made anew.
+        """
 
         def replace(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return ScheduleUpdate(schedule=schedule_of(desired))
@@ -66,7 +89,11 @@ class TemporalSchedules:
         handle = self._temporal.client.get_schedule_handle(desired.schedule_id)
         try:
             async with self._call():
-                await handle.update(replace, rpc_timeout=_RPC_TIMEOUT)
+                with readable():
+                    await handle.update(replace, rpc_timeout=_RPC_TIMEOUT)
+        except UnreadableScheduleError:
+            await self.delete(desired.schedule_id)
+            await self.create(desired)
         except GoneError as error:
             raise TemporalAwayError("the schedule is gone by now") from error
 
@@ -104,17 +131,36 @@ class TemporalSchedules:
                 yield
 
     async def all(self) -> AsyncIterator[ActualSchedule]:
-        """List every schedule under our prefix."""
-        with temporal_errors():
-            async for entry in await self._temporal.client.list_schedules(page_size=1000):
-                if not entry.id.startswith(_PREFIX) or entry.schedule is None:
-                    continue
-                yield ActualSchedule(
-                    schedule_id=entry.id,
-                    note=entry.schedule.state.note,
-                    paused=entry.schedule.state.paused,
-                    next_fire_times=tuple(entry.info.next_action_times) if entry.info else (),
+        """List every schedule under our prefix.
+
+        Not by the client's own iterator: that decodes all of each entry, so that one which it cannot
+        decode would hide all others, and sets no deadline.
+        """
+        token = b""
+        while True:
+            with temporal_errors():
+                client = self._temporal.client
+                page = await client.workflow_service.list_schedules(
+                    ListSchedulesRequest(
+                        namespace=client.namespace, maximum_page_size=_PAGE, next_page_token=token
+                    ),
+                    retry=True,
+                    timeout=_RPC_TIMEOUT,
                 )
+            for entry in page.schedules:
+                if entry.schedule_id.startswith(_PREFIX) and entry.HasField("info"):
+                    yield _listed(entry)
+            if not (token := page.next_page_token):
+                return
+
+
+def _listed(entry: ScheduleListEntry) -> ActualSchedule:
+    return ActualSchedule(
+        schedule_id=entry.schedule_id,
+        note=entry.info.notes or None,
+        paused=entry.info.paused,
+        next_fire_times=tuple(time.ToDatetime(tzinfo=UTC) for time in entry.info.future_action_times),
+    )
 
 
 def _is_altered(found: Schedule, *, wanted: DesiredSchedule | None) -> bool:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
-from zoneinfo import ZoneInfoNotFoundError
 
-from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.desired import UNKNOWN_ZONE, DesiredSchedule
 from scheduler_sync.domain.next_times import nominal_times
 from trigger_contracts.ids import fire_execution_id
 from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_FIRES
@@ -55,7 +54,7 @@ def decide_backfill(
     most = min(MAX_BACKFILL_FIRES, max(_MOST_SEARCHES // max(len(desired.calendars), 1), 1))
     try:
         times = nominal_times(desired, start_at=start_at, end_at=end_at, most=most)
-    except (ZoneInfoNotFoundError, ValueError):
+    except UNKNOWN_ZONE:
         return Rejected(f"unknown time zone {desired.timezone[:64]!r}")
     if len(times) > most:
         return Rejected(f"that is more than {most} fires; choose a shorter range")

@@ -22,6 +22,10 @@ _POLICY: Final = {
 }
 
 
+UNKNOWN_ZONE: Final = (ZoneInfoNotFoundError, ValueError, OSError)
+"""What ``zoneinfo`` raises for a name that is none; for that of a folder of zones (``Europe``) an OSError."""
+
+
 class UncompilableError(Exception):
     """The configuration is valid to trigger-api and yet no schedule; the text tells its owner why."""
 
@@ -139,7 +143,7 @@ def _compiled(
         )
     except (CronError, TimetableError) as error:
         return str(error)
-    except (ZoneInfoNotFoundError, ValueError):
+    except UNKNOWN_ZONE:
         return f"unknown time zone {timezone[:64]!r}"
 
 

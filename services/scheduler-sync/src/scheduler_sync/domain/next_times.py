@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from zoneinfo import ZoneInfoNotFoundError
 
-from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.desired import UNKNOWN_ZONE, DesiredSchedule
 from trigger_cron import fire_times
 
 _SECOND = timedelta(seconds=1)
@@ -23,31 +22,31 @@ def next_times(desired: DesiredSchedule, *, now: datetime, count: int) -> tuple[
         return None
     try:
         return tuple(islice(_times(desired, after=now), count))
-    except (ZoneInfoNotFoundError, ValueError):
+    except UNKNOWN_ZONE:
         return None
 
 
 def is_finished(desired: DesiredSchedule, *, now: datetime) -> bool:
-    """Tell whether it has an end and no fire before that, also while it is paused.
+    """Tell whether it has no fire left, also while it is paused.
 
     Temporal drops such a schedule 7 days after its last fire or update, and would drop it again and again.
     """
-    if desired.end_at is None:
-        return False
     try:
         return next(_times(desired, after=now), None) is None
-    except (ZoneInfoNotFoundError, ValueError):
+    except UNKNOWN_ZONE:
         return False
 
 
 def agree(shown: Sequence[datetime], expected: Sequence[datetime], *, now: datetime) -> bool:
     """Tell whether two lists of next times can be of one schedule, as far as both reach after ``now``.
 
-    A list that was made earlier begins earlier, and so ends earlier.
+    A list that was made earlier begins earlier, and so ends earlier. That they do not agree is a reason to
+    look more closely, and no more: about a change of the clock Temporal's times depend on where its search
+    began, and its zone data may be another edition.
     """
     ahead = [time for time in shown if time > now]
     if not ahead or not expected:
-        return not ahead
+        return not ahead and not expected
     last = min(ahead[-1], expected[-1])
     return [time for time in ahead if time <= last] == [time for time in expected if now < time <= last]
 
@@ -57,7 +56,7 @@ def nominal_times(
 ) -> Sequence[datetime]:
     """Return the times from ``start_at`` to ``end_at``, both included, and one more than ``most``.
 
-    Raises ``ValueError`` or ``zoneinfo.ZoneInfoNotFoundError`` where our zone data does not know the zone.
+    Raises one of ``UNKNOWN_ZONE`` where our zone data does not know the zone.
     """
     found = list[datetime]()
     for time in islice(_times(desired, after=start_at - _SECOND), most + 1):

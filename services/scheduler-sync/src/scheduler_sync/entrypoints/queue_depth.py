@@ -31,6 +31,8 @@ class QueueDepth:
     async def run(self) -> None:
         """Look, wait, look again."""
         while True:
+            if self._bus.check() is not None:
+                self._gauge.set(-1)
             await self._bus.ready()
             try:
                 info = await self._bus.js.consumer_info(self._stream, self._durable)

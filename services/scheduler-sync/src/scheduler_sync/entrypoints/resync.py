@@ -24,6 +24,9 @@ class Lease(Leadership, Protocol):
     async def taken(self) -> None:
         """Wait until it is held."""
 
+    def is_known(self) -> bool:
+        """Tell whether it has been seen of late who has it."""
+
 
 class Resync:
     """A loop that never ends: a comparison that fails is only tried again."""
@@ -41,22 +44,28 @@ class Resync:
         self._caught_up = caught_up
         self._lease = lease
         self._seconds = seconds
+        self._left = 0
         self._drifting_since: float | None = None
-        self._drift = Gauge(
+        drift = Gauge(
             "schedules_drift",
             "Schedules that are not as they shall be, after the last look; -1 where it could not be had.",
             registry=registry,
         )
-        self._found = Gauge(
-            "schedules_drift_found", "Schedules that differed at the last look.", registry=registry
-        )
+        # When it is asked for: whoever has lost the lease, or cannot know, need not have noticed before.
+        drift.set_function(self._drift)
         age = Gauge(
             "schedules_drift_age_seconds",
             "How long the drift has not been 0; 0 where it is.",
             registry=registry,
         )
         age.set_function(self._age)
+        self._found = Gauge(
+            "schedules_drift_found", "Schedules that differed at the last look.", registry=registry
+        )
         self._unknown = Gauge("schedules_unknown", "Schedules whose trigger nobody knows.", registry=registry)
+        self._unreadable = Gauge(
+            "schedules_unreadable", "Triggers whose newest state cannot be read.", registry=registry
+        )
         self._compared = Gauge("schedules_compared", "Triggers compared at the last look.", registry=registry)
         self._at = Gauge("schedules_compared_at_seconds", "Unix time of the last look.", registry=registry)
 
@@ -67,39 +76,59 @@ class Resync:
         while True:
             if not self._lease.held():
                 # Whoever compares now tells of it; the sum over the replicas is what there is.
-                self._tell(drift=0)
+                self._tell(left=0)
                 self._found.set(0)
                 self._unknown.set(0)
+                self._unreadable.set(0)
             await self._lease.taken()
-            try:
-                found = await self._comparison.resync(leadership=self._lease)
-                self._show(found)
-                away = found.away
-            except (TemporalAwayError, BusAwayError) as error:
-                self._tell(drift=_NOT_KNOWN)
-                away = error
-            if away is None:
+            if await self._compare():
                 attempt = 0
                 await asyncio.sleep(self._seconds)
             else:
                 attempt += 1
-                log.warning("resync interrupted", reason=str(away))
                 await asyncio.sleep(backoff.delay(attempt))
 
+    async def _compare(self) -> bool:
+        """Compare once; return whether nothing was away."""
+        try:
+            found = await self._comparison.resync(leadership=self._lease)
+        except (TemporalAwayError, BusAwayError) as error:
+            self._tell(left=_NOT_KNOWN)
+            log.warning("resync interrupted", reason=str(error))
+            return False
+        except Exception:
+            # Nobody waits for this task: if it ended, the service would, and at its next start again.
+            self._tell(left=_NOT_KNOWN)
+            log.exception("resync failed")
+            return False
+        self._show(found)
+        if found.away is not None:
+            log.warning("resync interrupted", reason=str(found.away))
+        return found.away is None
+
     def _show(self, found: Resynced) -> None:
+        self._tell(left=found.left)
         self._found.set(found.drift)
-        self._tell(drift=found.left)
         self._unknown.set(found.unknown)
+        self._unreadable.set(found.unreadable)
         self._compared.set(found.compared)
         self._at.set_to_current_time()
 
-    def _tell(self, *, drift: int) -> None:
-        """Show the drift, and for how long there has been one; what is not known may be one."""
-        self._drift.set(drift)
-        if not drift:
-            self._drifting_since = None
-        elif self._drifting_since is None:
-            self._drifting_since = time.monotonic()
+    def _tell(self, *, left: int) -> None:
+        self._left = left
+        self._age()
+
+    def _drift(self) -> float:
+        if self._lease.held():
+            return self._left
+        return 0 if self._lease.is_known() else _NOT_KNOWN
 
     def _age(self) -> float:
-        return 0.0 if self._drifting_since is None else time.monotonic() - self._drifting_since
+        """Return for how long there has been a drift; what is not known may be one."""
+        now = time.monotonic()
+        if not self._drift():
+            self._drifting_since = None
+            return 0.0
+        if self._drifting_since is None:
+            self._drifting_since = now
+        return now - self._drifting_since

@@ -5,17 +5,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 import structlog
 
 from scheduler_sync.domain.desired import UncompilableError
-from scheduler_sync.domain.next_times import is_finished
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
 from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
 from scheduler_sync.usecases.targets import Targets
+from scheduler_sync.usecases.turns import Turns
 from trigger_contracts.config import TriggerState
 from trigger_contracts.schedules import schedule_id
 
@@ -39,6 +38,10 @@ class Survey:
     """Triggers that no schedule can be made of, and why."""
     unknown: frozenset[str]
     """Schedules whose trigger nobody knows. They are left alone: see ``Comparison.resync``."""
+    unreadable: int
+    """Triggers whose newest state cannot be read. Their schedules are left alone."""
+    unseen: Mapping[str, str]
+    """Schedules that should have been looked at closely, and why that could not be."""
 
     @property
     def differing(self) -> frozenset[str]:
@@ -52,10 +55,12 @@ class Resynced:
 
     compared: int
     drift: int
-    """How many differed when it began."""
+    """How many differed."""
     left: int
     """How many of those still do: refused, or not done."""
     unknown: int
+    unreadable: int
+    unseen: int
     away: Exception | None = None
     """The first outage that was met; what it kept from being done is to be tried again."""
 
@@ -77,19 +82,18 @@ class Comparison:
         *,
         configuration: Configuration,
         reconciler: Reconciler,
-        compiler: Compiler,
+        foreteller: Foreteller,
         now: Callable[[], datetime],
-        rounds: int = 1,
+        turns: Turns | None = None,
     ) -> None:
-        """``rounds`` is after how many surveys each schedule has been looked at closely."""
+        """``turns`` says which schedules are looked at closely this time: by default all of them."""
         self._schedules = schedules
         self._configuration = configuration
         self._reconciler = reconciler
-        self._compiler = compiler
+        self._foreteller = foreteller
         self._now = now
-        self._rounds = rounds
-        self._round = 0
-        self._targets = Targets(compiler)
+        self._turns = turns or Turns(seconds=1, rounds=1)
+        self._targets = Targets(foreteller)
 
     async def survey(self) -> Survey:
         """Look at everything, at some of it closely, and change nothing. Raises ``TemporalAwayError``.
@@ -111,7 +115,13 @@ class Comparison:
                 refused[key] = str(target)
             else:
                 desired[key] = target
-        await self._look_closely(desired, actual=actual, triggers=triggers)
+        due = self._turns.due(self._now())
+        closely = [
+            key
+            for key, target in desired.items()
+            if target is not None and key in actual and due(triggers[key].id)
+        ]
+        unseen = await self._look_closely(closely, actual=actual, triggers=triggers)
         steps = [
             step
             for step in plan(desired, actual=actual, now=self._now())
@@ -124,43 +134,45 @@ class Comparison:
             steps={step.schedule_id: step for step in steps},
             refused=refused,
             unknown=frozenset(actual.keys() - triggers.keys() - unreadable),
+            unreadable=len(unreadable),
+            unseen=unseen,
         )
 
     async def _look_closely(
         self,
-        desired: Mapping[str, Target | None],
+        keys: Iterable[str],
         *,
         actual: dict[str, ActualSchedule],
         triggers: Mapping[str, TriggerState],
-    ) -> None:
-        """Describe those whose turn it is, into ``actual``."""
-        turn, self._round = self._round % self._rounds, self._round + 1
+    ) -> Mapping[str, str]:
+        """Describe schedules, into ``actual``; return those of which that could not be done, and why.
+
+        One that never answers, or that somebody has made into what cannot be read, keeps no other one from
+        being compared.
+        """
+        unseen: dict[str, str] = {}
 
         async def look(key: str) -> None:
             try:
-                wanted = await self._compiler.compiled(triggers[key])
+                wanted = await self._foreteller.desired(triggers[key])
                 found = await self._schedules.describe(key, wanted=wanted)
             except TemporalAwayError as error:
-                # One that never answers keeps no other one from being compared.
                 log.warning("schedule not looked at closely", schedule_id=key, reason=str(error))
-                return
-            except Exception:
-                # Nor does one that somebody has made into what cannot be read.
+                unseen[key] = str(error)
+            except Exception as error:
                 log.exception("schedule cannot be looked at closely", schedule_id=key)
-                return
-            if found is not None:
-                actual[key] = found
+                unseen[key] = type(error).__name__
+            else:
+                if found is not None:
+                    actual[key] = found
 
-        mine = [
-            key
-            for key, target in desired.items()
-            if target is not None and key in actual and triggers[key].id.int % self._rounds == turn
-        ]
-        await _each(mine, do=look)
+        await _each(keys, do=look)
+        self._turns.missed(triggers[key].id for key in unseen)
+        return unseen
 
     async def _is_finished(self, trigger: TriggerState) -> bool:
-        desired = await self._compiler.compiled(trigger)
-        return desired is not None and is_finished(desired, now=self._now())
+        desired = await self._foreteller.desired(trigger)
+        return desired is not None and await self._foreteller.is_finished(desired, now=self._now())
 
     async def target_of(self, trigger: TriggerState) -> Target | UncompilableError | None:
         """Return what one trigger's schedule shall be; kept in memory from then on."""
@@ -181,13 +193,15 @@ class Comparison:
             )
         undone: set[str] = set(found.differing)
         away: list[Exception] = []
+        altered: list[str] = []
 
         async def one(key: str) -> None:
             state = found.triggers[key]
             if not leadership.held():
                 return
             try:
-                await self._bring(state, key=key, found=found)
+                if await self._bring(state, key=key, found=found):
+                    altered.append(key)
             except (TemporalAwayError, BusAwayError) as error:
                 log.warning("schedule not synced yet", trigger_id=str(state.id), reason=str(error))
                 away.append(error)
@@ -201,9 +215,11 @@ class Comparison:
         await _each(self._to_do(found), do=one)
         return Resynced(
             compared=len(found.triggers),
-            drift=len(found.differing),
+            drift=len(found.differing) + len(altered),
             left=len(undone),
             unknown=len(found.unknown),
+            unreadable=found.unreadable,
+            unseen=len(found.unseen),
             away=away[0] if away else None,
         )
 
@@ -214,19 +230,20 @@ class Comparison:
             key
             for key, state in found.triggers.items()
             if key in differing
-            or ((actual := found.actual.get(key)) is not None and not self._knows(state.id, actual=actual))
+            or ((actual := found.actual.get(key)) is not None and not self._knows(state, actual=actual))
         ]
 
-    def _knows(self, trigger_id: UUID, *, actual: ActualSchedule) -> bool:
-        return self._reconciler.knows_times(trigger_id, actual=actual)
+    def _knows(self, trigger: TriggerState, *, actual: ActualSchedule) -> bool:
+        return self._reconciler.knows(trigger, actual=actual)
 
-    async def _bring(self, state: TriggerState, *, key: str, found: Survey) -> None:
+    async def _bring(self, state: TriggerState, *, key: str, found: Survey) -> bool:
+        """Sync what differs, or announce what is listed; return whether more differed than the plan says."""
         if key in found.differing:
             missing = isinstance(found.steps.get(key), Create)
             presumed = Presumed.MISSING if missing else Presumed.UNKNOWN
             await self._reconciler.sync(state.id, seen=state.version, presumed=presumed)
-        else:
-            await self._reconciler.announce_listed(state, actual=found.actual[key])
+            return False
+        return await self._reconciler.announce_listed(state, actual=found.actual[key])
 
 
 async def _each(keys: Iterable[str], *, do: Callable[[str], Awaitable[None]]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from enum import Enum
 from typing import Final, assert_never
 from uuid import UUID
@@ -12,7 +12,7 @@ import structlog
 
 from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
-from scheduler_sync.domain.next_times import agree, is_finished, next_times
+from scheduler_sync.domain.next_times import agree
 from scheduler_sync.domain.plan import (
     ActualSchedule,
     Create,
@@ -30,9 +30,16 @@ from scheduler_sync.ports import (
     ScheduleRefusedError,
     Schedules,
 )
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
+from scheduler_sync.usecases.said import Said
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
-from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
+from trigger_contracts.schedules import (
+    AnyScheduleFact,
+    ScheduleRemoved,
+    ScheduleSynced,
+    ScheduleSyncFailed,
+    schedule_id,
+)
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -40,8 +47,6 @@ ANNOUNCED: Final = 5
 """Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
 
 _REASON_LENGTH: Final = 2000
-_LISTING_LAGS: Final = timedelta(seconds=10)
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Presumed(Enum):
@@ -60,22 +65,19 @@ class Reconciler:
         *,
         configuration: Configuration,
         announcements: Announcements,
-        compiler: Compiler,
+        foreteller: Foreteller,
+        said: Said,
         now: Callable[[], datetime],
         applied: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._schedules = schedules
         self._configuration = configuration
         self._announcements = announcements
-        self._compiler = compiler
+        self._foreteller = foreteller
+        self._said = said
         self._now = now
         self._applied = applied
         self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
-        # Hashes of times, which is all that is asked of them: the times themselves are most of what
-        # would be kept of a trigger.
-        self._announced: dict[UUID, int] = {}
-        self._refused: dict[UUID, tuple[int, str]] = {}
-        self._rewritten: dict[UUID, datetime] = {}
 
     async def sync(
         self, trigger_id: UUID, *, seen: int | None = None, presumed: Presumed = Presumed.UNKNOWN
@@ -91,45 +93,51 @@ class Reconciler:
             trigger = self._configuration.known(trigger_id) if seen is not None else None
             if trigger is None or seen is None or trigger.version < seen:
                 trigger = await self._configuration.latest(trigger_id)
-            while trigger is not None and trigger_type_of(trigger.config) is TriggerType.SCHEDULE:
-                trigger = await self._reconcile(trigger, presumed=presumed)
+            await self._settle(trigger, presumed=presumed)
 
-    async def announce_listed(self, listed: TriggerState, *, actual: ActualSchedule) -> None:
+    async def announce_listed(self, listed: TriggerState, *, actual: ActualSchedule) -> bool:
         """Announce what a listing showed, if the trigger is still as it was when the listing began.
 
         A change may have been synced and announced meanwhile: an older fact must not follow it. Times that
-        are none of the trigger's are somebody's change of the schedule, which the note does not tell: it is
-        written anew, and not again for a moment, for a listing can be late.
+        are none of the trigger's are a reason to look at the schedule itself, and to put it right where
+        somebody has changed it; returns whether that was so.
         """
         async with self._one_at_a_time(listed.id):
             now = await self._configuration.latest(listed.id)
             if now is None or now.version != listed.version or now.deleted_at is not None:
-                return
-            times = shown_times(actual)
-            desired = await self._compiler.compiled(now)
-            expected = None if desired is None else next_times(desired, now=self._now(), count=ANNOUNCED)
-            if desired is not None and expected is not None and not agree(times, expected, now=self._now()):
-                if self._now() - self._rewritten.get(listed.id, _LONG_AGO) < _LISTING_LAGS:
-                    return
-                self._rewritten[listed.id] = self._now()
-                step = Update(desired.schedule_id)
-                await self._write(step, desired=desired)
-                self._applied(step)
-                log.warning("schedule was changed by hand", trigger_id=str(listed.id))
-                times = expected
-            await self._announce_times(now, times=times)
+                return False
+            desired = await self._foreteller.desired(now)
+            if desired is not None and not await self._is_likely(actual, desired=desired):
+                key = desired.schedule_id
+                found = await self._schedules.describe(key, wanted=desired)
+                there = {} if found is None else {key: found}
+                if found is None or plan({key: desired.target}, actual=there, now=self._now()):
+                    await self._settle(now, presumed=Presumed.UNKNOWN)
+                    return True
+                actual = found
+            await self._announce_times(now, times=shown_times(actual))
+            return False
 
-    def knows_times(self, trigger_id: UUID, *, actual: ActualSchedule) -> bool:
-        """Tell whether a listing shows the times that were announced."""
-        return self._announced.get(trigger_id) == hash(shown_times(actual))
+    async def _is_likely(self, actual: ActualSchedule, *, desired: DesiredSchedule) -> bool:
+        """Tell whether these can be the schedule's times."""
+        times, now = shown_times(actual), self._now()
+        expected = await self._foreteller.next_times(desired, now=now, count=ANNOUNCED)
+        if expected is not None:
+            return agree(times, expected, now=now)
+        # Only Temporal knows the times, but that there are some we know as well.
+        return bool(times) or await self._foreteller.is_finished(desired, now=now)
 
-    def remember(self, trigger_id: UUID, *, times: tuple[datetime, ...]) -> None:
-        """Take fire times for announced."""
-        self._announced[trigger_id] = hash(times)
+    def knows(self, trigger: TriggerState, *, actual: ActualSchedule) -> bool:
+        """Tell whether what a listing shows has been announced."""
+        return self._said.is_synced(trigger.id, version=trigger.version, times=shown_times(actual))
 
     def is_refused(self, trigger_id: UUID) -> bool:
         """Tell whether the last try ended in a refusal."""
-        return trigger_id in self._refused
+        return self._said.is_failed(trigger_id)
+
+    async def _settle(self, trigger: TriggerState | None, *, presumed: Presumed) -> None:
+        while trigger is not None and trigger_type_of(trigger.config) is TriggerType.SCHEDULE:
+            trigger = await self._reconcile(trigger, presumed=presumed)
 
     async def _reconcile(self, trigger: TriggerState, *, presumed: Presumed) -> TriggerState | None:
         """Do one trigger; return its newer state, where there is one by now.
@@ -139,25 +147,21 @@ class Reconciler:
         """
         step, desired, refusal = None, None, None
         try:
-            desired = await self._compiler.compiled(trigger)
+            desired = await self._foreteller.desired(trigger)
             _check_size(desired)
             step = await self._do(trigger, desired=desired, presumed=presumed)
         except (UncompilableError, ScheduleRefusedError) as error:
             refusal = str(error)[:_REASON_LENGTH]
-            if self._refused.get(trigger.id) == (trigger.version, refusal):
-                # Every comparison finds it again, and it is no news then.
-                return None
         if step is not None:
             self._applied(step)
             log.info("schedule synced", step=type(step).__name__.lower(), trigger_id=str(trigger.id))
         latest = await self._configuration.latest(trigger.id)
         if latest is not None and latest.version > trigger.version:
             return latest
-        if refusal is not None:
+        if refusal is None:
+            await self._announce(trigger, desired=desired)
+        else:
             await self._announce_refusal(trigger, reason=refusal)
-            return None
-        self._refused.pop(trigger.id, None)
-        await self._announce(trigger, desired=desired)
         return None
 
     async def _do(
@@ -170,13 +174,23 @@ class Reconciler:
         # by itself: where nothing would be done, because nothing shall be there, one has to look.
         if presumed is Presumed.MISSING or trigger.version == 1:
             with contextlib.suppress(ScheduleExistsError):
-                if created := _needed(plan(wanted, actual={}, now=now), desired=desired, now=now):
+                if created := await self._needed(plan(wanted, actual={}, now=now), desired=desired):
                     return await self._apply(created, desired=desired)
         actual = await self._schedules.describe(key, wanted=desired)
         if actual is not None and actual.altered:
             log.warning("schedule was changed by hand", trigger_id=str(trigger.id))
         steps = plan(wanted, actual={} if actual is None else {key: actual}, now=now)
-        return await self._apply(_needed(steps, desired=desired, now=now), desired=desired)
+        return await self._apply(await self._needed(steps, desired=desired), desired=desired)
+
+    async def _needed(self, steps: list[Step], *, desired: DesiredSchedule | None) -> list[Step]:
+        """Return the steps without making again what has nothing left to fire."""
+        if (
+            desired is not None
+            and any(isinstance(step, Create) for step in steps)
+            and await self._foreteller.is_finished(desired, now=self._now())
+        ):
+            return []
+        return steps
 
     async def _apply(self, steps: list[Step], *, desired: DesiredSchedule | None) -> Step | None:
         for step in steps:
@@ -202,25 +216,24 @@ class Reconciler:
                 assert_never(step)
 
     async def _announce_refusal(self, trigger: TriggerState, *, reason: str) -> None:
-        log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
+        """Announce it with the times that go on, where that is news: every comparison finds it again."""
         goes_on = await self._schedules.describe(schedule_id(trigger.id))
-        told = await self._announcements.announce(
-            ScheduleSyncFailed(
-                trigger_id=trigger.id,
-                trigger_version=trigger.version,
-                schedule_id=schedule_id(trigger.id),
-                at=self._now(),
-                reason=reason,
-                next_fire_times=() if goes_on is None else shown_times(goes_on),
-            )
+        fact = ScheduleSyncFailed(
+            trigger_id=trigger.id,
+            trigger_version=trigger.version,
+            schedule_id=schedule_id(trigger.id),
+            at=self._now(),
+            reason=reason,
+            next_fire_times=() if goes_on is None else shown_times(goes_on),
         )
-        if told:
-            self._refused[trigger.id] = (trigger.version, reason)
+        if not self._said.has_refused(trigger.id, version=trigger.version, reason=reason):
+            log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
+        if not self._said.has_failed(fact):
+            await self._say(fact)
 
     async def _announce(self, trigger: TriggerState, *, desired: DesiredSchedule | None) -> None:
         if desired is None:
-            self._announced.pop(trigger.id, None)
-            await self._announcements.announce(
+            await self._say(
                 ScheduleRemoved(
                     trigger_id=trigger.id,
                     trigger_version=trigger.version,
@@ -229,14 +242,14 @@ class Reconciler:
                 )
             )
             return
-        times = next_times(desired, now=self._now(), count=ANNOUNCED)
+        times = await self._foreteller.next_times(desired, now=self._now(), count=ANNOUNCED)
         if times is None:
             actual = await self._schedules.describe(desired.schedule_id)
             times = () if actual is None else shown_times(actual)
         await self._announce_times(trigger, times=times)
 
     async def _announce_times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
-        told = await self._announcements.announce(
+        await self._say(
             ScheduleSynced(
                 trigger_id=trigger.id,
                 trigger_version=trigger.version,
@@ -245,8 +258,10 @@ class Reconciler:
                 next_fire_times=times,
             )
         )
-        if told:
-            self.remember(trigger.id, times=times)
+
+    async def _say(self, fact: AnyScheduleFact) -> None:
+        if await self._announcements.announce(fact):
+            self._said.apply(fact)
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
@@ -262,17 +277,6 @@ class Reconciler:
                 del self._locks[trigger_id]
             else:
                 self._locks[trigger_id] = (lock, users - 1)
-
-
-def _needed(steps: list[Step], *, desired: DesiredSchedule | None, now: datetime) -> list[Step]:
-    """Return the steps without making again what has nothing left to fire."""
-    if (
-        desired is not None
-        and any(isinstance(step, Create) for step in steps)
-        and is_finished(desired, now=now)
-    ):
-        return []
-    return steps
 
 
 def shown_times(actual: ActualSchedule) -> tuple[datetime, ...]:

@@ -15,7 +15,7 @@ from scheduler_sync.ports import (
     ScheduleMissingError,
     ScheduleRefusedError,
 )
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.schedule_requests import (
     BackfillPreviewed,
@@ -56,12 +56,12 @@ class Runs:
         schedules: LiveSchedules,
         *,
         configuration: Configuration,
-        compiler: Compiler,
+        foreteller: Foreteller,
         now: Callable[[], datetime],
     ) -> None:
         self._schedules = schedules
         self._configuration = configuration
-        self._compiler = compiler
+        self._foreteller = foreteller
         self._now = now
         self._deciding = asyncio.Semaphore(1)
 
@@ -160,7 +160,7 @@ class Runs:
 
     async def _compiled(self, trigger: TriggerState) -> DesiredSchedule:
         try:
-            desired = await self._compiler.compiled(trigger)
+            desired = await self._foreteller.desired(trigger)
         except UncompilableError as error:
             raise RequestRefusedError(str(error)) from error
         if desired is None:

@@ -4,15 +4,15 @@ from uuid import UUID
 
 from scheduler_sync.domain.desired import UncompilableError
 from scheduler_sync.domain.plan import Target
-from scheduler_sync.usecases.compiling import Compiler
+from scheduler_sync.usecases.foretelling import Foreteller
 from trigger_contracts.config import TriggerState
 
 
 class Targets:
     """Kept in memory: compiling and fingerprinting everything would cost more than Temporal's listing."""
 
-    def __init__(self, compiler: Compiler) -> None:
-        self._compiler = compiler
+    def __init__(self, foreteller: Foreteller) -> None:
+        self._foreteller = foreteller
         self._known: dict[UUID, tuple[int, Target | UncompilableError]] = {}
 
     async def of(self, trigger: TriggerState) -> Target | UncompilableError | None:
@@ -29,7 +29,7 @@ class Targets:
 
     async def _target(self, trigger: TriggerState) -> Target | UncompilableError | None:
         try:
-            desired = await self._compiler.compiled(trigger)
+            desired = await self._foreteller.desired(trigger)
         except UncompilableError as error:
             # The text alone: a traceback would keep its frames alive.
             return UncompilableError(str(error))
