@@ -251,7 +251,7 @@ async def test_a_schedule_that_the_client_cannot_read_is_put_back(
         if year:
             schedule.spec.end_time.seconds = (year - 1970) * 31_556_952
         else:
-            schedule.policies.overlap_policy = 99  # type: ignore[assignment]
+            schedule.policies.overlap_policy = 99
         request = UpdateScheduleRequest(**which, schedule=schedule, request_id=uuid4().hex)
         await client.update_schedule(request)
         with pytest.raises(ValueError, match=r"imestamp|99"):

@@ -1,6 +1,7 @@
 """When a schedule will fire, and what is worth knowing about it."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,27 @@ def test_a_day_with_many_fires_is_worth_knowing() -> None:
             ScheduleConfig(cron_expression="0 * 2 12 *", excluded_dates=(date(2026, 12, 2),)),
             [(date(2027, 12, 2), 24)],
         ),
+        # Its end is on that day in the zone, and the day before where it was written; a part of it is left.
+        (
+            ScheduleConfig(
+                cron_expression="* * 2 12 *",
+                timezone="Asia/Tokyo",
+                end_at=datetime(2026, 12, 1, 23, tzinfo=UTC),
+            ),
+            [(date(2026, 12, 2), 8 * 60 + 1)],
+        ),
+        (
+            ScheduleConfig(
+                cron_expression="* * * * *",
+                start_at=datetime(2026, 12, 2, tzinfo=UTC),
+                end_at=datetime(2026, 12, 2, 0, 5, tzinfo=UTC),
+            ),
+            [],
+        ),
+        (
+            ScheduleConfig(cron_expression="0 * * * *", start_at=datetime(2026, 12, 2, 9, tzinfo=UTC)),
+            [(date(2026, 12, 3), 24)],
+        ),
         # Its end is before that.
         (ScheduleConfig(cron_expression="0 * 2 12 *", end_at=datetime(2026, 12, 1, tzinfo=UTC)), []),
         (
@@ -56,11 +78,36 @@ def test_the_first_busy_day_within_a_year_of_the_next_fire(
     assert found == expected
 
 
-def test_what_has_ended_has_no_days() -> None:
-    ended = ScheduleConfig(cron_expression="* * * * *", end_at=datetime(2026, 1, 1, tzinfo=UTC))
-    found = preview(ended, count=5, now=NOW, fires_per_day=1)
+@pytest.mark.parametrize(
+    "config",
+    [
+        ScheduleConfig(
+            cron_expression="30 2 * * *", end_at=datetime(2026, 1, 1, tzinfo=UTC), jitter_seconds=5
+        ),
+        ScheduleConfig(
+            cron_expression="0 0 1 1 *", excluded_dates=tuple(date(year, 1, 1) for year in range(2027, 2101))
+        ),
+    ],
+)
+def test_that_it_does_not_fire_any_more_is_all_there_is_to_know(config: ScheduleConfig) -> None:
+    found = preview(config, count=5, now=NOW, fires_per_day=1)
     assert found.fire_times == ()
-    assert busy(ended, fires_per_day=1) == []
+    assert [(notice.kind, notice.date) for notice in found.notices] == [("no_fire", NOW.date())]
+
+
+def test_changes_of_the_clock_matter_while_the_schedule_is_in_force() -> None:
+    def skipped(**options: Any) -> list[date]:
+        config = ScheduleConfig(cron_expression="30 2 * * *", timezone="Europe/Berlin", **options)
+        found = preview(config, count=1, now=NOW, fires_per_day=1440)
+        return [notice.date for notice in found.notices if notice.kind == "skipped"]
+
+    both = [date(2027, 3, 28), date(2028, 3, 26)]
+    assert skipped() == both
+    assert skipped(end_at=datetime(2027, 12, 31, tzinfo=UTC)) == both[:1]
+    assert skipped(end_at=datetime(2027, 3, 27, 22, tzinfo=UTC)) == []
+    assert skipped(start_at=datetime(2027, 6, 1, tzinfo=UTC)) == [both[1], date(2029, 3, 25)]
+    assert skipped(excluded_dates=(both[0],)) == both[1:]
+    assert skipped(start_at=EARLIEST, end_at=LATEST) == both
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """What a schedule does, worked out: before there is one, or as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from itertools import islice
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,8 @@ from trigger_cron import busy_day, caveats, fire_times, parse
 
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = timedelta(days=366)
+_FIRST: Final = datetime(1970, 1, 2, tzinfo=UTC)
+_LAST: Final = datetime(2101, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,37 +41,73 @@ def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day:
     more than ``fires_per_day`` fires is something to know.
     """
     zone = ZoneInfo(config.timezone)
+    fires = tuple(moment.astimezone(zone) for moment in islice(_fires(config, after=now), count))
+    if not fires:
+        message = "It does not fire any more: its end has passed, or all of its times are excluded."
+        return Preview(fire_times=(), notices=[Notice(kind="no_fire", message=message, date=_day(now, zone))])
     notices = [
-        Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
-        for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions))
-        for caveat in caveats(parse(expression), zone=zone, now=now, dst_policy=policy_of(config))
+        *_caveats(config, zone=zone, now=now),
+        *_busy_day(config, zone=zone, since=fires[0].date(), most=fires_per_day),
     ]
-    timetable = timetable_of(config)
-    times = fire_times(
-        timetable.calendars,
-        excluded=timetable.excluded,
-        zone=zone,
-        after=now,
-        start_at=config.start_at,
-        end_at=config.end_at,
-    )
-    fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
-    if fires:
-        notices += _busy_day(config, since=fires[0].date(), most=fires_per_day)
-        if config.jitter_seconds:
-            message = f"Each fire is late by a random time of up to {config.jitter_seconds} seconds."
-            notices.append(Notice(kind="jitter", message=message, date=fires[0].date()))
+    if config.jitter_seconds:
+        message = f"Each fire is late by a random time of up to {config.jitter_seconds} seconds."
+        notices.append(Notice(kind="jitter", message=message, date=fires[0].date()))
     return Preview(fire_times=fires, notices=sorted(notices, key=lambda notice: notice.date))
 
 
-def _busy_day(config: ScheduleConfig, *, since: date, most: int) -> list[Notice]:
-    """Return the first date with more fires than that, within a year of the next one."""
-    last = since + _YEAR
+def _fires(config: ScheduleConfig, *, after: datetime) -> Iterator[datetime]:
+    timetable = timetable_of(config)
+    return fire_times(
+        timetable.calendars,
+        excluded=timetable.excluded,
+        zone=config.timezone,
+        after=after,
+        start_at=config.start_at,
+        end_at=config.end_at,
+    )
+
+
+def _caveats(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterator[Notice]:
+    """Yield what is to be known of each expression while the schedule is in force, but for excluded dates."""
+    since = now if config.start_at is None else max(now, config.start_at)
+    last = date.max if config.end_at is None else _day(config.end_at, zone)
+    for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions)):
+        for caveat in caveats(
+            parse(expression), zone=zone, now=_within_years(since), dst_policy=policy_of(config)
+        ):
+            if caveat.date <= last and caveat.date not in config.excluded_dates:
+                yield Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
+
+
+def _busy_day(config: ScheduleConfig, *, zone: ZoneInfo, since: date, most: int) -> Iterator[Notice]:
+    """Yield the first date with more fires than that, within a year of the next one."""
+    until = since + _YEAR + _DAY
     if config.end_at is not None:
-        last = min(last, config.end_at.date())
-    found = busy_day(timetable_of(config), since=since, until=last + _DAY, most=most)
-    if found is None:
-        return []
-    day, count = found
-    message = f"It fires {count:,} times on {day}; more than {most:,} times a day is unusual here."
-    return [Notice(kind="busy_day", message=message, date=day)]
+        until = min(until, _day(config.end_at, zone) + _DAY)
+    edges = {_day(edge, zone) for edge in (config.start_at, config.end_at) if edge is not None}
+    timetable = timetable_of(config)
+    while (found := busy_day(timetable, since=since, until=until, most=most)) is not None:
+        day, count = found
+        if day in edges:
+            # The schedule is in force for a part of it.
+            count = _count(config, day=day, zone=zone)
+        if count > most:
+            message = f"It fires {count:,} times on {day}; more than {most:,} times a day is unusual here."
+            yield Notice(kind="busy_day", message=message, date=day)
+            return
+        since = day + _DAY
+
+
+def _count(config: ScheduleConfig, *, day: date, zone: ZoneInfo) -> int:
+    begin, end = (datetime.combine(moment, time(), tzinfo=zone) for moment in (day, day + _DAY))
+    fires = _fires(config, after=begin.astimezone(UTC) - timedelta(seconds=1))
+    return sum(1 for _ in takewhile(lambda fire: fire < end, fires))
+
+
+def _day(moment: datetime, zone: ZoneInfo) -> date:
+    return _within_years(moment).astimezone(zone).date()
+
+
+def _within_years(moment: datetime) -> datetime:
+    """Return the moment, or the end of the years in which schedules fire that is nearest to it."""
+    return min(max(moment, _FIRST), _LAST)
