@@ -31,7 +31,7 @@ from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
 from scheduler_sync.adapters.temporal_schedules import AT_ONCE
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.app import Core, build
-from scheduler_sync.domain.desired import desired_schedule
+from scheduler_sync.domain.desired import _compiled, desired_schedule
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Always
 from trigger_contracts import codec, streams
@@ -45,6 +45,7 @@ from trigger_runtime.temporal import TemporalSettings
 COUNT: Final = int(os.environ.get("BENCH_SCHEDULES", "2000"))
 TURNS: Final = 10
 CHANGES: Final = 40
+FIRST: Final = 3
 SEEN: Final = 110
 WARM: Final = 10
 """Triggers of those that only warm everything up."""
@@ -214,6 +215,36 @@ async def comparing(bench: Bench, *, count: int) -> None:
     )
 
 
+async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
+    """Compare everything for the first time in a process: all is compiled, and nothing is written."""
+    bare, ours, written = list[float](), list[float](), 0
+    for _ in range(FIRST):
+        bare.append(await timed(bench.bare_listing()))
+        _compiled.cache_clear()
+        core = Core(settings)
+        for component in core.components:
+            await component.start()
+        await core.caught_up()
+        before = (await core.bus.js.stream_info(streams.SCHEDULES.name)).state.last_seq
+        begun = time.perf_counter()
+        found = await core.comparison.resync(leadership=Always())
+        ours.append(time.perf_counter() - begun)
+        written += (await core.bus.js.stream_info(streams.SCHEDULES.name)).state.last_seq - before
+        written += sum(core.applied.values())
+        assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
+        for component in reversed(core.components):
+            await component.stop()
+    report(
+        "first resync of a process",
+        schedules=count,
+        bare_listing_seconds=round(median(bare), 4),
+        seconds=round(median(ours), 4),
+        ratio=round(median(ours) / median(bare), 3),
+        writes=written,
+        wanted="ratio <= 2, writes 0",
+    )
+
+
 async def changing(bench: Bench, *, mine: Sequence[TriggerState], bare: Sequence[TriggerState]) -> float:
     """Change some schedules both ways, in turn; return the processor seconds that ours takes here.
 
@@ -278,10 +309,10 @@ async def appearing(bench: Bench, *, service: Service) -> None:
     )
 
 
-async def with_temporal(core: Core, *, service: Service) -> None:
+async def with_temporal(core: Core, *, settings: Settings) -> None:
     """Measure a change with few schedules and with many, creating, and comparing."""
     bench = Bench(core)
-    await appearing(bench, service=service)
+    await appearing(bench, service=build(settings))
     few = await changing_new_ones(bench)
     made, _ = await creating(bench)
     many = await changing_new_ones(bench)
@@ -289,6 +320,7 @@ async def with_temporal(core: Core, *, service: Service) -> None:
     count = SEEN + 2 * CHANGES + len(made)
     await without_the_bare_ones(bench, count=count)
     await comparing(bench, count=count)
+    await starting(bench, settings=settings, count=count)
 
 
 def stored(number: int, subject: str, data: bytes) -> Received:
@@ -364,7 +396,7 @@ async def main() -> None:
                 await component.start()
             await core.bus.ready()
             await core.caught_up()
-            await with_temporal(core, service=build(settings))
+            await with_temporal(core, settings=settings)
             for component in reversed(core.components):
                 await component.stop()
     await memory()

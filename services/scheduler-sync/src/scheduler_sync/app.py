@@ -75,14 +75,14 @@ class Core:
         schedules: Schedules = TemporalSchedules(self.temporal)
         self.foreteller = Foreteller()
         self.said = Said()
-        facts = FactsStream(self.said)
-        self._facts = Follower(
+        stream = FactsStream(self.said)
+        self.facts = Follower(
             self.bus,
             name="facts",
             stream=streams.SCHEDULES.name,
             subjects=streams.SCHEDULES.subjects,
-            position=facts.position,
-            apply=facts.apply,
+            position=stream.position,
+            apply=stream.apply,
         )
         self.reconciler = Reconciler(
             schedules,
@@ -108,12 +108,12 @@ class Core:
     @property
     def components(self) -> Sequence[Component]:
         """The parts that have to be started, in order."""
-        return [self.bus, self.temporal, self.follower, self._facts]
+        return [self.bus, self.temporal, self.follower, self.facts]
 
     async def caught_up(self) -> None:
         """Wait until all triggers are known, and what was said of them."""
         await self.follower.caught_up()
-        await self._facts.caught_up()
+        await self.facts.caught_up()
 
     def show_steps(self, registry: CollectorRegistry) -> None:
         """Count the steps in a metric, too."""
@@ -157,6 +157,7 @@ def build(settings: Settings) -> Service:
     readiness.require("bus", bus.check)
     readiness.require("temporal", core.temporal.check)
     readiness.require("triggers", core.follower.check)
+    readiness.require("facts", core.facts.check)
     # Not the responders: whoever asks them can do without an answer, and schedules converge all the same.
     readiness.require("consumer", consumer.check)
     return Service(

@@ -26,7 +26,6 @@ EXPRESSIONS: Final = [
     "*/7 1-5 LW 2,8 *",
     "30 2 * * SUN#1",
     "@yearly",
-    "5L 0 1 1 *",
 ]
 INPUTS: Final[list[Any]] = [
     None,

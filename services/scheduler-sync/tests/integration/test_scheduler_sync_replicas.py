@@ -3,12 +3,16 @@
 import asyncio
 import os
 import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from embedded_stack.servers.nats import NatsServer
+from embedded_stack.servers.running import running
 from scheduler_sync.adapters.resync_lease import ResyncLease
 from scheduler_sync.adapters.schedule_facts import ScheduleFacts
 from trigger_contracts import streams
@@ -217,6 +221,64 @@ async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
     assert await facts.announce(fact(40))
     await stage.bus.publish(streams.schedule(state.id), b"\xff")
     assert await facts.announce(fact(1))
+
+
+async def test_a_replica_that_starts_says_nothing_again(stage: Any, eventually: Any) -> None:
+    """The facts are on the bus: a start, or another leader, writes them no second time."""
+    synced, paused = stage.trigger(), stage.trigger(enabled=False)
+    refused = stage.trigger(ScheduleConfig(cron_expression="@noon"))
+    gone = stage.trigger(version=2, deleted_at=synced.created_at)
+    async with stage.replica():
+        for state in (synced, paused, refused, gone):
+            await stage.publish(state)
+            await eventually(lambda state=state: stage.fact(state))
+
+    async def written() -> int:
+        return int((await stage.bus.js.stream_info(streams.SCHEDULES.name)).state.last_seq)
+
+    before = await written()
+    async with stage.replica() as replica:
+        await eventually(lambda: replica.metric("schedules_compared_at_seconds"))
+        first = await replica.metric("schedules_compared_at_seconds")
+
+        async def compared_again() -> bool:
+            return bool(await replica.metric("schedules_compared_at_seconds") > first)
+
+        await eventually(compared_again)
+        assert await replica.metric("schedules_drift") == 1, "what is refused"
+    assert await written() == before
+
+
+async def test_what_cannot_be_known_is_minus_one(stage: Any, tmp_path: Path, eventually: Any) -> None:
+    """Neither how much waits, nor whether anybody compares, can be told while the bus is away."""
+    server = NatsServer(directory=tmp_path / "own")
+    own = type(stage)(
+        nats_url=server.url,
+        temporal_address=stage.temporal_address,
+        temporal=stage.temporal,
+        bus=stage.bus,
+        new_port=stage._new_port,
+    )
+    async with AsyncExitStack() as stack:
+        up = await stack.enter_async_context(AsyncExitStack())
+        await up.enter_async_context(running(server))
+        replica = await stack.enter_async_context(own.replica())
+
+        async def depth_and_drift(wanted: float) -> bool:
+            names = ("schedules_queue_depth", "schedules_drift")
+            return all([await replica.metric(name) == wanted for name in names])
+
+        await eventually(lambda: depth_and_drift(0))
+        assert await replica.metric("schedules_drift_age_seconds") == 0
+        await up.aclose()
+        await eventually(lambda: depth_and_drift(-1))
+        await asyncio.sleep(0.01)
+        age = await replica.metric("schedules_drift_age_seconds")
+        assert age is not None
+        assert age > 0
+        async with running(server):
+            await eventually(lambda: depth_and_drift(0))
+            assert await replica.metric("schedules_drift_age_seconds") == 0
 
 
 async def test_replicas_share_the_events(stage: Any, eventually: Any) -> None:
