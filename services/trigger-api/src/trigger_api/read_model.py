@@ -22,6 +22,8 @@ class Activity:
     """``None`` where it is not known: of an earlier day."""
     last_triggered_at: datetime | None = None
     next_fire_times: tuple[datetime, ...] = ()
+    schedule_version: int | None = None
+    """Of the trigger, that Temporal has been given, or that was refused."""
     schedule_error: str | None = None
     previous_secret_id: UUID | None = None
     previous_secret_used_at: datetime | None = None
@@ -65,6 +67,13 @@ class TriggerView:
         """Return the next fire that Temporal announced."""
         times = self.activity.next_fire_times if self.enabled else ()
         return next((moment for moment in times if moment > now), None)
+
+    def announced_times(self, now: datetime) -> tuple[datetime, ...]:
+        """Return the next fires that were announced of just this version."""
+        activity = self.activity
+        if not self.enabled or activity.schedule_error or activity.schedule_version != self.version:
+            return ()
+        return tuple(moment for moment in activity.next_fire_times if moment > now)
 
 
 def view_of(trigger: Trigger, *, activity: Activity) -> TriggerView:

@@ -1,11 +1,15 @@
 """Configurations as their users write them: everything that is wrong at once, presets, and secrets."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
+import nats
 import pytest
+
+from trigger_contracts import codec, schedules
 
 pytestmark = pytest.mark.integration
 
@@ -260,6 +264,38 @@ async def test_a_saved_schedule_is_foretold_as_it_is(api: Any, workflow_id: str,
     manual = {"workflowId": workflow_id, "name": "m", "triggerType": "manual"}
     other = (await api.call("POST", "/api/triggers", manual, status=201)).json["id"]
     await api.call("POST", path, {"triggerId": other}, status=404)
+
+
+async def test_a_saved_schedule_is_foretold_from_what_was_announced_of_this_version(
+    api: Any, workflow_id: str, eventually: Any
+) -> None:
+    config = {"cronExpression": "0 9 * * *", "timezone": "UTC"}
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    trigger_id = (await api.call("POST", "/api/triggers", body, status=201)).json["id"]
+    saved = {"triggerId": trigger_id, "count": 2}
+    odd = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1, minutes=1, seconds=1)
+    client = await nats.connect(api.nats_url)
+    fact = schedules.ScheduleSynced(
+        trigger_id=UUID(trigger_id),
+        trigger_version=1,
+        schedule_id=f"trigger-{trigger_id}",
+        at=odd,
+        next_fire_times=(odd - timedelta(days=1), odd),
+    )
+    await client.jetstream().publish(f"schedules.{trigger_id}", codec.encode(fact))
+    await client.close()
+
+    async def times() -> list[str]:
+        found = (await api.call("POST", "/api/schedules/preview", saved, status=200)).json["fireTimes"]
+        return [item["utc"] for item in found]
+
+    async def is_announced() -> bool:
+        return bool((await times())[0] == f"{odd:%Y-%m-%dT%H:%M:%SZ}")
+
+    await eventually(is_announced)
+    assert (await times())[1].endswith("T09:00:00Z")
+    await api.call("PATCH", f"/api/triggers/{trigger_id}", {"name": "other"}, status=200)
+    assert all(time.endswith("T09:00:00Z") for time in await times()), "nothing is known of this version yet"
 
 
 async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, workflow_id: str) -> None:

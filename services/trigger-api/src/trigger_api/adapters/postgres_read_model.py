@@ -30,14 +30,14 @@ _TRIGGER: Final = """
 SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.created_at, t.updated_at,
        t.previous_secret_id AS older_id, t.previous_secret_valid_until AS older_until,
        coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
-       coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_error,
+       coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_version, a.schedule_error,
        a.previous_secret_id, a.previous_secret_used_at
 FROM trigger_api.workflow_triggers AS t LEFT JOIN trigger_api.trigger_activity AS a ON a.trigger_id = t.id
 WHERE t.workspace = $1 AND t.deleted_at IS NULL
 """
 
 _ACTIVITY: Final = """
-SELECT trigger_count, last_triggered_at, next_fire_times, schedule_error,
+SELECT trigger_count, last_triggered_at, next_fire_times, schedule_version, schedule_error,
        previous_secret_id, previous_secret_used_at
 FROM trigger_api.trigger_activity WHERE trigger_id = $1
 """
@@ -181,6 +181,7 @@ def _activity(row: asyncpg.Record) -> Activity:
         trigger_count=row["trigger_count"],
         last_triggered_at=row["last_triggered_at"],
         next_fire_times=tuple(row["next_fire_times"]),
+        schedule_version=row["schedule_version"],
         schedule_error=row["schedule_error"],
         previous_secret_id=row["previous_secret_id"],
         previous_secret_used_at=row["previous_secret_used_at"],

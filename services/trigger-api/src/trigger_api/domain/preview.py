@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice, takewhile
+from itertools import chain, islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -34,14 +34,27 @@ class Preview:
     notices: Sequence[Notice]
 
 
-def preview(config: ScheduleConfig, *, count: int, now: datetime, fires_per_day: int) -> Preview:
+def preview(
+    config: ScheduleConfig,
+    *,
+    count: int,
+    now: datetime,
+    fires_per_day: int,
+    announced: Sequence[datetime] = (),
+) -> Preview:
     """Return up to ``count`` fire times after ``now``, as Temporal will fire them.
 
     They come from the calendars that Temporal gets, by its rules. The configuration has no flaws. A day with
     more than ``fires_per_day`` fires is something to know.
+
+    ``announced`` are the next fires that Temporal has said, where they are known. They come first, and what
+    follows goes on from the last of them: about a change of the clock it can matter where the search begins.
     """
     zone = ZoneInfo(config.timezone)
-    fires = tuple(moment.astimezone(zone) for moment in islice(_fires(config, after=now), count))
+    # With a jitter, what Temporal says is when it will fire, and not what it fires for.
+    known = () if config.jitter_seconds else tuple(announced)
+    times = chain(known, _fires(config, after=known[-1] if known else now))
+    fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
     if not fires:
         message = "It does not fire any more: its end has passed, or all of its times are excluded."
         return Preview(fire_times=(), notices=[Notice(kind="no_fire", message=message, date=_day(now, zone))])

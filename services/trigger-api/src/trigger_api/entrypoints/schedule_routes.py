@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -61,7 +61,10 @@ class ScheduleRoutes:
         if isinstance(raw, dict) and "triggerId" in raw:
             saved = convert(raw, PreviewSaved)
             view = await self._view(saved.trigger_id, caller=caller)
-            return await self._previewed(config_of(view), count=saved.count, caller=caller)
+            announced = view.announced_times(self._access.now())
+            return await self._previewed(
+                config_of(view), count=saved.count, caller=caller, announced=announced
+            )
         body = convert(raw, PreviewSchedule, check=_check_field)
         async with self._working_out:
             found = await asyncio.to_thread(config_rules.flaws_of, body.config)
@@ -72,13 +75,20 @@ class ScheduleRoutes:
             raise invalid(flaws)
         return await self._previewed(body.config, count=body.count, caller=caller)
 
-    async def _previewed(self, config: ScheduleConfig, *, count: int, caller: Caller) -> web.Response:
+    async def _previewed(
+        self, config: ScheduleConfig, *, count: int, caller: Caller, announced: Sequence[datetime] = ()
+    ) -> web.Response:
         most = self._fires_per_day.of(caller.workspace)
         # Working out hundreds of calendars, or a policy for changes of the clock, takes a moment in which
         # others are served: by this loop, and by the threads that are left.
         async with self._working_out:
             found = await asyncio.to_thread(
-                preview, config, count=count, now=self._access.now(), fires_per_day=most
+                preview,
+                config,
+                count=count,
+                now=self._access.now(),
+                fires_per_day=most,
+                announced=announced,
             )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
