@@ -106,8 +106,11 @@ class BusAwayError(Exception):
 class Announcements(Protocol):
     """Where facts about schedules go."""
 
-    async def announce(self, fact: AnyScheduleFact) -> bool:
-        """Store a fact; ``False`` where one of a newer version is there. Raises ``BusAwayError``."""
+    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
+        """Store a fact; ``False`` where one of a newer version is there, and not to be written over.
+
+        Raises ``BusAwayError``.
+        """
 
 
 class Leadership(Protocol):

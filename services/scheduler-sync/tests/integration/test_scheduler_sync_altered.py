@@ -13,6 +13,8 @@ from temporalio.common import Priority, RetryPolicy
 
 from scheduler_sync.adapters.temporal_schedules import TemporalSchedules
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.next_times import agree, next_times
+from scheduler_sync.domain.plan import ActualSchedule
 from trigger_contracts.config import DstPolicy, OverlapPolicy, ScheduleConfig
 from trigger_runtime.temporal import TemporalConnection, TemporalSettings
 
@@ -153,15 +155,20 @@ async def schedules(temporal_address: str) -> Any:
     await connection.stop()
 
 
-async def is_altered(schedules: TemporalSchedules, wanted: DesiredSchedule) -> bool:
+async def described(schedules: TemporalSchedules, wanted: DesiredSchedule) -> ActualSchedule:
     found = await schedules.describe(wanted.schedule_id, wanted=wanted)
     assert found is not None
-    return found.altered
+    return found
+
+
+async def is_altered(schedules: TemporalSchedules, wanted: DesiredSchedule) -> bool:
+    return (await described(schedules, wanted)).altered
 
 
 async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules: TemporalSchedules) -> None:
-    """Else it would be written again and again."""
+    """Else it would be written again and again. It fires when it was foretold to."""
     random = Random(20261126)
+    foretold = 0
     for number in range(RANDOM_ONES):
         state = stage.trigger(
             drawn(random), name=random.choice(["Plain", "ü 漢 " * 80, " "]), enabled=bool(number % 3)
@@ -169,12 +176,18 @@ async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules
         wanted = desired_schedule(state)
         assert wanted is not None
         await schedules.create(wanted)
-        assert not await is_altered(schedules, wanted), state.config
+        found = await described(schedules, wanted)
+        assert not found.altered, state.config
+        expected = next_times(wanted, now=datetime.now(UTC), count=10)
+        if expected:
+            foretold += 1
+            assert agree(found.next_fire_times, expected, now=datetime.now(UTC)), state.config
         await schedules.pause(wanted.schedule_id, note=wanted.note)
         await schedules.resume(wanted.schedule_id, note=wanted.note)
         assert not await is_altered(schedules, wanted), state.config
         await altered(stage, wanted.schedule_id, lambda _: None)
         assert not await is_altered(schedules, wanted), "through the client's own forms and back"
+    assert foretold > 10
 
 
 @pytest.mark.parametrize("alter", ALTERATIONS, ids=lambda alter: str(alter.__name__))

@@ -215,6 +215,8 @@ async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
     assert await told() == 29
     assert not await facts.announce(fact(28))
     assert await told() == 29
+    assert await facts.announce(fact(28), over_newer=True)
+    assert await told() == 28
     # Of a release that has facts of other names; and what is none at all.
     await stage.bus.publish(streams.schedule(state.id), b'{"message":"New/1","triggerVersion":40}')
     assert not await facts.announce(fact(39))

@@ -64,7 +64,8 @@ class World:
         # What somebody changed where neither the note nor the times show it.
         self.altered: set[str] = set()
         # By another replica.
-        self.newer_is_told = False
+        self.told_version = 0
+        self.refused_to_tell: list[Any] = []
         # What happens once everything is listed, or once a trigger is read, before the reader goes on.
         self.listed: list[Any] = []
         self.read: list[Any] = []
@@ -156,8 +157,10 @@ class World:
     def unreadable_triggers(self) -> list[UUID]:
         return self.unreadable
 
-    async def announce(self, fact: AnyScheduleFact) -> bool:
-        if self.newer_is_told:
+    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
+        if self.told_version > fact.trigger_version and not over_newer:
+            for happen in self.refused_to_tell:
+                await happen()
             return False
         self.facts.append(fact)
         return True
@@ -618,15 +621,32 @@ async def test_a_schedule_that_is_never_described_keeps_no_other_waiting(error: 
     assert world.altered == {schedule_id(silent.id)}
 
 
-async def test_what_another_replica_told_better_counts_as_not_told() -> None:
-    fine, refused = trigger(), trigger(config=ScheduleConfig(cron_expression="@noon"))
-    world = World(fine, refused)
-    world.newer_is_told = True
+@pytest.mark.parametrize(("expression", "kind"), [("@daily", ScheduleSynced), ("@noon", ScheduleSyncFailed)])
+async def test_what_another_replica_told_of_a_newer_version_stands(expression: str, kind: type) -> None:
+    state = trigger(config=ScheduleConfig(cron_expression=expression))
+    world = World(state)
+    world.told_version = 2
+
+    async def changed_meanwhile() -> None:
+        world.states[state.id] = msgspec.structs.replace(state, version=2)
+
+    world.refused_to_tell.append(changed_meanwhile)
     await world.resync()
     assert not world.facts
-    world.newer_is_told = False
+    world.followed = dict(world.states)
     await world.resync()
-    assert {type(fact) for fact in world.facts} == {ScheduleSynced, ScheduleSyncFailed}
+    assert [(type(fact), fact.trigger_version) for fact in world.facts] == [(kind, 2)]
+
+
+async def test_what_was_told_of_a_version_that_is_no_more_does_not_stand() -> None:
+    """The configuration's database was restored, and the bus has what was said before."""
+    state = trigger()
+    world = World(state)
+    world.told_version = 9
+    await world.resync()
+    assert [fact.trigger_version for fact in world.facts] == [1]
+    await world.resync()
+    assert len(world.facts) == 1
 
 
 async def test_others_have_their_turn_while_a_timetable_is_worked_out() -> None:

@@ -24,14 +24,14 @@ class ScheduleFacts:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def announce(self, fact: AnyScheduleFact) -> bool:
-        """Store a fact, unless there is one of a newer version."""
+    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
+        """Store a fact; return whether that could be, or one of a newer version is there."""
         try:
-            return await self._stored(fact)
+            return await self._stored(fact, over_newer=over_newer)
         except BusUnavailableError as error:
             raise BusAwayError(str(error)) from error
 
-    async def _stored(self, fact: AnyScheduleFact) -> bool:
+    async def _stored(self, fact: AnyScheduleFact, *, over_newer: bool) -> bool:
         subject, data = streams.schedule(fact.trigger_id), codec.encode(fact)
         # Of the first version nothing is said yet, as a rule: that saves a read.
         is_known = fact.trigger_version == 1
@@ -39,7 +39,7 @@ class ScheduleFacts:
         while True:
             if not is_known:
                 last = await self._bus.last_stored(streams.SCHEDULES.name, subject=subject)
-            if last is not None and _version(last.data) > fact.trigger_version:
+            if last is not None and not over_newer and _version(last.data) > fact.trigger_version:
                 return False
             try:
                 await self._bus.publish(subject, data, after=0 if last is None else last.sequence)

@@ -260,8 +260,17 @@ class Reconciler:
         )
 
     async def _say(self, fact: AnyScheduleFact) -> None:
-        if await self._announcements.announce(fact):
-            self._said.apply(fact)
+        """Announce a fact, unless one of a newer version has been.
+
+        Where no such version is on the bus, the configuration went back (its database was restored), and what
+        was said of it then is over.
+        """
+        if not await self._announcements.announce(fact):
+            latest = await self._configuration.latest(fact.trigger_id)
+            if latest is None or latest.version > fact.trigger_version:
+                return
+            await self._announcements.announce(fact, over_newer=True)
+        self._said.apply(fact)
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
