@@ -14,7 +14,8 @@ from typing import Final
 
 import msgspec
 
-from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, request_reply
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.bus.round_trip import request_reply
 
 _CHUNK_BYTES: Final = 256 * 1024
 _HEADROOM: Final = 1024

@@ -11,13 +11,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from trigger_runtime import backoff
-from trigger_runtime.bus.connection import (
-    Bus,
-    BusUnavailableError,
-    MessageTooLargeError,
-    describe,
-    request_reply,
-)
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
+from trigger_runtime.bus.round_trip import request_reply
 from trigger_runtime.cancelling import cancel
 
 __all__ = ["Responder", "ask"]

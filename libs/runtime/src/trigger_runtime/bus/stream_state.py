@@ -2,7 +2,8 @@
 
 import msgspec
 
-from trigger_runtime.bus.connection import Bus, BusUnavailableError, request_reply
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.round_trip import request_reply
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
