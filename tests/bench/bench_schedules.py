@@ -192,6 +192,21 @@ async def without_the_bare_ones(bench: Bench, *, count: int) -> None:
             await asyncio.sleep(0.2)
 
 
+def report_resync(
+    measure: str, *, count: int, bare: Sequence[float], ours: Sequence[float], writes: int
+) -> None:
+    """Print what comparing took, beside the bare listing."""
+    report(
+        measure,
+        schedules=count,
+        bare_listing_seconds=round(median(bare), 4),
+        seconds=round(median(ours), 4),
+        ratio=round(median(ours) / median(bare), 3),
+        writes=writes,
+        wanted="ratio <= 2, writes 0",
+    )
+
+
 async def comparing(bench: Bench, *, count: int) -> None:
     """Compare everything again and again while nothing has changed."""
     found = await bench.core.comparison.resync(leadership=Always())
@@ -204,15 +219,7 @@ async def comparing(bench: Bench, *, count: int) -> None:
         ours.append(time.perf_counter() - begun)
         steps += sum(bench.core.applied.values())
         assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
-    report(
-        "resync",
-        schedules=count,
-        bare_listing_seconds=round(median(bare), 4),
-        seconds=round(median(ours), 4),
-        ratio=round(median(ours) / median(bare), 3),
-        writes=steps,
-        wanted="ratio <= 2, writes 0",
-    )
+    report_resync("resync", count=count, bare=bare, ours=ours, writes=steps)
 
 
 async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
@@ -234,15 +241,7 @@ async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
         assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
         for component in reversed(core.components):
             await component.stop()
-    report(
-        "first resync of a process",
-        schedules=count,
-        bare_listing_seconds=round(median(bare), 4),
-        seconds=round(median(ours), 4),
-        ratio=round(median(ours) / median(bare), 3),
-        writes=written,
-        wanted="ratio <= 2, writes 0",
-    )
+    report_resync("first resync of a process", count=count, bare=bare, ours=ours, writes=written)
 
 
 async def changing(bench: Bench, *, mine: Sequence[TriggerState], bare: Sequence[TriggerState]) -> float:
