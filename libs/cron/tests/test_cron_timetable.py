@@ -162,10 +162,23 @@ def test_what_cannot_be_shifted_is_refused(expression: str, zone: str, reason: s
 
 
 def test_what_takes_too_long_to_work_out_is_refused() -> None:
-    crons = [parse("*/5 0-22 * * *"), *(parse(f"{minute} 0-22 1W,5W,9W * *") for minute in range(9))]
+    crons = [parse("* 0-22 * * *"), parse("* 0-21 * * *"), parse("* 1-22 * * *")]
     with pytest.raises(TimetableError, match="too much fires when the clock changes in Europe/Berlin"):
         compile_timetable(crons, zone="Europe/Berlin", dst_policy=DstPolicy.SHIFT)
     assert compile_timetable(crons, zone="Europe/Berlin").calendars, "nothing has to be worked out for that"
+
+
+def test_many_corrections_are_worked_out_near_their_dates_only() -> None:
+    """Morocco changes its clock about Ramadan, each year on other dates: a calendar for each of them."""
+    crons = [parse("* 4-20 * * *"), parse("30 1-23 * * *")]
+    found = compile_timetable(crons, zone="Africa/Casablanca", dst_policy=DstPolicy.SHIFT)
+    assert len(found.calendars) > 60
+    assert fires(found, zone="Africa/Casablanca", after="2027-02-06T23:00", days=0.17) == fires(
+        compile_timetable([parse("30 1-23 * * *")], zone="Africa/Casablanca", dst_policy=DstPolicy.SHIFT),
+        zone="Africa/Casablanca",
+        after="2027-02-06T23:00",
+        days=0.17,
+    )
 
 
 def test_what_is_to_be_known_of_a_shift() -> None:
@@ -196,16 +209,46 @@ def test_too_many_calendars() -> None:
         compile_timetable(several, zone="UTC")
 
 
+YEAR = [date(2027, 1, 1) + timedelta(days=number) for number in range(366)]
+
+
 def test_what_takes_the_server_too_long_to_pass_over_is_refused() -> None:
-    year = [date(2027, 1, 1) + timedelta(days=number) for number in range(366)]
     minutely = [parse("* * * * *")]
-    assert compile_timetable(minutely, zone="UTC", excluded_dates=year).excluded
-    twice = [*minutely, parse("0 0 * * *")]
-    reason = "366 excluded dates with up to 1440 fires each are too much to be passed over in 2 calendars"
+    assert compile_timetable(minutely, zone="UTC", excluded_dates=YEAR).excluded
+    twice = [*minutely, parse("0 0 1 * *")]
+    reason = "366 excluded dates in a row, with up to 1440 fires each, are too much to be passed over in 2 "
     with pytest.raises(ExclusionError, match=reason):
-        compile_timetable(twice, zone="UTC", excluded_dates=year)
-    assert compile_timetable(twice, zone="UTC", excluded_dates=year[:190]).excluded
+        compile_timetable(twice, zone="UTC", excluded_dates=YEAR)
+    assert compile_timetable(twice, zone="UTC", excluded_dates=YEAR[:190]).excluded
     many = [parse(f"{hour} 9-17 {hour}W * MON#1") for hour in range(1, 11)]
-    assert compile_timetable(many, zone="UTC", excluded_dates=year[:30]).excluded
+    assert compile_timetable(many, zone="UTC", excluded_dates=YEAR[:30]).excluded
     # A date that comes twice is excluded once.
-    assert compile_timetable(twice, zone="UTC", excluded_dates=[*year[:190], *year[:190]]).excluded
+    assert compile_timetable(twice, zone="UTC", excluded_dates=[*YEAR[:190], *YEAR[:190]]).excluded
+
+
+def test_what_is_passed_over_in_the_calendars_of_a_shift_counts_as_well() -> None:
+    crons = [parse("* 4-20 * * *"), parse("30 1-23 * * *")]
+
+    def shifted_without(days: int) -> Timetable:
+        return compile_timetable(
+            crons, zone="Africa/Casablanca", excluded_dates=YEAR[:days], dst_policy=DstPolicy.SHIFT
+        )
+
+    with pytest.raises(ExclusionError, match="in 66 calendars"):
+        shifted_without(263)
+    assert shifted_without(7).excluded
+
+
+def test_only_dates_in_a_row_are_passed_over_one_after_the_other() -> None:
+    twice = [parse("* * * * *"), parse("0 0 1 * *")]
+    assert compile_timetable(twice, zone="UTC", excluded_dates=YEAR[::2]).excluded
+    # What does not fire between them leaves them in a row.
+    weekly = [parse("* * * * MON"), parse("1 1 * * MON")]
+    mondays = [date(2027, 1, 4) + timedelta(days=7 * number) for number in range(366)]
+    with pytest.raises(ExclusionError, match="366 excluded dates in a row"):
+        compile_timetable(weekly, zone="UTC", excluded_dates=mondays)
+    assert compile_timetable(weekly, zone="UTC", excluded_dates=mondays[:100] + mondays[101:200]).excluded
+    yearly = [parse("* * 1-5 1 *"), parse("2 2 1-5 1 *")]
+    days = [date(year, 1, day) for year in range(2027, 2100) for day in range(1, 6)]
+    with pytest.raises(ExclusionError, match="365 excluded dates in a row"):
+        compile_timetable(yearly, zone="UTC", excluded_dates=days)

@@ -9,12 +9,12 @@ do it is not argued but found out, by foretelling every change of the zone up to
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from trigger_cron.calendars import EVERY_DAY_OF_WEEK, LAST_YEAR, Calendar, ranges
+from trigger_cron.calendars import EVERY_DAY_OF_WEEK, LAST_YEAR, Calendar, ranges, values
 from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import TimetableError
 from trigger_cron.fires import Timeline
@@ -23,8 +23,9 @@ from trigger_cron.zone_clock import Transition, ZoneClock
 _SINCE: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - instants are naive here
 """Earlier changes of the clock are history: schedules are not compiled for them."""
 _UNTIL: Final = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
-_MOST_SEARCHES: Final = 50_000
-"""For a fire in a calendar, near all changes of the clock together: a second or two, and again to check."""
+_MOST_SEARCHES: Final = 100_000
+"""For a fire in a calendar, about all changes of the clock together: some two seconds."""
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +44,17 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
     Raises ``TimetableError``.
     """
     clock = ZoneClock(zone)
-    literal = Timeline([*by_clock, *by_hour], clock=clock)
-    hourly = Timeline(by_hour, clock=clock)
+    every = (*by_clock, *by_hour)
     meant: dict[Transition, set[datetime]] = {}
     missing: set[datetime] = set()
     surplus: set[datetime] = set()
-    searches = 0
+    budget = _Budget(zone)
     for transition in _transitions(zone):
         first, end = window(transition, clock=clock)
-        does = set(fired(literal, first=first, end=end))
-        searches += len(does) * len((*by_clock, *by_hour))
-        if searches > _MOST_SEARCHES:
-            raise TimetableError(
-                f"too much fires when the clock changes in {zone} to be worked out: use fewer expressions"
-            )
+        does = budget.fired(every, clock=clock, first=first, end=end)
         walls = named(by_clock, first=first, end=end)
         meant[transition] = shall = _shall(walls, does=does, transition=transition)
-        shall |= set(fired(hourly, first=first, end=end))
+        shall |= budget.fired(by_hour, clock=clock, first=first, end=end)
         missing |= {clock.wall(instant) for instant in shall - does}
         surplus |= {clock.wall(instant) for instant in does - shall}
         if twice := {clock.wall(instant) for instant in does - shall} & {clock.wall(one) for one in shall}:
@@ -68,9 +63,57 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
                 " and a calendar cannot tell the second time from the first"
             )
     found = Corrections(added=tuple(_calendars(missing)), excluded=tuple(_calendars(surplus)))
-    corrected = Timeline([*by_clock, *by_hour, *found.added], clock=clock, excluded=found.excluded)
-    _check(corrected, meant=meant, zone=zone)
+    for transition, shall in meant.items():
+        first, end = window(transition, clock=clock)
+        fires = budget.fired(
+            (*every, *found.added), clock=clock, first=first, end=end, excluded=found.excluded
+        )
+        if fires != shall:
+            raise TimetableError(
+                f"what shall fire when the clock changes on {_day(transition.wall_before)} in {zone}"
+                " cannot be said in Temporal's calendars"
+            )
     return found
+
+
+class _Budget:
+    """What Temporal fires about changes of the clock, as long as that is not too much to be worked out."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self._searches = 0
+
+    def fired(
+        self,
+        calendars: Sequence[Calendar],
+        *,
+        clock: ZoneClock,
+        first: datetime,
+        end: datetime,
+        excluded: Sequence[Calendar] = (),
+    ) -> set[datetime]:
+        """Return the instants between two wall times, from and before. Raises ``TimetableError``."""
+        days = [first + number * _DAY for number in range(-1, (end - first).days + 3)]
+        near = [calendar for calendar in calendars if _may_fire(calendar, days=days)]
+        timeline = Timeline(near, clock=clock, excluded=excluded)
+        found = set[datetime]()
+        for instant in fired(timeline, first=first, end=end):
+            found.add(instant)
+            self._searches += len(near)
+            if self._searches > _MOST_SEARCHES:
+                raise TimetableError(
+                    f"too much fires when the clock changes in {self._zone} to be worked out:"
+                    " use fewer expressions"
+                )
+        return found
+
+
+def _may_fire(calendar: Calendar, *, days: Sequence[datetime]) -> bool:
+    """Tell whether a calendar names any of these dates, whatever weekday Temporal takes it for."""
+    months, of_month, years = values(calendar.month), values(calendar.day_of_month), values(calendar.year)
+    return any(
+        day.month in months and day.day in of_month and (not years or day.year in years) for day in days
+    )
 
 
 def _shall(walls: Iterable[datetime], *, does: set[datetime], transition: Transition) -> set[datetime]:
@@ -85,16 +128,6 @@ def _shall(walls: Iterable[datetime], *, does: set[datetime], transition: Transi
         else:
             found.add(max(after, transition.instant))
     return found
-
-
-def _check(corrected: Timeline, *, meant: dict[Transition, set[datetime]], zone: ZoneInfo) -> None:
-    for transition, shall in meant.items():
-        first, end = window(transition, clock=corrected.clock)
-        if set(fired(corrected, first=first, end=end)) != shall:
-            raise TimetableError(
-                f"what shall fire when the clock changes on {_day(transition.wall_before)} in {zone}"
-                " cannot be said in Temporal's calendars"
-            )
 
 
 @lru_cache(maxsize=128)

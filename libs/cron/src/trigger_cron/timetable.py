@@ -17,20 +17,13 @@ from trigger_cron.calendars import (
     compile_calendars,
     ranges,
 )
-from trigger_cron.cron import Cron, ExclusionError, TimetableError
+from trigger_cron.cron import Cron, TimetableError
+from trigger_cron.passing_over import check_exclusions
 from trigger_cron.shift import corrections
 
 MAX_CALENDARS: Final = 500
 """Of both kinds together. The server itself minds only their bytes (2 MiB), but looks at each for each fire:
 500 cost it as much time as everything else about a schedule."""
-
-MAX_PASSED_OVER: Final = 550_000
-"""Fires on excluded dates, times the calendars in which each is looked for.
-
-To find the next fire the server goes through the excluded ones before it, one by one: a schedule of each
-minute with a year of excluded dates takes it 0.2 s each time, and it is asked at each look. With ten
-expressions of many calendars it was 53 s, in which creating the schedule timed out (measured on 1.32).
-"""
 
 _HOURS_A_DAY: Final = 24
 
@@ -66,21 +59,21 @@ def compile_timetable(
     and takes 0.1 s or more to work out, so keep what this returns.
 
     Raises ``TimetableError`` where ``SHIFT`` cannot be said in calendars, or it takes over
-    ``MAX_CALENDARS`` of them, ``ExclusionError`` where over ``MAX_PASSED_OVER``, and with ``SHIFT``
+    ``MAX_CALENDARS`` of them, ``ExclusionError`` where too much is excluded, and with ``SHIFT``
     ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
     """
     calendars = _compiled(crons)
     dates = frozenset(excluded_dates)
     excluded = tuple(_exclusions(dates))
-    _check_exclusions(len(dates), crons=crons, calendars=len(calendars))
-    if dst_policy is DstPolicy.LITERAL:
-        return _bounded(Timetable(calendars=calendars, excluded=excluded))
-    found = corrections(
-        _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
-        by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
-        zone=ZoneInfo(zone) if isinstance(zone, str) else zone,
-    )
-    return _bounded(Timetable(calendars=(*calendars, *found.added), excluded=(*found.excluded, *excluded)))
+    if dst_policy is DstPolicy.SHIFT:
+        found = corrections(
+            _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
+            by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
+            zone=ZoneInfo(zone) if isinstance(zone, str) else zone,
+        )
+        calendars, excluded = (*calendars, *found.added), (*found.excluded, *excluded)
+    check_exclusions(dates, calendars=calendars)
+    return _bounded(Timetable(calendars=calendars, excluded=excluded))
 
 
 def _bounded(timetable: Timetable) -> Timetable:
@@ -89,15 +82,6 @@ def _bounded(timetable: Timetable) -> Timetable:
             f"this takes {count} calendars in Temporal, over {MAX_CALENDARS}: use fewer expressions"
         )
     return timetable
-
-
-def _check_exclusions(dates: int, *, crons: Sequence[Cron], calendars: int) -> None:
-    minutes = {(hour, minute) for cron in crons for hour in cron.hours for minute in cron.minutes}
-    if dates * len(minutes) * calendars > MAX_PASSED_OVER:
-        raise ExclusionError(
-            f"{dates} excluded dates with up to {len(minutes)} fires each are too much to be passed over in"
-            f" {calendars} calendars: use fewer dates, or expressions that fire less often"
-        )
 
 
 def _compiled(crons: Iterable[Cron]) -> tuple[Calendar, ...]:

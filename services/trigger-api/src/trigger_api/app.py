@@ -41,6 +41,7 @@ from trigger_api.usecases.runs_by_hand import RunsByHand
 from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_api.usecases.trigger_commands import Triggers
 from trigger_api.usecases.workflow_commands import Workflows
+from trigger_api.usecases.workshop import Workshop
 from trigger_contracts import ids, streams
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
@@ -176,7 +177,8 @@ def _operations(
         vault=vault,
         chance=chance,
     )
-    commands = Triggers(store, vault=vault, chance=chance)
+    workshop = Workshop()
+    commands = Triggers(store, vault=vault, chance=chance, workshop=workshop)
     live = LiveSchedules(bus)
     answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
     return operations(
@@ -196,6 +198,7 @@ def _operations(
             access=access,
             in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
             fires_per_day=settings.fires_per_day,
+            workshop=workshop,
         ),
         schedule_runs=ScheduleRunRoutes(
             ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),

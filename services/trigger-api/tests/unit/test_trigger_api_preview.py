@@ -85,6 +85,8 @@ def test_the_first_busy_day_within_a_year_of_the_next_fire(
         ScheduleConfig(
             cron_expression="30 2 * * *", end_at=datetime(2026, 1, 1, tzinfo=UTC), jitter_seconds=5
         ),
+        ScheduleConfig(cron_expression="0 0 1 1 *", end_at=datetime(2026, 12, 31, tzinfo=UTC)),
+        ScheduleConfig(cron_expression="0 0 1 1 *", start_at=datetime(2150, 1, 1, tzinfo=UTC)),
         ScheduleConfig(
             cron_expression="0 0 1 1 *", excluded_dates=tuple(date(year, 1, 1) for year in range(2027, 2101))
         ),
@@ -109,6 +111,12 @@ def test_changes_of_the_clock_matter_while_the_schedule_is_in_force() -> None:
     assert skipped(start_at=datetime(2027, 6, 1, tzinfo=UTC)) == [both[1], date(2029, 3, 25)]
     assert skipped(excluded_dates=(both[0],)) == both[1:]
     assert skipped(start_at=EARLIEST, end_at=LATEST) == both
+
+
+def test_that_months_lack_a_day_is_no_matter_of_an_excluded_date() -> None:
+    config = ScheduleConfig(cron_expression="0 0 31 * *", excluded_dates=(date(2026, 11, 30),))
+    (notice,) = preview(config, count=1, now=NOW, fires_per_day=1440).notices
+    assert (notice.kind, notice.date) == ("missing_day", date(2026, 11, 30))
 
 
 @pytest.mark.parametrize(

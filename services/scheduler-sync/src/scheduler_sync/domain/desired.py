@@ -2,8 +2,7 @@
 
 import hashlib
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -89,12 +88,7 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
     config = trigger.config
     if trigger.deleted_at is not None or not isinstance(config, ScheduleConfig):
         return None
-    timetable = _timetable(
-        (config.cron_expression, *config.additional_expressions),
-        timezone=config.timezone,
-        excluded_dates=config.excluded_dates,
-        dst_policy=config.dst_policy,
-    )
+    timetable = _timetable(config)
     return DesiredSchedule(
         schedule_id=schedule_id(trigger.id),
         trigger_id=trigger.id,
@@ -118,33 +112,67 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
     )
 
 
-def _timetable(
-    expressions: tuple[str, ...], *, timezone: str, excluded_dates: tuple[date, ...], dst_policy: DstPolicy
-) -> Timetable:
-    found = _compiled(expressions, timezone=timezone, excluded_dates=excluded_dates, dst_policy=dst_policy)
+def is_worked_out(trigger: TriggerState) -> bool:
+    """Tell whether ``desired_schedule`` is done within a moment: it is simple, or has been done before.
+
+    With the policy ``shift`` it takes up to two seconds, also to be refused, and with excluded dates it can
+    take some tenths.
+    """
+    config = trigger.config
+    if not isinstance(config, ScheduleConfig):
+        return True
+    is_simple = config.dst_policy is DstPolicy.LITERAL and not config.excluded_dates
+    return is_simple or _times_of(config) in _worked_out
+
+
+def _timetable(config: ScheduleConfig) -> Timetable:
+    times = _times_of(config)
+    if (found := _worked_out.pop(times, None)) is None:
+        found = _compiled(times)
+    # Last in, and so the last to be forgotten.
+    _worked_out[times] = found
+    while len(_worked_out) > _KEPT:
+        _worked_out.pop(next(iter(_worked_out)), None)
     if isinstance(found, str):
         raise UncompilableError(found)
     return found
 
 
-# The policy ``shift`` takes a tenth of a second and more, also to be refused, and many triggers have the same
-# times.
-@lru_cache(maxsize=512)
-def _compiled(
-    expressions: tuple[str, ...], *, timezone: str, excluded_dates: tuple[date, ...], dst_policy: DstPolicy
-) -> Timetable | str:
-    """Return the timetable, or why there is none: a cache keeps no exceptions."""
+class _Times(NamedTuple):
+    """What a timetable depends on; many triggers have the same."""
+
+    expressions: tuple[str, ...]
+    timezone: str
+    excluded_dates: tuple[date, ...]
+    dst_policy: DstPolicy
+
+
+_worked_out: Final[dict[_Times, Timetable | str]] = {}
+"""Timetables, or why there is none. Unlike ``lru_cache`` it can be asked what it has."""
+_KEPT: Final = 1024
+
+
+def _times_of(config: ScheduleConfig) -> _Times:
+    return _Times(
+        expressions=(config.cron_expression, *config.additional_expressions),
+        timezone=config.timezone,
+        excluded_dates=config.excluded_dates,
+        dst_policy=config.dst_policy,
+    )
+
+
+def _compiled(times: _Times) -> Timetable | str:
     try:
         return compile_timetable(
-            [parse(expression) for expression in expressions],
-            zone=timezone,
-            excluded_dates=excluded_dates,
-            dst_policy=_POLICY[dst_policy],
+            [parse(expression) for expression in times.expressions],
+            zone=times.timezone,
+            excluded_dates=times.excluded_dates,
+            dst_policy=_POLICY[times.dst_policy],
         )
     except (CronError, TimetableError) as error:
         return str(error)
     except UNKNOWN_ZONE:
-        return f"unknown time zone {timezone[:64]!r}"
+        return f"unknown time zone {times.timezone[:64]!r}"
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from scheduler_sync.domain import next_times
-from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
-from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
+from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule, is_worked_out
+from trigger_contracts.config import TriggerState
+from trigger_runtime.fair_slots import FairSlots
 
 T = TypeVar("T")
 
@@ -16,44 +17,38 @@ _FEW_CALENDARS: Final = 64
 
 
 class Foreteller:
-    """Does one slow thing at a time: all share one processor, and others have their turn meanwhile."""
+    """Does one slow thing at a time: all share one processor, and others have their turn meanwhile.
+
+    The workspaces have their turns in order, so that no one's many schedules keep all others waiting.
+    """
 
     def __init__(self) -> None:
-        self._slow = asyncio.Semaphore(1)
+        self._slow = FairSlots(1)
 
     async def desired(self, trigger: TriggerState) -> DesiredSchedule | None:
         """Return what a trigger's schedule shall be, ``None`` where there shall be none.
 
         Raises ``UncompilableError``.
         """
-        return await self._work_out(lambda: desired_schedule(trigger), is_slow=_compiles_slowly(trigger))
+        if is_worked_out(trigger):
+            return desired_schedule(trigger)
+        return await self._beside(lambda: desired_schedule(trigger), workspace=trigger.workspace)
 
     async def next_times(
         self, desired: DesiredSchedule, *, now: datetime, count: int
     ) -> tuple[datetime, ...] | None:
         """Return up to ``count`` times after ``now``: see ``domain.next_times``."""
-        return await self._work_out(
-            lambda: next_times.next_times(desired, now=now, count=count), is_slow=_is_sought_long(desired)
-        )
+        return await self._sought(desired, lambda: next_times.next_times(desired, now=now, count=count))
 
     async def is_finished(self, desired: DesiredSchedule, *, now: datetime) -> bool:
         """Tell whether it has no fire left: see ``domain.next_times``."""
-        return await self._work_out(
-            lambda: next_times.is_finished(desired, now=now), is_slow=_is_sought_long(desired)
-        )
+        return await self._sought(desired, lambda: next_times.is_finished(desired, now=now))
 
-    async def _work_out(self, work: Callable[[], T], *, is_slow: bool) -> T:
-        if not is_slow:
+    async def _sought(self, desired: DesiredSchedule, work: Callable[[], T]) -> T:
+        if not desired.excluded and len(desired.calendars) <= _FEW_CALENDARS:
             return work()
-        async with self._slow:
+        return await self._beside(work, workspace=desired.input.workspace)
+
+    async def _beside(self, work: Callable[[], T], *, workspace: str) -> T:
+        async with self._slow.of(workspace):
             return await asyncio.to_thread(work)
-
-
-def _compiles_slowly(trigger: TriggerState) -> bool:
-    """Tell whether it may take more than some milliseconds: the policy ``shift`` takes up to two seconds."""
-    config = trigger.config
-    return isinstance(config, ScheduleConfig) and config.dst_policy is DstPolicy.SHIFT
-
-
-def _is_sought_long(desired: DesiredSchedule) -> bool:
-    return bool(desired.excluded) or len(desired.calendars) > _FEW_CALENDARS

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from trigger_api.domain.timetables import policy_of, timetable_of
 from trigger_contracts.config import ScheduleConfig
-from trigger_cron import busy_day, caveats, fire_times, parse
+from trigger_cron import CaveatKind, busy_day, caveats, fire_times, parse
 
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = timedelta(days=366)
@@ -56,7 +56,7 @@ def preview(
     times = chain(known, _fires(config, after=known[-1] if known else now))
     fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
     if not fires:
-        message = "It does not fire any more: its end has passed, or all of its times are excluded."
+        message = "Nothing is left to fire: it has ended, or no time that it names is left within its dates."
         return Preview(fire_times=(), notices=[Notice(kind="no_fire", message=message, date=_day(now, zone))])
     notices = [
         *_caveats(config, zone=zone, now=now),
@@ -88,7 +88,8 @@ def _caveats(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterat
         for caveat in caveats(
             parse(expression), zone=zone, now=_within_years(since), dst_policy=policy_of(config)
         ):
-            if caveat.date <= last and caveat.date not in config.excluded_dates:
+            is_excluded = caveat.date in config.excluded_dates and caveat.kind is not CaveatKind.MISSING_DAY
+            if caveat.date <= last and not is_excluded:
                 yield Notice(kind=caveat.kind.value, message=caveat.message, date=caveat.date)
 
 

@@ -1,9 +1,8 @@
 """``/api/schedules`` and a trigger's schedule: translate and never decide."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -12,6 +11,7 @@ from aiohttp import web
 from trigger_api.domain import config_rules
 from trigger_api.domain.allowance import FiresPerDay
 from trigger_api.domain.preview import preview
+from trigger_api.domain.timetables import TimetableError
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.bodies import PreviewSaved, PreviewSchedule
@@ -19,6 +19,7 @@ from trigger_api.entrypoints.requests import body_of
 from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnknownError
 from trigger_api.read_model import ReadModel, TriggerView
 from trigger_api.usecases.appending import Caller
+from trigger_api.usecases.workshop import Workshop
 from trigger_contracts.config import ScheduleConfig
 from trigger_contracts.schedule_requests import ScheduleStatus
 from trigger_contracts.schedules import schedule_id
@@ -28,9 +29,6 @@ from trigger_runtime.web.bodies import convert, invalid
 from trigger_runtime.web.problem import FieldProblem
 
 log = structlog.stdlib.get_logger(__name__)
-
-_AT_ONCE: Final = 2
-"""Previews that are worked out at a time: more would only share the processor."""
 
 InWords = Callable[[Sequence[str], str], str]
 
@@ -46,13 +44,14 @@ class ScheduleRoutes:
         access: Access,
         in_words: InWords,
         fires_per_day: FiresPerDay,
+        workshop: Workshop,
     ) -> None:
         self._read_model = read_model
         self._live = live
         self._access = access
         self._in_words = in_words
         self._fires_per_day = fires_per_day
-        self._working_out = asyncio.Semaphore(_AT_ONCE)
+        self._workshop = workshop
 
     async def preview(self, request: web.Request) -> web.Response:
         """Return when a schedule would fire: one that may not exist yet, or a trigger's."""
@@ -62,12 +61,15 @@ class ScheduleRoutes:
             saved = convert(raw, PreviewSaved)
             view = await self._view(saved.trigger_id, caller=caller)
             announced = view.announced_times(self._access.now())
-            return await self._previewed(
-                config_of(view), count=saved.count, caller=caller, announced=announced
-            )
+            try:
+                return await self._previewed(
+                    config_of(view), count=saved.count, caller=caller, announced=announced
+                )
+            except TimetableError as error:
+                # It was saved by a release that accepted more.
+                raise invalid([FieldProblem(pointer="/triggerId", detail=f"{error}.")]) from error
         body = convert(raw, PreviewSchedule, check=_check_field)
-        async with self._working_out:
-            found = await asyncio.to_thread(config_rules.flaws_of, body.config)
+        found = await self._workshop.flaws_of(body.config, workspace=caller.workspace)
         flaws = [
             FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail) for flaw in found
         ]
@@ -78,18 +80,19 @@ class ScheduleRoutes:
     async def _previewed(
         self, config: ScheduleConfig, *, count: int, caller: Caller, announced: Sequence[datetime] = ()
     ) -> web.Response:
-        most = self._fires_per_day.of(caller.workspace)
         # Working out hundreds of calendars, or a policy for changes of the clock, takes a moment in which
         # others are served: by this loop, and by the threads that are left.
-        async with self._working_out:
-            found = await asyncio.to_thread(
+        found = await self._workshop.beside(
+            partial(
                 preview,
                 config,
                 count=count,
                 now=self._access.now(),
-                fires_per_day=most,
+                fires_per_day=self._fires_per_day.of(caller.workspace),
                 announced=announced,
-            )
+            ),
+            workspace=caller.workspace,
+        )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(
             views.PreviewDocument(

@@ -29,7 +29,7 @@ from trigger_api.usecases.appending import (
     refuse,
     require,
 )
-from trigger_api.usecases.checking import ConfigChecks
+from trigger_api.usecases.workshop import Workshop
 from trigger_contracts.config import AnyTriggerConfig
 
 
@@ -58,12 +58,12 @@ class Triggers:
     Each may be keyed: then the same request gets the same answer, and changes nothing again.
     """
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: Chance) -> None:
+    def __init__(self, store: EventStore, *, vault: Vault, chance: Chance, workshop: Workshop) -> None:
         self._store = store
         self._vault = vault
         self._chance = chance
         self._answering = Answering(vault, chance=chance)
-        self._checks = ConfigChecks()
+        self._workshop = workshop
 
     async def create(
         self,
@@ -76,7 +76,7 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
         refuse(
-            await self._checks.flaws_of(wanted.config)
+            await self._workshop.flaws_of(wanted.config, workspace=caller.workspace)
             + webhook_rules.secret_flaws(wanted.config, secret=secret, before=None)
         )
         config = webhook_rules.without_plain_tokens(wanted.config)
@@ -197,7 +197,7 @@ class Triggers:
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
         refuse(
-            await self._checks.flaws_of(wanted.config)
+            await self._workshop.flaws_of(wanted.config, workspace=trigger.workspace)
             + webhook_rules.secret_flaws(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(

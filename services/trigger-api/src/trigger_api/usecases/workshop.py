@@ -1,0 +1,40 @@
+"""Checking configurations, and foretelling schedules, beside the loop where that takes a while."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from trigger_api.domain import config_rules
+from trigger_api.domain.flaw import Flaw
+from trigger_contracts.config import AnyTriggerConfig, DstPolicy, ScheduleConfig
+from trigger_runtime.fair_slots import FairSlots
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 2
+"""Of those that take a while: more would only share the processor."""
+
+
+class Workshop:
+    """Others are served meanwhile, and no workspace keeps the others waiting for all that it asks for."""
+
+    def __init__(self) -> None:
+        self._slots = FairSlots(_AT_ONCE)
+
+    async def flaws_of(self, config: AnyTriggerConfig, *, workspace: str) -> list[Flaw]:
+        """Return everything that is wrong with a configuration: see ``config_rules.flaws_of``."""
+        if not _is_slow(config):
+            return config_rules.flaws_of(config)
+        return await self.beside(lambda: config_rules.flaws_of(config), workspace=workspace)
+
+    async def beside(self, work: Callable[[], T], *, workspace: str) -> T:
+        """Do some work in a thread, when it is the workspace's turn."""
+        async with self._slots.of(workspace):
+            return await asyncio.to_thread(work)
+
+
+def _is_slow(config: AnyTriggerConfig) -> bool:
+    """Tell whether it may take more than some milliseconds: the policy ``shift`` takes up to two seconds."""
+    return isinstance(config, ScheduleConfig) and (
+        config.dst_policy is DstPolicy.SHIFT or bool(config.excluded_dates)
+    )
