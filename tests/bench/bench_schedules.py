@@ -339,7 +339,7 @@ async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
     """Return a core that holds triggers as the service does: states, targets, and what was announced."""
     core = Core(Settings(nats_url=Secret("nats://127.0.0.1:1")))
     await core.configuration.apply([stored(number, *message) for number, message in enumerate(messages, 1)])
-    for state in core.configuration.schedule_triggers():
+    for sequence, state in enumerate(core.configuration.schedule_triggers(), start=1):
         await core.comparison.target_of(state)
         core.said.apply(
             ScheduleSynced(
@@ -348,7 +348,8 @@ async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
                 schedule_id=schedule_id(state.id),
                 at=AT,
                 next_fire_times=(AT,),
-            )
+            ),
+            sequence=sequence,
         )
     gc.collect()
     return core

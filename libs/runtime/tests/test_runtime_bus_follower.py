@@ -25,6 +25,10 @@ class Directory:
         self.batches: list[int] = []
         self.position: int | None = None
         self.trouble: list[Exception] = []
+        self.went_back_after: list[int] = []
+
+    def went_back(self) -> None:
+        self.went_back_after.append(len(self.sequences))
 
     async def where(self) -> int | None:
         return self.position
@@ -53,6 +57,7 @@ async def follower(bus: Bus, directory: Directory) -> Any:
         subjects=["things.a.*", "things.b"],
         position=directory.where,
         apply=directory.apply,
+        went_back=directory.went_back,
     )
     yield follower
     await follower.stop()
@@ -169,6 +174,7 @@ async def test_a_stream_that_was_made_anew_is_read_from_its_start(
     for _ in range(7):
         await bus.publish("things.b", b"new")
     await eventually(lambda: directory.sequences == [5, 1, 2, 3, 4, 5, 6, 7])
+    assert directory.went_back_after == [1], "told before the first message of the new one"
 
 
 async def test_a_position_from_beyond_the_stream_reads_it_from_the_start(
@@ -180,6 +186,7 @@ async def test_a_position_from_beyond_the_stream_reads_it_from_the_start(
     await follower.start()
     await eventually(lambda: directory.sequences == [1, 2, 3])
     assert follower.check() is None
+    assert directory.went_back_after == [0]
 
 
 async def test_it_is_caught_up_although_the_stream_is_always_written_to(

@@ -83,6 +83,7 @@ class Core:
             subjects=streams.SCHEDULES.subjects,
             position=stream.position,
             apply=stream.apply,
+            went_back=stream.went_back,
         )
         self.reconciler = Reconciler(
             schedules,

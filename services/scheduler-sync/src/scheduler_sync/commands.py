@@ -55,7 +55,7 @@ async def _resync(core: Core) -> str:
     steps = ", ".join(f"{count} {step}" for step, count in sorted(core.applied.items())) or "nothing to do"
     rest = f"{found.left} left, {found.unknown} unknown, {found.unseen} unseen"
     said = f"{found.compared} triggers compared, {steps}, {rest}"
-    if found.left:
+    if found.left or found.unseen:
         raise RuntimeError(f"{said}; see `diff`" + (f" ({found.away})" if found.away else ""))
     return said
 

@@ -49,8 +49,8 @@ class Schedules(Protocol):
     async def resume(self, schedule_id: str, *, note: str) -> None:
         """Let it run again, and write the note."""
 
-    async def delete(self, schedule_id: str) -> None:
-        """Delete; one that is gone already is a success."""
+    async def delete(self, schedule_id: str) -> bool:
+        """Delete; return whether there was one."""
 
     def all(self) -> AsyncIterator[ActualSchedule]:
         """List every schedule under our prefix. The list is eventually consistent."""
@@ -103,13 +103,22 @@ class BusAwayError(Exception):
     """The bus cannot be reached."""
 
 
+class NewerFactError(Exception):
+    """A fact of a newer version is there."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
 class Announcements(Protocol):
     """Where facts about schedules go."""
 
-    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
-        """Store a fact; ``False`` where one of a newer version is there, and not to be written over.
+    async def announce(self, fact: AnyScheduleFact, *, over_version: int = 0) -> int:
+        """Store a fact, and return its place in the stream.
 
-        Raises ``BusAwayError``.
+        Raises ``NewerFactError`` where one of a newer version is there, but for those up to ``over_version``,
+        and ``BusAwayError``.
         """
 
 

@@ -17,6 +17,6 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     resync_seconds: Annotated[float, Meta(ge=1)] = 60.0
     """How often everything is compared."""
     resync_closely_seconds: Annotated[float, Meta(ge=0)] = 3600.0
-    """Within which each schedule is also described: 0 describes all of them each time."""
+    """How often each schedule is also described: 0 describes all of them each time."""
     resync_lease_seconds: Annotated[float, Meta(ge=1, le=300)] = 10.0
     """How long the replica that compares everything may be silent before another one does it."""

@@ -15,6 +15,7 @@ from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from scheduler_sync.adapters.resync_lease import ResyncLease
 from scheduler_sync.adapters.schedule_facts import ScheduleFacts
+from scheduler_sync.ports import NewerFactError
 from trigger_contracts import streams
 from trigger_contracts.config import DstPolicy, ScheduleConfig
 from trigger_contracts.schedules import FACTS, ScheduleSynced, ScheduleSyncFailed, schedule_id
@@ -200,29 +201,32 @@ async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
         data = await stage.bus.last(streams.SCHEDULES.name, subject=streams.schedule(state.id))
         return FACTS.decode(data).trigger_version
 
-    assert await facts.announce(fact(1))
-    assert await facts.announce(fact(1)), "new times of the same version"
+    first = await facts.announce(fact(1))
+    assert await facts.announce(fact(1)) > first, "new times of the same version"
     versions = list(range(1, 30))
     Random(1).shuffle(versions)
-    outcomes = dict(
-        zip(
-            versions,
-            await asyncio.gather(*(facts.announce(fact(version)) for version in versions)),
-            strict=True,
-        )
+    outcomes = await asyncio.gather(
+        *(facts.announce(fact(version)) for version in versions), return_exceptions=True
     )
-    assert outcomes[29]
+    assert isinstance(outcomes[versions.index(29)], int)
+    assert all(isinstance(outcome, int | NewerFactError) for outcome in outcomes)
     assert await told() == 29
-    assert not await facts.announce(fact(28))
+    with pytest.raises(NewerFactError) as newer:
+        await facts.announce(fact(28))
+    assert newer.value.version == 29
     assert await told() == 29
-    assert await facts.announce(fact(28), over_newer=True)
+    with pytest.raises(NewerFactError):
+        await facts.announce(fact(27), over_version=28)
+    await facts.announce(fact(28), over_version=29)
     assert await told() == 28
     # Of a release that has facts of other names; and what is none at all.
     await stage.bus.publish(streams.schedule(state.id), b'{"message":"New/1","triggerVersion":40}')
-    assert not await facts.announce(fact(39))
-    assert await facts.announce(fact(40))
+    with pytest.raises(NewerFactError):
+        await facts.announce(fact(39))
+    await facts.announce(fact(40))
     await stage.bus.publish(streams.schedule(state.id), b"\xff")
-    assert await facts.announce(fact(1))
+    await facts.announce(fact(1))
+    assert await told() == 1
 
 
 async def test_a_replica_that_starts_says_nothing_again(stage: Any, eventually: Any) -> None:

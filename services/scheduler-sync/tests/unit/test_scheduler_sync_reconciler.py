@@ -16,7 +16,13 @@ from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import next_times
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Pause, Resume, Step, Update
-from scheduler_sync.ports import Leadership, ScheduleExistsError, ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.ports import (
+    Leadership,
+    NewerFactError,
+    ScheduleExistsError,
+    ScheduleRefusedError,
+    TemporalAwayError,
+)
 from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
 from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
@@ -130,10 +136,10 @@ class World:
             self.schedules[schedule_id], note=note, paused=False
         )
 
-    async def delete(self, schedule_id: str) -> None:
+    async def delete(self, schedule_id: str) -> bool:
         if error := self.errors.get(schedule_id):
             raise error
-        del self.schedules[schedule_id]
+        return self.schedules.pop(schedule_id, None) is not None
 
     async def all(self) -> AsyncIterator[ActualSchedule]:
         for schedule in list(self.schedules.values()):
@@ -157,13 +163,13 @@ class World:
     def unreadable_triggers(self) -> list[UUID]:
         return self.unreadable
 
-    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
-        if self.told_version > fact.trigger_version and not over_newer:
+    async def announce(self, fact: AnyScheduleFact, *, over_version: int = 0) -> int:
+        if self.told_version > max(fact.trigger_version, over_version):
             for happen in self.refused_to_tell:
                 await happen()
-            return False
+            raise NewerFactError(self.told_version)
         self.facts.append(fact)
-        return True
+        return len(self.facts)
 
 
 async def test_a_trigger_that_temporal_never_answers_for_keeps_no_other_waiting() -> None:
@@ -320,15 +326,15 @@ async def test_what_another_process_has_said_is_not_said_again() -> None:
     assert len(before.facts) == 3
     after = World(*states)
     after.schedules = before.schedules
-    for fact in before.facts:
-        after.said.apply(fact)
+    for sequence, fact in enumerate(before.facts, start=1):
+        after.said.apply(fact, sequence=sequence)
     with capture_logs() as logs:
         assert (await after.resync()).left == 1
     assert not after.facts
     assert "schedule refused" not in [entry["event"] for entry in logs]
     # Of another version, or taken back, it is to be said.
     for state in states[:2]:
-        after.said.forget(state.id)
+        after.said.forget(state.id, sequence=9)
     await after.resync()
     assert [type(fact) for fact in after.facts] == [ScheduleSynced] * 2
 
@@ -689,3 +695,64 @@ async def test_a_refusal_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> 
         assert isinstance(fact, ScheduleSyncFailed)
         assert fact.reason == "it cannot be said"
     assert worked_out == ["Europe/Berlin"]
+
+
+@pytest.mark.parametrize("paused", [True, False])
+async def test_what_is_disabled_and_refused_does_not_go_on(paused: bool) -> None:
+    """Whoever disables a trigger wants that it does not fire, whatever else is wrong with it."""
+    state = trigger(enabled=not paused)
+    world = World(state)
+    await world.resync()
+    broken = ScheduleConfig(cron_expression="@noon")
+    disabled = msgspec.structs.replace(state, version=2, enabled=False, config=broken)
+    world.states[state.id] = world.followed[state.id] = disabled
+    await world.reconciler.sync(state.id)
+    key = schedule_id(state.id)
+    assert world.schedules[key].paused
+    assert [type(step) for step in world.steps] == [Create, *([] if paused else [Pause])]
+    last = world.facts[-1]
+    assert isinstance(last, ScheduleSyncFailed)
+    assert last.next_fire_times == ()
+    for _ in range(2):
+        assert (await world.resync()).left == 1
+    assert len(world.facts) == 2
+    # What can be said again is written as a whole.
+    mended = msgspec.structs.replace(state, version=3, enabled=True)
+    world.states[state.id] = world.followed[state.id] = mended
+    await world.reconciler.sync(state.id)
+    assert not world.schedules[key].paused
+    assert (await world.resync()).drift == 0
+
+
+async def test_what_temporal_cannot_describe_is_deleted_all_the_same() -> None:
+    state = trigger()
+    world = World(state)
+    await world.resync()
+    world.silent[schedule_id(state.id)] = TemporalAwayError("Workflow Task in failed state")
+    world.states[state.id] = msgspec.structs.replace(state, version=2, deleted_at=AT)
+    await world.reconciler.sync(state.id)
+    assert not world.schedules
+    assert [type(fact) for fact in world.facts] == [ScheduleSynced, ScheduleRemoved]
+
+
+def test_a_later_fact_is_not_forgotten_for_an_earlier_one() -> None:
+    """What this replica says comes back by the stream, after what others have said since."""
+    said, state = Said(), trigger()
+
+    def fact(version: int) -> ScheduleSynced:
+        return ScheduleSynced(
+            trigger_id=state.id,
+            trigger_version=version,
+            schedule_id=schedule_id(state.id),
+            at=AT,
+            next_fire_times=(),
+        )
+
+    said.apply(fact(2), sequence=8)
+    said.apply(fact(1), sequence=7)
+    assert said.is_synced(state.id, version=2, times=())
+    assert not said.forget(state.id, sequence=7)
+    said.apply(fact(1), sequence=9)
+    assert said.is_synced(state.id, version=1, times=())
+    said.forget_all()
+    assert not said.is_synced(state.id, version=1, times=())

@@ -42,13 +42,16 @@ class Follower:
         subjects: Sequence[str],
         position: Callable[[], Awaitable[int | None]],
         apply: Callable[[Sequence[Received]], Awaitable[None]],
+        went_back: Callable[[], None] = lambda: None,
     ) -> None:
+        """``went_back`` is told when the stream was made anew, and is to be read from its start."""
         self.name = f"follower {name}"
         self._bus = bus
         self._stream = stream
         self._subjects = list(subjects)
         self._position = position
         self._apply = apply
+        self._went_back = went_back
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._attempt = 0
@@ -135,6 +138,7 @@ class Follower:
         if info.state.last_seq < after or known not in (None, info.created):
             # The stream was made anew (restored, or wiped): its numbers no longer mean ours.
             log.error("stream went back; reading it from the start", stream=self._stream, position=after)
+            self._went_back()
             after = 0
         config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
         config.opt_start_seq = after + 1

@@ -28,20 +28,23 @@ class FactsStream:
         return self._position
 
     async def apply(self, batch: Sequence[Received]) -> None:
-        """Take each fact for said. A stream that was made anew begins anew."""
-        if self._position is not None and batch[0].sequence <= self._position:
-            self._said.forget_all()
+        """Take each fact for said."""
         for message in batch:
             try:
-                self._said.apply(schedules.FACTS.decode(message.data))
+                self._said.apply(schedules.FACTS.decode(message.data), sequence=message.sequence)
             except ContractError as error:
                 # Of a newer release, or none at all: it will be said again.
                 log.warning("fact not understood", subject=message.subject, reason=str(error))
-                self._forget(message.subject)
+                self._forget(message)
         self._position = batch[-1].sequence
 
-    def _forget(self, subject: str) -> None:
+    def went_back(self) -> None:
+        """Take nothing for said: the stream was made anew."""
+        self._said.forget_all()
+
+    def _forget(self, message: Received) -> None:
         try:
-            self._said.forget(UUID(subject.removeprefix(_PREFIX)))
+            trigger_id = UUID(message.subject.removeprefix(_PREFIX))
         except ValueError:
             return
+        self._said.forget(trigger_id, sequence=message.sequence)

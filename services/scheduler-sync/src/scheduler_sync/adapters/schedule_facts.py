@@ -2,7 +2,7 @@
 
 import msgspec
 
-from scheduler_sync.ports import BusAwayError
+from scheduler_sync.ports import BusAwayError, NewerFactError
 from trigger_contracts import codec, streams
 from trigger_contracts.schedules import AnyScheduleFact
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, StoredMessage, WrongLastSequenceError
@@ -24,14 +24,14 @@ class ScheduleFacts:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def announce(self, fact: AnyScheduleFact, *, over_newer: bool = False) -> bool:
-        """Store a fact; return whether that could be, or one of a newer version is there."""
+    async def announce(self, fact: AnyScheduleFact, *, over_version: int = 0) -> int:
+        """Store a fact, unless one of a newer version is there."""
         try:
-            return await self._stored(fact, over_newer=over_newer)
+            return await self._stored(fact, newest=max(fact.trigger_version, over_version))
         except BusUnavailableError as error:
             raise BusAwayError(str(error)) from error
 
-    async def _stored(self, fact: AnyScheduleFact, *, over_newer: bool) -> bool:
+    async def _stored(self, fact: AnyScheduleFact, *, newest: int) -> int:
         subject, data = streams.schedule(fact.trigger_id), codec.encode(fact)
         # Of the first version nothing is said yet, as a rule: that saves a read.
         is_known = fact.trigger_version == 1
@@ -39,14 +39,12 @@ class ScheduleFacts:
         while True:
             if not is_known:
                 last = await self._bus.last_stored(streams.SCHEDULES.name, subject=subject)
-            if last is not None and not over_newer and _version(last.data) > fact.trigger_version:
-                return False
+            if last is not None and (version := _version(last.data)) > newest:
+                raise NewerFactError(version)
             try:
-                await self._bus.publish(subject, data, after=0 if last is None else last.sequence)
+                return await self._bus.publish(subject, data, after=0 if last is None else last.sequence)
             except WrongLastSequenceError:
                 is_known = False
-            else:
-                return True
 
 
 def _version(data: bytes) -> int:

@@ -82,9 +82,11 @@ class TemporalSchedules:
 
         The client reads it before; one that cannot be read is made anew.
         """
+        # Made before anything is read: what goes wrong here says nothing of what Temporal has.
+        update = ScheduleUpdate(schedule=schedule_of(desired))
 
         def replace(_: ScheduleUpdateInput) -> ScheduleUpdate:
-            return ScheduleUpdate(schedule=schedule_of(desired))
+            return update
 
         handle = self._temporal.client.get_schedule_handle(desired.schedule_id)
         try:
@@ -115,14 +117,15 @@ class TemporalSchedules:
         except GoneError as error:
             raise TemporalAwayError("the schedule is gone by now") from error
 
-    async def delete(self, schedule_id: str) -> None:
-        """Delete; one that is gone already is a success."""
+    async def delete(self, schedule_id: str) -> bool:
+        """Delete; return whether there was one."""
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
             async with self._call():
                 await handle.delete(rpc_timeout=_RPC_TIMEOUT)
         except GoneError:
-            return
+            return False
+        return True
 
     @asynccontextmanager
     async def _call(self) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 NOTE_PREFIX: Final = "Kept equal to its trigger by scheduler-sync; changes here are undone. Fingerprint "
+DISABLED_NOTE: Final = "Paused by scheduler-sync: its trigger is disabled, and is refused otherwise."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

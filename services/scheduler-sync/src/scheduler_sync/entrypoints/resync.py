@@ -66,6 +66,11 @@ class Resync:
         self._unreadable = Gauge(
             "schedules_unreadable", "Triggers whose newest state cannot be read.", registry=registry
         )
+        self._unseen = Gauge(
+            "schedules_unseen",
+            "Schedules that should have been described at the last look, and could not be.",
+            registry=registry,
+        )
         self._compared = Gauge("schedules_compared", "Triggers compared at the last look.", registry=registry)
         self._at = Gauge("schedules_compared_at_seconds", "Unix time of the last look.", registry=registry)
 
@@ -80,6 +85,7 @@ class Resync:
                 self._found.set(0)
                 self._unknown.set(0)
                 self._unreadable.set(0)
+                self._unseen.set(0)
             await self._lease.taken()
             if await self._compare():
                 attempt = 0
@@ -111,6 +117,7 @@ class Resync:
         self._found.set(found.drift)
         self._unknown.set(found.unknown)
         self._unreadable.set(found.unreadable)
+        self._unseen.set(found.unseen)
         self._compared.set(found.compared)
         self._at.set_to_current_time()
 

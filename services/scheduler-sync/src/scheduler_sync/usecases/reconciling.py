@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from enum import Enum
@@ -14,6 +15,7 @@ from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import agree
 from scheduler_sync.domain.plan import (
+    DISABLED_NOTE,
     ActualSchedule,
     Create,
     Delete,
@@ -26,6 +28,7 @@ from scheduler_sync.domain.plan import (
 from scheduler_sync.ports import (
     Announcements,
     Configuration,
+    NewerFactError,
     ScheduleExistsError,
     ScheduleRefusedError,
     Schedules,
@@ -145,13 +148,14 @@ class Reconciler:
         Another replica may have read that newer state, and written it, while we wrote an older one. Each
         writer looks again after its write, so whoever writes last finds the newer state.
         """
-        step, desired, refusal = None, None, None
+        step, desired, refusal, goes_on = None, None, None, None
         try:
             desired = await self._foreteller.desired(trigger)
             _check_size(desired)
             step = await self._do(trigger, desired=desired, presumed=presumed)
         except (UncompilableError, ScheduleRefusedError) as error:
             refusal = str(error)[:_REASON_LENGTH]
+            step, goes_on = await self._stop_if_disabled(trigger)
         if step is not None:
             self._applied(step)
             log.info("schedule synced", step=type(step).__name__.lower(), trigger_id=str(trigger.id))
@@ -161,17 +165,32 @@ class Reconciler:
         if refusal is None:
             await self._announce(trigger, desired=desired)
         else:
-            await self._announce_refusal(trigger, reason=refusal)
+            await self._announce_refusal(trigger, reason=refusal, goes_on=goes_on)
         return None
+
+    async def _stop_if_disabled(self, trigger: TriggerState) -> tuple[Step | None, ActualSchedule | None]:
+        """Pause what goes on of a trigger that is disabled, and cannot be said; return what goes on then.
+
+        What was there before stays, but whoever disables a trigger wants that it does not fire, whatever
+        else is wrong with it.
+        """
+        goes_on = await self._schedules.describe(schedule_id(trigger.id))
+        if goes_on is None or goes_on.paused or trigger.enabled:
+            return None, goes_on
+        await self._schedules.pause(goes_on.schedule_id, note=DISABLED_NOTE)
+        return Pause(goes_on.schedule_id), dataclasses.replace(goes_on, paused=True)
 
     async def _do(
         self, trigger: TriggerState, *, desired: DesiredSchedule | None, presumed: Presumed
     ) -> Step | None:
         """Apply the step that is needed, and return it."""
         key, now = schedule_id(trigger.id), self._now()
-        wanted = {key: None if desired is None else desired.target}
-        # The first version of a trigger is hardly ever there already. Only to create is found out to be wrong
-        # by itself: where nothing would be done, because nothing shall be there, one has to look.
+        if desired is None:
+            # Without a look: that would fail where Temporal itself is at a loss with what is to go.
+            return Delete(key) if await self._schedules.delete(key) else None
+        wanted = {key: desired.target}
+        # The first version of a trigger is hardly ever there already, and to create is found out to be wrong
+        # by itself.
         if presumed is Presumed.MISSING or trigger.version == 1:
             with contextlib.suppress(ScheduleExistsError):
                 if created := await self._needed(plan(wanted, actual={}, now=now), desired=desired):
@@ -182,28 +201,24 @@ class Reconciler:
         steps = plan(wanted, actual={} if actual is None else {key: actual}, now=now)
         return await self._apply(await self._needed(steps, desired=desired), desired=desired)
 
-    async def _needed(self, steps: list[Step], *, desired: DesiredSchedule | None) -> list[Step]:
+    async def _needed(self, steps: list[Step], *, desired: DesiredSchedule) -> list[Step]:
         """Return the steps without making again what has nothing left to fire."""
-        if (
-            desired is not None
-            and any(isinstance(step, Create) for step in steps)
-            and await self._foreteller.is_finished(desired, now=self._now())
+        if any(isinstance(step, Create) for step in steps) and await self._foreteller.is_finished(
+            desired, now=self._now()
         ):
             return []
         return steps
 
-    async def _apply(self, steps: list[Step], *, desired: DesiredSchedule | None) -> Step | None:
+    async def _apply(self, steps: list[Step], *, desired: DesiredSchedule) -> Step | None:
         for step in steps:
-            match step:
-                case Delete():
-                    await self._schedules.delete(step.schedule_id)
-                case Create() | Update() | Pause() | Resume() if desired is not None:
-                    await self._write(step, desired=desired)
+            await self._write(step, desired=desired)
             return step
         return None
 
-    async def _write(self, step: Create | Update | Pause | Resume, *, desired: DesiredSchedule) -> None:
+    async def _write(self, step: Step, *, desired: DesiredSchedule) -> None:
         match step:
+            case Delete():
+                await self._schedules.delete(step.schedule_id)
             case Create():
                 await self._schedules.create(desired)
             case Update():
@@ -215,9 +230,10 @@ class Reconciler:
             case _:
                 assert_never(step)
 
-    async def _announce_refusal(self, trigger: TriggerState, *, reason: str) -> None:
+    async def _announce_refusal(
+        self, trigger: TriggerState, *, reason: str, goes_on: ActualSchedule | None
+    ) -> None:
         """Announce it with the times that go on, where that is news: every comparison finds it again."""
-        goes_on = await self._schedules.describe(schedule_id(trigger.id))
         fact = ScheduleSyncFailed(
             trigger_id=trigger.id,
             trigger_version=trigger.version,
@@ -265,12 +281,17 @@ class Reconciler:
         Where no such version is on the bus, the configuration went back (its database was restored), and what
         was said of it then is over.
         """
-        if not await self._announcements.announce(fact):
+        try:
+            sequence = await self._announcements.announce(fact)
+        except NewerFactError as newer:
             latest = await self._configuration.latest(fact.trigger_id)
             if latest is None or latest.version > fact.trigger_version:
                 return
-            await self._announcements.announce(fact, over_newer=True)
-        self._said.apply(fact)
+            try:
+                sequence = await self._announcements.announce(fact, over_version=newer.version)
+            except NewerFactError:
+                return
+        self._said.apply(fact, sequence=sequence)
 
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:

@@ -14,24 +14,30 @@ class Said:
     """
 
     def __init__(self) -> None:
-        self._synced: dict[UUID, int] = {}
-        self._failed: dict[UUID, tuple[int, str, int]] = {}
+        self._synced: dict[UUID, tuple[int, int]] = {}
+        self._failed: dict[UUID, tuple[int, tuple[int, str, int]]] = {}
 
-    def apply(self, fact: AnyScheduleFact) -> None:
-        """Take a fact for said; it is the last one of its trigger."""
-        self.forget(fact.trigger_id)
+    def apply(self, fact: AnyScheduleFact, *, sequence: int) -> None:
+        """Take a fact for said, unless one with a later place in the stream is known."""
+        if not self.forget(fact.trigger_id, sequence=sequence):
+            return
         match fact:
             case ScheduleSynced():
-                self._synced[fact.trigger_id] = _synced(fact.trigger_version, fact.next_fire_times)
+                said = _synced(fact.trigger_version, fact.next_fire_times)
+                self._synced[fact.trigger_id] = (sequence, said)
             case ScheduleSyncFailed():
-                self._failed[fact.trigger_id] = _failed(fact)
+                self._failed[fact.trigger_id] = (sequence, _failed(fact))
             case ScheduleRemoved():
                 pass
 
-    def forget(self, trigger_id: UUID) -> None:
-        """Take nothing for said of a trigger."""
+    def forget(self, trigger_id: UUID, *, sequence: int) -> bool:
+        """Take nothing for said of a trigger up to there; return whether nothing later is known."""
+        known = self._synced.get(trigger_id) or self._failed.get(trigger_id)
+        if known is not None and known[0] > sequence:
+            return False
         self._synced.pop(trigger_id, None)
         self._failed.pop(trigger_id, None)
+        return True
 
     def forget_all(self) -> None:
         """Take nothing for said."""
@@ -40,7 +46,8 @@ class Said:
 
     def is_synced(self, trigger_id: UUID, *, version: int, times: tuple[datetime, ...]) -> bool:
         """Tell whether it was said that this version is synced, and fires at these times."""
-        return self._synced.get(trigger_id) == _synced(version, times)
+        known = self._synced.get(trigger_id)
+        return known is not None and known[1] == _synced(version, times)
 
     def is_failed(self, trigger_id: UUID) -> bool:
         """Tell whether the last that was said is a refusal."""
@@ -48,11 +55,13 @@ class Said:
 
     def has_failed(self, fact: ScheduleSyncFailed) -> bool:
         """Tell whether this refusal was said, with the times that go on."""
-        return self._failed.get(fact.trigger_id) == _failed(fact)
+        known = self._failed.get(fact.trigger_id)
+        return known is not None and known[1] == _failed(fact)
 
     def has_refused(self, trigger_id: UUID, *, version: int, reason: str) -> bool:
         """Tell whether this refusal was said, whatever goes on."""
-        return self._failed.get(trigger_id, (0, "", 0))[:2] == (version, reason)
+        known = self._failed.get(trigger_id)
+        return known is not None and known[1][:2] == (version, reason)
 
 
 def _synced(version: int, times: tuple[datetime, ...]) -> int:

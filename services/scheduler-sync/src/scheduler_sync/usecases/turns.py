@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
+
+_AT_ONCE: Final = 4
+"""Rounds. Whoever leads for the first time makes up for those between him and the one before; and whoever
+leads again does not do at once what others have done meanwhile."""
 
 
 class Turns:
-    """By the clock, so that whoever compares goes on where another process has stopped."""
+    """By the clock, so that whoever compares goes on about where another process has stopped."""
 
     def __init__(self, *, seconds: float, rounds: int) -> None:
         """``seconds`` is the length of a round; after ``rounds`` of them all had their turn."""
@@ -16,9 +21,10 @@ class Turns:
         self._missed: set[UUID] = set()
 
     def due(self, now: datetime) -> Callable[[UUID], bool]:
-        """Return who is due: the rounds since the last call, which may have been late, and who missed his."""
+        """Return who is due: the rounds since the last call, but for old ones, and who missed his."""
         current = int(now.timestamp() // self._seconds)
-        last = current - 1 if self._last is None else max(self._last, current - self._rounds)
+        earliest = current - min(_AT_ONCE, self._rounds)
+        last = earliest if self._last is None else max(self._last, earliest)
         self._last = current
         rounds = {number % self._rounds for number in range(last + 1, current + 1)}
         missed, self._missed = self._missed, set()
