@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler_sync.domain import desired
+from scheduler_sync.domain import timetables
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import next_times
@@ -686,7 +686,7 @@ async def test_a_refusal_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> 
         worked_out.append(zone)
         raise TimetableError("it cannot be said")
 
-    monkeypatch.setattr(desired, "compile_timetable", compiled)
+    monkeypatch.setattr(timetables, "compile_timetable", compiled)
     config = ScheduleConfig(cron_expression="19 2 * * *", timezone="Europe/Berlin")
     for world in (World(trigger(config=config)), World(trigger(config=config))):
         await world.resync()

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from scheduler_sync.domain.desired import UNKNOWN_ZONE, DesiredSchedule
+from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.next_times import nominal_times
+from scheduler_sync.domain.timetables import UNKNOWN_ZONE
 from trigger_contracts.ids import fire_execution_id
 from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_FIRES
 

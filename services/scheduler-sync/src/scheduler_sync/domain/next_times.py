@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from scheduler_sync.domain.desired import UNKNOWN_ZONE, DesiredSchedule
+from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.timetables import UNKNOWN_ZONE
 from trigger_cron import fire_times
 
 _SECOND = timedelta(seconds=1)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from scheduler_sync.domain import next_times
-from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule, is_worked_out
+from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.timetables import is_worked_out
 from trigger_contracts.config import TriggerState
 from trigger_runtime.fair_slots import FairSlots
 

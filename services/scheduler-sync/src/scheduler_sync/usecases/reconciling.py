@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
+from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import agree
 from scheduler_sync.domain.plan import (
@@ -25,6 +25,7 @@ from scheduler_sync.domain.plan import (
     Update,
     plan,
 )
+from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import (
     Announcements,
     Configuration,
