@@ -32,7 +32,7 @@ from scheduler_sync.adapters.temporal_schedules import AT_ONCE
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.app import Core, build
 from scheduler_sync.domain.desired import desired_schedule
-from scheduler_sync.domain.timetables import WORKED_OUT
+from scheduler_sync.domain.timetables import KEPT
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Always
 from trigger_contracts import codec, streams
@@ -228,7 +228,7 @@ async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
     bare, ours, written = list[float](), list[float](), 0
     for _ in range(FIRST):
         bare.append(await timed(bench.bare_listing()))
-        WORKED_OUT.clear()
+        KEPT.forget()
         core = Core(settings)
         for component in core.components:
             await component.start()

@@ -8,6 +8,7 @@ from trigger_cron.calendars import Calendar, Range, compile_calendars
 from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
 from trigger_cron.cron import Cron, CronError, ExclusionError, TimetableError
 from trigger_cron.fires import fire_times
+from trigger_cron.kept import KeptTimetables, Times
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
 from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
 
@@ -20,7 +21,9 @@ __all__ = [
     "CronError",
     "DstPolicy",
     "ExclusionError",
+    "KeptTimetables",
     "Range",
+    "Times",
     "Timetable",
     "TimetableError",
     "busy_day",

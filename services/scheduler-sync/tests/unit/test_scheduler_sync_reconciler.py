@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from scheduler_sync.domain import timetables
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import next_times
@@ -36,7 +35,7 @@ from trigger_contracts.schedules import (
     ScheduleSyncFailed,
     schedule_id,
 )
-from trigger_cron import Timetable, TimetableError
+from trigger_cron import Timetable, TimetableError, kept
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -686,7 +685,7 @@ async def test_a_refusal_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> 
         worked_out.append(zone)
         raise TimetableError("it cannot be said")
 
-    monkeypatch.setattr(timetables, "compile_timetable", compiled)
+    monkeypatch.setattr(kept, "compile_timetable", compiled)
     config = ScheduleConfig(cron_expression="19 2 * * *", timezone="Europe/Berlin")
     for world in (World(trigger(config=config)), World(trigger(config=config))):
         await world.resync()

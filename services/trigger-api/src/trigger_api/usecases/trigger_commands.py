@@ -1,6 +1,6 @@
 """The commands on triggers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -29,7 +29,7 @@ from trigger_api.usecases.appending import (
     refuse,
     require,
 )
-from trigger_api.usecases.workshop import Workshop
+from trigger_api.usecases.workshop import NotWorkedOutError, Workshop
 from trigger_contracts.config import AnyTriggerConfig
 
 
@@ -49,7 +49,7 @@ class Revision:
     secret: str | None = None
 
 
-Decide = Callable[[Trigger, NewSecret], Awaitable[list[TriggerEvent]]]
+Decide = Callable[[Trigger, NewSecret], list[TriggerEvent]]
 
 
 class Triggers:
@@ -120,10 +120,8 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Make a trigger what it shall be. Raises ``InvalidError`` and others."""
 
-        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return await self._revision(
-                trigger, wanted=revision.wanted(trigger), secret=revision.secret, new=new
-            )
+        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+            return self._revision(trigger, wanted=revision.wanted(trigger), secret=revision.secret, new=new)
 
         return await self._change(
             caller,
@@ -150,8 +148,8 @@ class Triggers:
         """
         wanted = Wanted(name=past.name, enabled=past.enabled, config=past.config)
 
-        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return await self._revision(trigger, wanted=wanted, secret=None, new=new)
+        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+            return self._revision(trigger, wanted=wanted, secret=None, new=new)
 
         return await self._change(
             caller,
@@ -174,7 +172,7 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Put a new secret in force. Raises ``SecretNotUsedError`` where the trigger takes none."""
 
-        async def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
             if not triggers.needs_secret(trigger.config):
                 raise SecretNotUsedError
             refuse(webhook_rules.secret_flaws(trigger.config, secret=secret, before=None))
@@ -187,17 +185,17 @@ class Triggers:
     async def delete(self, caller: Caller, *, trigger_id: UUID, condition: Condition) -> None:
         """End a trigger."""
 
-        async def decide(trigger: Trigger, _: NewSecret) -> list[TriggerEvent]:
+        def decide(trigger: Trigger, _: NewSecret) -> list[TriggerEvent]:
             return triggers.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
 
         await self._change(caller, trigger_id=trigger_id, decide=decide, condition=condition)
 
-    async def _revision(
+    def _revision(
         self, trigger: Trigger, *, wanted: Wanted, secret: str | None, new: NewSecret
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
         refuse(
-            await self._workshop.flaws_of(wanted.config, workspace=trigger.workspace)
+            self._workshop.known_flaws_of(wanted.config)
             + webhook_rules.secret_flaws(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
@@ -224,7 +222,7 @@ class Triggers:
                 async def act() -> Changed:
                     trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id)
                     require(condition, version=trigger.version)
-                    events = await decide(trigger, self._new_secret(secret))
+                    events = decide(trigger, self._new_secret(secret))
                     shown = self._keep_secret(unit, trigger=trigger, events=events, secret=secret)
                     after = await append_trigger_events(
                         unit,
@@ -238,7 +236,12 @@ class Triggers:
 
                 return await self._answering.once(unit, keyed=keyed, act=act)
 
-        return await again_after_a_lost_race(attempt)
+        while True:
+            try:
+                return await again_after_a_lost_race(attempt)
+            except NotWorkedOutError as first:
+                # Not within the unit of work: others wait for the connection that it holds.
+                await self._workshop.flaws_of(first.config, workspace=caller.workspace)
 
     def _new_secret(self, given: str | None) -> NewSecret:
         origin = SecretOrigin.GENERATED if given is None else SecretOrigin.SUPPLIED

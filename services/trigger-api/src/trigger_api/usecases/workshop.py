@@ -6,13 +6,22 @@ from typing import Final, TypeVar
 
 from trigger_api.domain import config_rules
 from trigger_api.domain.flaw import Flaw
-from trigger_contracts.config import AnyTriggerConfig, DstPolicy, ScheduleConfig
+from trigger_api.domain.timetables import is_worked_out
+from trigger_contracts.config import AnyTriggerConfig
 from trigger_runtime.fair_slots import FairSlots
 
 T = TypeVar("T")
 
 _AT_ONCE: Final = 2
 """Of those that take a while: more would only share the processor."""
+
+
+class NotWorkedOutError(Exception):
+    """A configuration is to be worked out first, while nothing is held that others wait for."""
+
+    def __init__(self, config: AnyTriggerConfig) -> None:
+        super().__init__("the configuration has not been worked out")
+        self.config = config
 
 
 class Workshop:
@@ -23,18 +32,17 @@ class Workshop:
 
     async def flaws_of(self, config: AnyTriggerConfig, *, workspace: str) -> list[Flaw]:
         """Return everything that is wrong with a configuration: see ``config_rules.flaws_of``."""
-        if not _is_slow(config):
+        if is_worked_out(config):
             return config_rules.flaws_of(config)
         return await self.beside(lambda: config_rules.flaws_of(config), workspace=workspace)
+
+    def known_flaws_of(self, config: AnyTriggerConfig) -> list[Flaw]:
+        """Return the same at once. Raises ``NotWorkedOutError``: then ask ``flaws_of`` before."""
+        if not is_worked_out(config):
+            raise NotWorkedOutError(config)
+        return config_rules.flaws_of(config)
 
     async def beside(self, work: Callable[[], T], *, workspace: str) -> T:
         """Do some work in a thread, when it is the workspace's turn."""
         async with self._slots.of(workspace):
             return await asyncio.to_thread(work)
-
-
-def _is_slow(config: AnyTriggerConfig) -> bool:
-    """Tell whether it may take more than some milliseconds: the policy ``shift`` takes up to two seconds."""
-    return isinstance(config, ScheduleConfig) and (
-        config.dst_policy is DstPolicy.SHIFT or bool(config.excluded_dates)
-    )
