@@ -26,6 +26,7 @@ from scheduler_sync.entrypoints.requests import (
 from scheduler_sync.entrypoints.resync import Resync
 from scheduler_sync.ports import BusAwayError, Schedules, TemporalAwayError
 from scheduler_sync.settings import Settings
+from scheduler_sync.usecases.announcing import Announcer
 from scheduler_sync.usecases.comparing import Comparison
 from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Reconciler
@@ -85,12 +86,19 @@ class Core:
             apply=stream.apply,
             went_back=stream.went_back,
         )
+        self.announcer = Announcer(
+            ScheduleFacts(self.bus),
+            schedules=schedules,
+            configuration=self.configuration,
+            foreteller=self.foreteller,
+            said=self.said,
+            now=_now,
+        )
         self.reconciler = Reconciler(
             schedules,
             configuration=self.configuration,
-            announcements=ScheduleFacts(self.bus),
+            announcer=self.announcer,
             foreteller=self.foreteller,
-            said=self.said,
             now=_now,
             applied=self._count,
         )
@@ -98,6 +106,7 @@ class Core:
             schedules,
             configuration=self.configuration,
             reconciler=self.reconciler,
+            announcer=self.announcer,
             foreteller=self.foreteller,
             now=_now,
             turns=Turns(

@@ -31,7 +31,7 @@ from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.app import Core
 from scheduler_sync.domain.desired import desired_schedule
 from scheduler_sync.domain.next_times import is_finished
-from scheduler_sync.usecases.reconciling import ANNOUNCED
+from scheduler_sync.usecases.announcing import ANNOUNCED
 from trigger_contracts import streams
 from trigger_contracts.config import DstPolicy, OverlapPolicy, ScheduleConfig, TriggerState
 from trigger_runtime.bus.connection import Bus, BusUnavailableError

@@ -22,6 +22,7 @@ from scheduler_sync.ports import (
     ScheduleRefusedError,
     TemporalAwayError,
 )
+from scheduler_sync.usecases.announcing import Announcer
 from scheduler_sync.usecases.comparing import Always, Comparison, Resynced
 from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
@@ -77,12 +78,19 @@ class World:
         self.now = AT
         self.steps: list[Step] = []
         foreteller, self.said = Foreteller(), Said()
+        announcer = Announcer(
+            self,
+            schedules=self,
+            configuration=self,
+            foreteller=foreteller,
+            said=self.said,
+            now=lambda: self.now,
+        )
         self.reconciler = Reconciler(
             self,
             configuration=self,
-            announcements=self,
+            announcer=announcer,
             foreteller=foreteller,
-            said=self.said,
             now=lambda: self.now,
             applied=self.steps.append,
         )
@@ -90,6 +98,7 @@ class World:
             self,
             configuration=self,
             reconciler=self.reconciler,
+            announcer=announcer,
             foreteller=foreteller,
             now=lambda: self.now,
             turns=Turns(seconds=60, rounds=rounds),

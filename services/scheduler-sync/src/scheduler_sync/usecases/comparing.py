@@ -11,6 +11,7 @@ import structlog
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
 from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
+from scheduler_sync.usecases.announcing import Announcer
 from scheduler_sync.usecases.foretelling import Foreteller
 from scheduler_sync.usecases.reconciling import Presumed, Reconciler
 from scheduler_sync.usecases.targets import Targets
@@ -82,6 +83,7 @@ class Comparison:
         *,
         configuration: Configuration,
         reconciler: Reconciler,
+        announcer: Announcer,
         foreteller: Foreteller,
         now: Callable[[], datetime],
         turns: Turns | None = None,
@@ -90,6 +92,7 @@ class Comparison:
         self._schedules = schedules
         self._configuration = configuration
         self._reconciler = reconciler
+        self._announcer = announcer
         self._foreteller = foreteller
         self._now = now
         self._turns = turns or Turns(seconds=1, rounds=1)
@@ -209,7 +212,7 @@ class Comparison:
                 # One schedule must not keep all others from being compared; where it differs it is left.
                 log.exception("schedule cannot be synced", trigger_id=str(state.id))
             else:
-                if not self._reconciler.is_refused(state.id):
+                if not self._announcer.is_refused(state.id):
                     undone.discard(key)
 
         await _each(self._to_do(found), do=one)
@@ -234,7 +237,7 @@ class Comparison:
         ]
 
     def _knows(self, trigger: TriggerState, *, actual: ActualSchedule) -> bool:
-        return self._reconciler.knows(trigger, actual=actual)
+        return self._announcer.knows(trigger, actual=actual)
 
     async def _bring(self, state: TriggerState, *, key: str, found: Survey) -> bool:
         """Sync what differs, or announce what is listed; return whether more differed than the plan says."""

@@ -27,28 +27,19 @@ from scheduler_sync.domain.plan import (
 )
 from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import (
-    Announcements,
     Configuration,
-    NewerFactError,
     ScheduleExistsError,
     ScheduleRefusedError,
     Schedules,
 )
+from scheduler_sync.usecases.announcing import ANNOUNCED, Announcer, shown_times
 from scheduler_sync.usecases.foretelling import Foreteller
-from scheduler_sync.usecases.said import Said
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
 from trigger_contracts.schedules import (
-    AnyScheduleFact,
-    ScheduleRemoved,
-    ScheduleSynced,
-    ScheduleSyncFailed,
     schedule_id,
 )
 
 log = structlog.stdlib.get_logger(__name__)
-
-ANNOUNCED: Final = 5
-"""Next fire times in a fact. Temporal's listing has five and a description ten: take what both have."""
 
 _REASON_LENGTH: Final = 2000
 
@@ -68,17 +59,15 @@ class Reconciler:
         schedules: Schedules,
         *,
         configuration: Configuration,
-        announcements: Announcements,
+        announcer: Announcer,
         foreteller: Foreteller,
-        said: Said,
         now: Callable[[], datetime],
         applied: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self._schedules = schedules
         self._configuration = configuration
-        self._announcements = announcements
+        self._announcer = announcer
         self._foreteller = foreteller
-        self._said = said
         self._now = now
         self._applied = applied
         self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
@@ -119,7 +108,7 @@ class Reconciler:
                     await self._settle(now, presumed=Presumed.UNKNOWN)
                     return True
                 actual = found
-            await self._announce_times(now, times=shown_times(actual))
+            await self._announcer.times(now, times=shown_times(actual))
             return False
 
     async def _is_likely(self, actual: ActualSchedule, *, desired: DesiredSchedule) -> bool:
@@ -130,14 +119,6 @@ class Reconciler:
             return agree(times, expected, now=now)
         # Only Temporal knows the times, but that there are some we know as well.
         return bool(times) or await self._foreteller.is_finished(desired, now=now)
-
-    def knows(self, trigger: TriggerState, *, actual: ActualSchedule) -> bool:
-        """Tell whether what a listing shows has been announced."""
-        return self._said.is_synced(trigger.id, version=trigger.version, times=shown_times(actual))
-
-    def is_refused(self, trigger_id: UUID) -> bool:
-        """Tell whether the last try ended in a refusal."""
-        return self._said.is_failed(trigger_id)
 
     async def _settle(self, trigger: TriggerState | None, *, presumed: Presumed) -> None:
         while trigger is not None and trigger_type_of(trigger.config) is TriggerType.SCHEDULE:
@@ -164,9 +145,9 @@ class Reconciler:
         if latest is not None and latest.version > trigger.version:
             return latest
         if refusal is None:
-            await self._announce(trigger, desired=desired)
+            await self._announcer.state(trigger, desired=desired)
         else:
-            await self._announce_refusal(trigger, reason=refusal, goes_on=goes_on)
+            await self._announcer.refusal(trigger, reason=refusal, goes_on=goes_on)
         return None
 
     async def _stop_if_disabled(self, trigger: TriggerState) -> tuple[Step | None, ActualSchedule | None]:
@@ -231,69 +212,6 @@ class Reconciler:
             case _:
                 assert_never(step)
 
-    async def _announce_refusal(
-        self, trigger: TriggerState, *, reason: str, goes_on: ActualSchedule | None
-    ) -> None:
-        """Announce it with the times that go on, where that is news: every comparison finds it again."""
-        fact = ScheduleSyncFailed(
-            trigger_id=trigger.id,
-            trigger_version=trigger.version,
-            schedule_id=schedule_id(trigger.id),
-            at=self._now(),
-            reason=reason,
-            next_fire_times=() if goes_on is None else shown_times(goes_on),
-        )
-        if not self._said.has_refused(trigger.id, version=trigger.version, reason=reason):
-            log.error("schedule refused", trigger_id=str(trigger.id), reason=reason)
-        if not self._said.has_failed(fact):
-            await self._say(fact)
-
-    async def _announce(self, trigger: TriggerState, *, desired: DesiredSchedule | None) -> None:
-        if desired is None:
-            await self._say(
-                ScheduleRemoved(
-                    trigger_id=trigger.id,
-                    trigger_version=trigger.version,
-                    schedule_id=schedule_id(trigger.id),
-                    at=self._now(),
-                )
-            )
-            return
-        times = await self._foreteller.next_times(desired, now=self._now(), count=ANNOUNCED)
-        if times is None:
-            actual = await self._schedules.describe(desired.schedule_id)
-            times = () if actual is None else shown_times(actual)
-        await self._announce_times(trigger, times=times)
-
-    async def _announce_times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
-        await self._say(
-            ScheduleSynced(
-                trigger_id=trigger.id,
-                trigger_version=trigger.version,
-                schedule_id=schedule_id(trigger.id),
-                at=self._now(),
-                next_fire_times=times,
-            )
-        )
-
-    async def _say(self, fact: AnyScheduleFact) -> None:
-        """Announce a fact, unless one of a newer version has been.
-
-        Where no such version is on the bus, the configuration went back (its database was restored), and what
-        was said of it then is over.
-        """
-        try:
-            sequence = await self._announcements.announce(fact)
-        except NewerFactError as newer:
-            latest = await self._configuration.latest(fact.trigger_id)
-            if latest is None or latest.version > fact.trigger_version:
-                return
-            try:
-                sequence = await self._announcements.announce(fact, over_version=newer.version)
-            except NewerFactError:
-                return
-        self._said.apply(fact, sequence=sequence)
-
     @contextlib.asynccontextmanager
     async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
         """Serialise by trigger: Temporal's updates carry no token that would catch a lost race."""
@@ -308,11 +226,6 @@ class Reconciler:
                 del self._locks[trigger_id]
             else:
                 self._locks[trigger_id] = (lock, users - 1)
-
-
-def shown_times(actual: ActualSchedule) -> tuple[datetime, ...]:
-    """Return the times that a fact tells of a schedule; a paused one fires at none."""
-    return () if actual.paused else actual.next_fire_times[:ANNOUNCED]
 
 
 def _check_size(desired: DesiredSchedule | None) -> None:
