@@ -28,7 +28,7 @@ ANNOUNCED: Final = 5
 
 
 class Announcer:
-    """Says each thing once, and nothing that is older than what was said."""
+    """Says nothing that is older than what was said. Everything raises ``BusAwayError``."""
 
     def __init__(
         self,
@@ -71,6 +71,10 @@ class Announcer:
             await self._say(fact)
 
     async def state(self, trigger: TriggerState, *, desired: DesiredSchedule | None) -> None:
+        """Announce that a schedule is as it shall be, or gone.
+
+        Raises ``TemporalAwayError`` where only Temporal can tell when it fires.
+        """
         if desired is None:
             await self._say(
                 ScheduleRemoved(
@@ -88,6 +92,7 @@ class Announcer:
         await self.times(trigger, times=times)
 
     async def times(self, trigger: TriggerState, *, times: tuple[datetime, ...]) -> None:
+        """Announce that a schedule is as it shall be, and when it fires next."""
         await self._say(
             ScheduleSynced(
                 trigger_id=trigger.id,
