@@ -6,6 +6,7 @@ that slows down, or a server that has more schedules to look after, slows down b
 
 import asyncio
 import gc
+import itertools
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import time
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -28,13 +29,14 @@ from temporalio.service import RPCError
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
-from scheduler_sync.adapters.temporal_schedules import AT_ONCE
+from scheduler_sync.adapters.temporal_schedules import AT_ONCE, TemporalSchedules
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.app import Core, build
 from scheduler_sync.domain.desired import desired_schedule
 from scheduler_sync.domain.timetables import KEPT
 from scheduler_sync.settings import Settings
-from scheduler_sync.usecases.comparing import Always
+from scheduler_sync.usecases.comparing import Always, Comparison
+from scheduler_sync.usecases.turns import Turns
 from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedules import ScheduleSynced, schedule_id
@@ -209,18 +211,30 @@ def report_resync(
 
 
 async def comparing(bench: Bench, *, count: int) -> None:
-    """Compare everything again and again while nothing has changed."""
-    found = await bench.core.comparison.resync(leadership=Always())
-    bench.core.applied.clear()
-    bare, ours, steps = list[float](), list[float](), 0
+    """Compare everything again and again while nothing has changed, as if it were once a minute.
+
+    Each time others are described, one in sixty of them at least: the clock goes on with each look at it.
+    """
+    core, minutes = bench.core, itertools.count()
+    comparison = Comparison(
+        TemporalSchedules(core.temporal),
+        configuration=core.configuration,
+        reconciler=core.reconciler,
+        announcer=core.announcer,
+        foreteller=core.foreteller,
+        now=lambda: datetime.now(UTC) + timedelta(minutes=next(minutes)),
+        turns=Turns(seconds=60, rounds=60),
+    )
+    await comparison.resync(leadership=Always())
+    core.applied.clear()
+    bare, ours = list[float](), list[float]()
     for _ in range(TURNS):
         bare.append(await timed(bench.bare_listing()))
         begun = time.perf_counter()
-        found = await bench.core.comparison.resync(leadership=Always())
+        found = await comparison.resync(leadership=Always())
         ours.append(time.perf_counter() - begun)
-        steps += sum(bench.core.applied.values())
-        assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
-    report_resync("resync", count=count, bare=bare, ours=ours, writes=steps)
+        assert (found.compared, found.drift, found.unknown, found.unseen) == (count, 0, 0, 0), found
+    report_resync("resync", count=count, bare=bare, ours=ours, writes=sum(core.applied.values()))
 
 
 async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
