@@ -666,8 +666,8 @@ async def test_what_was_told_of_a_version_that_is_no_more_does_not_stand() -> No
 async def test_others_have_their_turn_while_a_timetable_is_worked_out() -> None:
     """This one takes about two seconds of the processor, and is refused in the end."""
     config = ScheduleConfig(
-        cron_expression="*/5 1-3 LW * FRI#2",
-        additional_expressions=("18 2 * * *", "*/7 * * * *"),
+        cron_expression="* 0-22 * * *",
+        additional_expressions=("* 0-21 * * *", "* 1-22 * * *"),
         timezone="Europe/Berlin",
         dst_policy=DstPolicy.SHIFT,
     )

@@ -205,8 +205,8 @@ async def test_too_many_excluded_fires_are_refused_where_they_were_chosen(api: A
 async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workflow_id: str) -> None:
     """This one takes about two seconds of the processor, and is refused in the end."""
     config = {
-        "cronExpression": "*/5 1-3 LW * FRI#2",
-        "additionalExpressions": ["17 2 * * *", "*/7 * * * *"],
+        "cronExpression": "* 0-22 * * *",
+        "additionalExpressions": ["* 0-21 * * *", "* 1-22 * * *"],
         "timezone": "Europe/Berlin",
         "dstPolicy": "shift",
     }
@@ -217,7 +217,7 @@ async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workf
         await api.call("GET", "/api/triggers", status=200)
         served += not working.done()
     assert pointers(await working) == {"/config/dstPolicy"}
-    assert served > 5
+    assert served > 5, served
 
 
 @pytest.mark.parametrize(
