@@ -202,6 +202,29 @@ async def test_too_many_excluded_fires_are_refused_where_they_were_chosen(api: A
     assert preview["fireTimes"]
 
 
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"timezone": "Mars/Olympus"}, "/config/timezone"),
+        ({"cronExpression": "0 9 * *"}, "/config/cronExpression"),
+        ({"startAt": "2031-01-01T00:00:00Z", "endAt": "2030-01-01T00:00:00Z"}, "/config/endAt"),
+        ({"cronExpression": "30 1 * * *", "timezone": "America/New_York"}, "/config/dstPolicy"),
+        ({"cronExpression": "31 2 * * *"}, None),
+    ],
+)
+async def test_a_change_to_what_has_to_be_worked_out_is_answered(
+    api: Any, workflow_id: str, change: dict[str, str], pointer: str | None
+) -> None:
+    config = {"cronExpression": "0 9 * * *", "timezone": "Europe/Berlin"}
+    body = {"workflowId": workflow_id, "name": "s", "triggerType": "schedule", "config": config}
+    path = f"/api/triggers/{(await api.call('POST', '/api/triggers', body, status=201)).json['id']}"
+    patch = {"config": {**change, "dstPolicy": "shift", "excludedDates": ["2030-12-25"]}}
+    async with asyncio.timeout(30):
+        answer = await api.call("PATCH", path, patch, status=422 if pointer else 200)
+    if pointer:
+        assert pointers(answer) == {pointer}
+
+
 async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workflow_id: str) -> None:
     """This one takes about two seconds of the processor, and is refused in the end."""
     config = {

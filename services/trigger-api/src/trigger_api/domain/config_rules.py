@@ -31,6 +31,13 @@ MAX_BYTES: Final = 256 * 1024
 
 def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
     """Return everything that is wrong with a configuration, with pointers into the request's body."""
+    return flaws_at_sight(config) or [
+        Flaw(f"/config{flaw.pointer}", flaw.detail) for flaw in _flaws_between(config)
+    ]
+
+
+def flaws_at_sight(config: AnyTriggerConfig) -> list[Flaw]:
+    """Return what is wrong before anything has to be worked out; a timetable is only where nothing is."""
     if flaws := too_large(config, limit=MAX_BYTES, pointer="/config"):
         return flaws
     kind = type(config)
@@ -39,7 +46,9 @@ def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
         for name, spelled in _ruled(kind)
         for flaw in field_flaws(kind, name, getattr(config, name))
     ]
-    return flaws or [Flaw(f"/config{flaw.pointer}", flaw.detail) for flaw in _flaws_between(config)]
+    if not flaws and isinstance(config, ScheduleConfig) and _ends_before_it_starts(config):
+        return [Flaw("/config/endAt", "This is not after startAt.")]
+    return flaws
 
 
 @cache
@@ -70,9 +79,11 @@ def _flaws_between(config: AnyTriggerConfig) -> list[Flaw]:
             assert_never(config)
 
 
+def _ends_before_it_starts(config: ScheduleConfig) -> bool:
+    return bool(config.start_at and config.end_at and config.end_at <= config.start_at)
+
+
 def _schedule(config: ScheduleConfig) -> list[Flaw]:
-    if config.start_at and config.end_at and config.end_at <= config.start_at:
-        return [Flaw("/endAt", "This is not after startAt.")]
     try:
         timetable_of(config)
     except ExclusionError as error:

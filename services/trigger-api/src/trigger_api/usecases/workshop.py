@@ -38,9 +38,12 @@ class Workshop:
 
     def known_flaws_of(self, config: AnyTriggerConfig) -> list[Flaw]:
         """Return the same at once. Raises ``NotWorkedOutError``: then ask ``flaws_of`` before."""
-        if not is_worked_out(config):
-            raise NotWorkedOutError(config)
-        return config_rules.flaws_of(config)
+        if is_worked_out(config):
+            return config_rules.flaws_of(config)
+        # What is wrong at sight is never worked out, so it would be asked for again and again.
+        if flaws := config_rules.flaws_at_sight(config):
+            return flaws
+        raise NotWorkedOutError(config)
 
     async def beside(self, work: Callable[[], T], *, workspace: str) -> T:
         """Do some work in a thread, when it is the workspace's turn."""
