@@ -86,7 +86,7 @@ CONFIGS = st.builds(
 @settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS)
 def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
-    if config_rules.flaws_of(config):
+    if config_rules.field_errors_of(config):
         return
     kept = webhook_rules.without_plain_tokens(config)
     assert isinstance(kept, WebhookConfig)
@@ -99,7 +99,7 @@ def test_what_is_not_served_cannot_be_saved(config: WebhookConfig) -> None:
     kept = webhook_rules.without_plain_tokens(config)
     assert isinstance(kept, WebhookConfig)
     if gap_in(kept, public_url="https://hooks.example.com") is not None:
-        assert config_rules.flaws_of(config)
+        assert config_rules.field_errors_of(config)
 
 
 @pytest.mark.parametrize("provider", [None, *WebhookProvider])
@@ -111,10 +111,10 @@ def test_a_secret_that_is_made_up_is_one_that_the_provider_takes(provider: Webho
             config, random=bytes((seed * 7 + n * 13) % 256 for n in range(32))
         )
         if provider is None or PROVIDER_SECRETS[provider].chosen_by_user:
-            assert webhook_rules.secret_flaws(config, secret=secret, before=None) == []
+            assert webhook_rules.secret_errors(config, secret=secret, before=None) == []
     if provider is not None and not PROVIDER_SECRETS[provider].chosen_by_user:
-        (flaw,) = webhook_rules.secret_flaws(config, secret=None, before=None)
-        assert (flaw.pointer, str(provider) in flaw.detail) == ("/secret", True)
+        (error,) = webhook_rules.secret_errors(config, secret=None, before=None)
+        assert (error.pointer, str(provider) in error.detail) == ("/secret", True)
 
 
 def test_every_provider_says_what_its_secret_is() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_expressions import MAX_LENGTH, Expression, ExpressionError, Facts
+from trigger_expressions import MAX_LENGTH, EventContext, Expression, ExpressionError
 
 EVENT: dict[str, Any] = {
     "specversion": "1.0",
@@ -39,7 +39,7 @@ EVENT: dict[str, Any] = {
     ],
 )
 def test_conditions(text: str, expected: bool) -> None:
-    assert Expression(text).holds(Facts(EVENT)) is expected
+    assert Expression(text).holds(EventContext(EVENT)) is expected
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_no_text_does_anything_but_hold_or_be_refused(text: str) -> None:
         expression = Expression(text)
     except ExpressionError:
         return
-    assert expression.holds(Facts(EVENT)) in {True, False}
+    assert expression.holds(EventContext(EVENT)) in {True, False}

@@ -42,7 +42,7 @@ async def consume(bus: Bus, metrics: Metrics) -> AsyncIterator[Consume]:
             durable="worker",
             subjects=["things.>"],
             dead_letter_subject="dead.THINGS.worker",
-            hopeless=(HopelessError,),
+            dead_letter_on=(HopelessError,),
             **wanted,
         )
         consumer = Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
@@ -150,7 +150,7 @@ async def test_errors_that_mean_later_are_tried_again_for_ever(
             raise (AwayError, HopelessAndAwayError)[item.attempt % 2]("not now")
 
     await bus.publish("things.a", b"1")
-    await consume(handle, max_attempts=3, retry=(AwayError,))
+    await consume(handle, max_attempts=3, retry_on=(AwayError,))
     await eventually(lambda: settled(bus))
     assert attempts == list(range(1, 14))
     assert await dead_letters(bus) == 0
@@ -170,7 +170,7 @@ async def test_many_that_are_parked_leave_room_for_the_rest(
 
     for number in range(300):
         await bus.publish("things.parked", b"%d" % number)
-    await consume(handle, concurrency=4, retry=(AwayError,))
+    await consume(handle, concurrency=4, retry_on=(AwayError,))
     await eventually(lambda: len(parked) == 300)
     await bus.publish("things.a", b"known")
     await eventually(lambda: done == {b"known"})

@@ -27,7 +27,7 @@ class Directory:
         self.trouble: list[Exception] = []
         self.went_back_after: list[int] = []
 
-    def went_back(self) -> None:
+    def on_stream_recreated(self) -> None:
         self.went_back_after.append(len(self.sequences))
 
     async def where(self) -> int | None:
@@ -57,7 +57,7 @@ async def follower(bus: Bus, directory: Directory) -> Any:
         subjects=["things.a.*", "things.b"],
         position=directory.where,
         apply=directory.apply,
-        went_back=directory.went_back,
+        on_stream_recreated=directory.on_stream_recreated,
     )
     yield follower
     await follower.stop()

@@ -7,10 +7,10 @@ Only fire times also depend on the edition of the time zone data.
 from trigger_cron.calendars import Calendar, Range, compile_calendars
 from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
 from trigger_cron.cron import Cron, CronError, ExclusionError, TimetableError
-from trigger_cron.fires import fire_times
-from trigger_cron.kept import KeptTimetables, Times
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
+from trigger_cron.temporal_search import fire_times
 from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
+from trigger_cron.timetable_cache import TimetableCache, TimetableKey
 
 __all__ = [
     "MAX_LENGTH",
@@ -21,11 +21,11 @@ __all__ = [
     "CronError",
     "DstPolicy",
     "ExclusionError",
-    "KeptTimetables",
     "Range",
-    "Times",
     "Timetable",
+    "TimetableCache",
     "TimetableError",
+    "TimetableKey",
     "busy_day",
     "caveats",
     "compile_calendars",

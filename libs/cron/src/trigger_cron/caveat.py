@@ -12,7 +12,7 @@ from trigger_cron.calendars import Calendar, compile_calendars, values
 from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import Cron
 from trigger_cron.day_rules import DayRule, DayRuleKind, patterns_of
-from trigger_cron.fires import Timeline
+from trigger_cron.temporal_search import Timeline
 from trigger_cron.timetable import DstPolicy, Timetable
 from trigger_cron.zone_clock import Transition, ZoneClock
 

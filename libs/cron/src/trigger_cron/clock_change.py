@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from trigger_cron.calendars import Calendar, values
-from trigger_cron.fires import Timeline
+from trigger_cron.temporal_search import Timeline
 from trigger_cron.zone_clock import Transition, ZoneClock
 
 _SECOND: Final = timedelta(seconds=1)

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from trigger_cron.calendars import EVERY_DAY_OF_WEEK, LAST_YEAR, Calendar, ranges, values
 from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import TimetableError
-from trigger_cron.fires import Timeline
+from trigger_cron.temporal_search import Timeline
 from trigger_cron.zone_clock import Transition, ZoneClock
 
 _SINCE: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - instants are naive here

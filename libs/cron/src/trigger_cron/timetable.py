@@ -18,7 +18,7 @@ from trigger_cron.calendars import (
     ranges,
 )
 from trigger_cron.cron import Cron, TimetableError
-from trigger_cron.passing_over import check_exclusions
+from trigger_cron.exclusion_limits import check_exclusions
 from trigger_cron.shift import corrections
 
 MAX_CALENDARS: Final = 500

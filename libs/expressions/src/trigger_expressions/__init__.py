@@ -1,14 +1,14 @@
 """What users write in configurations: conditions on events, and templates."""
 
-from trigger_expressions.conditions import MAX_LENGTH, Expression, ExpressionError, Facts
+from trigger_expressions.conditions import MAX_LENGTH, EventContext, Expression, ExpressionError
 from trigger_expressions.templates import ROOTS, Path, TemplateError, parts, paths_in
 
 __all__ = [
     "MAX_LENGTH",
     "ROOTS",
+    "EventContext",
     "Expression",
     "ExpressionError",
-    "Facts",
     "Path",
     "TemplateError",
     "parts",

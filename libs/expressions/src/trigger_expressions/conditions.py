@@ -22,7 +22,7 @@ class ExpressionError(ValueError):
     """The text cannot be a condition; the message says why."""
 
 
-class Facts:
+class EventContext:
     """One event, made ready once for any number of conditions."""
 
     def __init__(self, event: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ class Expression:
         """Compile. Raises ``ExpressionError``."""
         self._program = _compiled(text)
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: EventContext) -> bool:
         """Tell whether the event fulfils the condition. One that cannot be told does not hold."""
         return _result(self._program, facts=facts) is True
 
@@ -53,7 +53,7 @@ def _compiled(text: str) -> Any:
     except ValueError as error:
         raise ExpressionError(_first_line(error)) from None
     # Tried once on an event without data: an unknown name or a result that is no yes or no shows at once.
-    result = _result(program, facts=Facts(_SAMPLE))
+    result = _result(program, facts=EventContext(_SAMPLE))
     if isinstance(result, RuntimeError) and _UNDEFINED in str(result):
         raise ExpressionError(_first_line(result))
     if not isinstance(result, bool | Exception):
@@ -61,7 +61,7 @@ def _compiled(text: str) -> Any:
     return program
 
 
-def _result(program: Any, *, facts: Facts) -> Any:
+def _result(program: Any, *, facts: EventContext) -> Any:
     try:
         return program.execute(facts.context)
     except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the event's values lead to

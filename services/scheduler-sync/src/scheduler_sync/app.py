@@ -84,7 +84,7 @@ class Core:
             subjects=streams.SCHEDULES.subjects,
             position=stream.position,
             apply=stream.apply,
-            went_back=stream.went_back,
+            on_stream_recreated=stream.on_stream_recreated,
         )
         self.announcer = Announcer(
             ScheduleFacts(self.bus),
@@ -197,9 +197,9 @@ def _consumer(core: Core, *, metrics: Metrics) -> Consumer:
             dead_letter_subject=streams.dead_letter(
                 stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES
             ),
-            hopeless=(MalformedMessageError,),
+            dead_letter_on=(MalformedMessageError,),
             # A message from the future waits for the release that can read it.
-            retry=(TemporalAwayError, BusAwayError, UnknownMessageError),
+            retry_on=(TemporalAwayError, BusAwayError, UnknownMessageError),
             # Twice what Temporal is asked at a time: the bus is asked meanwhile.
             concurrency=2 * AT_ONCE,
         ),

@@ -36,7 +36,7 @@ from trigger_contracts.schedules import (
     ScheduleSyncFailed,
     schedule_id,
 )
-from trigger_cron import Timetable, TimetableError, kept
+from trigger_cron import Timetable, TimetableError, timetable_cache
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -694,7 +694,7 @@ async def test_a_refusal_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> 
         worked_out.append(zone)
         raise TimetableError("it cannot be said")
 
-    monkeypatch.setattr(kept, "compile_timetable", compiled)
+    monkeypatch.setattr(timetable_cache, "compile_timetable", compiled)
     config = ScheduleConfig(cron_expression="19 2 * * *", timezone="Europe/Berlin")
     for world in (World(trigger(config=config)), World(trigger(config=config))):
         await world.resync()

@@ -35,7 +35,7 @@ from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
 from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
-from trigger_api.ports import Chance
+from trigger_api.ports import ClockAndIds
 from trigger_api.settings import DatabaseSettings, Settings
 from trigger_api.usecases.runs_by_hand import RunsByHand
 from trigger_api.usecases.schedule_runs import ScheduleRuns
@@ -46,7 +46,7 @@ from trigger_contracts import ids, streams
 from trigger_runtime import postgres
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.garbage import RareCollections
+from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database
@@ -78,7 +78,7 @@ def build(settings: Settings) -> Service:
     database = Database(
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
-    chance = Chance(now=_now, new_id=_new_id, random_bytes=os.urandom)
+    chance = ClockAndIds(now=_now, new_id=_new_id, random_bytes=os.urandom)
     relay = OutboxRelay(
         database,
         bus=bus,
@@ -106,7 +106,7 @@ def build(settings: Settings) -> Service:
     return Service(
         NAME,
         components=[
-            RareCollections(settled=bus.ready),
+            GcTuning(settled=bus.ready),
             bus,
             database,
             schema,
@@ -155,13 +155,13 @@ def document() -> dict[str, Any]:
         database=Database(settings.database.database_url, application=NAME),
         bus=Bus(url="", client_name=NAME),
         tokens=TokenVerifier(settings.tokens, metrics=Metrics()),
-        chance=Chance(now=_now, new_id=_new_id, random_bytes=os.urandom),
+        chance=ClockAndIds(now=_now, new_id=_new_id, random_bytes=os.urandom),
     )
     return api_document(offered)
 
 
 def _operations(
-    settings: Settings, *, database: Database, bus: Bus, tokens: TokenVerifier, chance: Chance
+    settings: Settings, *, database: Database, bus: Bus, tokens: TokenVerifier, chance: ClockAndIds
 ) -> list[Operation]:
     store, read_model, history = (
         PostgresEventStore(database),

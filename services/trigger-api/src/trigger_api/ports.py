@@ -162,7 +162,7 @@ class LiveSchedules(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
+class ClockAndIds:
     """Time and randomness, handed in so that decisions can be repeated."""
 
     now: Callable[[], datetime]

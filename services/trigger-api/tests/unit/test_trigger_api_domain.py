@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from trigger_api.domain import config_rules, definition_rules
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.flaw import InvalidError
 from trigger_api.domain.merge_patch import merge
 from trigger_api.domain.recorded import Author, Recorded
 from trigger_api.domain.trigger import Trigger, TriggerEvent, Wanted
@@ -31,6 +30,7 @@ from trigger_contracts.webhook_config import (
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import WebhookProvider
+from trigger_validation import InvalidError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ADA = Author(actor="ada", request_id="r")
@@ -150,10 +150,10 @@ def definition(**edges: str) -> WorkflowDefinition:
 
 
 def test_a_definition_is_a_graph_that_reaches_an_output() -> None:
-    assert definition_rules.flaws_of(definition(**{"in": "out"})) == []
-    assert "No output node" in definition_rules.flaws_of(definition(**{"in": "x"}))[0].detail
-    assert "circle" in definition_rules.flaws_of(definition(**{"in": "out", "out": "in"}))[0].detail
-    assert "circle" in definition_rules.flaws_of(definition(**{"in": "out", "x": "x"}))[0].detail
+    assert definition_rules.field_errors_of(definition(**{"in": "out"})) == []
+    assert "No output node" in definition_rules.field_errors_of(definition(**{"in": "x"}))[0].detail
+    assert "circle" in definition_rules.field_errors_of(definition(**{"in": "out", "out": "in"}))[0].detail
+    assert "circle" in definition_rules.field_errors_of(definition(**{"in": "out", "x": "x"}))[0].detail
 
 
 @given(st.integers(1, 400))
@@ -163,7 +163,7 @@ def test_a_long_chain_is_checked_without_recursing(length: int) -> None:
     names = list(nodes)
     edges = tuple(Edge(source=a, target=b) for a, b in itertools.pairwise(names))
     chain = WorkflowDefinition(nodes=nodes, edges=edges, entry_point="n0")
-    assert definition_rules.flaws_of(chain) == []
+    assert definition_rules.field_errors_of(chain) == []
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_a_long_chain_is_checked_without_recursing(length: int) -> None:
     ],
 )
 def test_configurations_beyond_their_shape(config: Any, pointers: list[str]) -> None:
-    assert [flaw.pointer for flaw in config_rules.flaws_of(config)] == pointers
+    assert [error.pointer for error in config_rules.field_errors_of(config)] == pointers
 
 
 def test_inputs_of_a_run() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.garbage import RareCollections
+from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.sealing import KeyRing
@@ -153,7 +153,7 @@ def _worker(settings: Settings) -> Service:
             rejected,
             secret_uses,
             directory,
-            RareCollections(settled=partial(_until, lambda: directory.check() is None)),
+            GcTuning(settled=partial(_until, lambda: directory.check() is None)),
             access,
             WebhookListener(
                 app,

@@ -38,10 +38,10 @@ class RetryLaterError(Exception):
 class Subscription:
     """What is consumed, and how.
 
-    ``retry`` errors are treated like ``RetryLaterError``: a dependency is away, or the message is of a
+    ``retry_on`` errors are treated like ``RetryLaterError``: a dependency is away, or the message is of a
     version that only a newer reader knows and is parked until that comes. It is tried again for ever,
     after pauses that grow to 30 s, in which others are handled.
-    ``hopeless`` errors mean that the message can never be handled: it is dead-lettered at once. Any
+    ``dead_letter_on`` errors mean that the message can never be handled: it is dead-lettered at once. Any
     other error is a defect: it is dead-lettered after ``max_attempts`` of them (counted by each process
     for itself; tries that end in "later" do not count). An error that is both is tried again.
     Messages are handled concurrently, up to ``concurrency``, and so without an order.
@@ -51,8 +51,8 @@ class Subscription:
     durable: str
     subjects: Sequence[str]
     dead_letter_subject: str
-    hopeless: tuple[type[Exception], ...] = ()
-    retry: tuple[type[Exception], ...] = ()
+    dead_letter_on: tuple[type[Exception], ...] = ()
+    retry_on: tuple[type[Exception], ...] = ()
     concurrency: int = 64
     ack_wait_seconds: float = 30.0
     max_attempts: int = 8
@@ -186,13 +186,13 @@ class Consumer:
     async def _process(self, item: Received) -> None:
         structlog.contextvars.bind_contextvars(stream=item.stream, sequence=item.sequence)
         wanted = self._subscription
-        later: tuple[type[Exception], ...] = (RetryLaterError, *wanted.retry)
+        later: tuple[type[Exception], ...] = (RetryLaterError, *wanted.retry_on)
         try:
             await self._handle(item)
         except later as error:
             reason = describe(error) if isinstance(error, RetryLaterError) else _named(error)
             await self._retry(item, attempt=item.attempt, reason=reason)
-        except wanted.hopeless as error:
+        except wanted.dead_letter_on as error:
             await self._give_up(item, reason=_named(error))
         except Exception as error:
             attempt = self._count_defect(item.sequence)

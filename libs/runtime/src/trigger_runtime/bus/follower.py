@@ -42,16 +42,16 @@ class Follower:
         subjects: Sequence[str],
         position: Callable[[], Awaitable[int | None]],
         apply: Callable[[Sequence[Received]], Awaitable[None]],
-        went_back: Callable[[], None] = lambda: None,
+        on_stream_recreated: Callable[[], None] = lambda: None,
     ) -> None:
-        """``went_back`` is told when the stream was made anew, and is to be read from its start."""
+        """``on_stream_recreated`` is told when the stream was made anew, and is to be read from its start."""
         self.name = f"follower {name}"
         self._bus = bus
         self._stream = stream
         self._subjects = list(subjects)
         self._position = position
         self._apply = apply
-        self._went_back = went_back
+        self._went_back = on_stream_recreated
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._attempt = 0

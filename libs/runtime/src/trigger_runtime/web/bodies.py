@@ -7,8 +7,8 @@ import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from trigger_runtime.web.problem import FieldProblem, ProblemError
-from trigger_runtime.web.shapes import CheckField, Misshapen, shaped
+from trigger_runtime.web.problem import ProblemError
+from trigger_validation import CheckField, FieldError, InvalidError, decode
 
 T = TypeVar("T")
 
@@ -98,13 +98,13 @@ def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField |
     The types themselves ignore unknown fields, since messages on the bus must; a caller of the API
     is told about a misspelt one instead.
     """
-    found = shaped(value, kind, pointer=pointer, check=check)
-    if isinstance(found, Misshapen):
-        raise invalid(list(found.problems))
-    return cast("T", found)
+    try:
+        return cast("T", decode(value, kind, pointer=pointer, check=check))
+    except InvalidError as error:
+        raise invalid(list(error.field_errors)) from error
 
 
-def invalid(errors: list[FieldProblem]) -> ProblemError:
+def invalid(errors: list[FieldError]) -> ProblemError:
     """Return the 422 for a body that is JSON but does not mean what it must."""
     return ProblemError(
         422,

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from aiohttp import web
 
+from trigger_validation import FieldError
+
 _TYPE = "https://flowmaestro.dev/problems/"
 
 _TITLES = {
@@ -26,13 +28,6 @@ _TITLES = {
 }
 
 
-class FieldProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that is wrong with a request; ``pointer`` is a JSON pointer (RFC 6901) into its body."""
-
-    pointer: str
-    detail: str
-
-
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """An answer that is an error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people."""
 
@@ -42,7 +37,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
     detail: str
     code: str
     request_id: str
-    errors: tuple[FieldProblem, ...] = ()
+    errors: tuple[FieldError, ...] = ()
 
 
 class ProblemError(Exception):
@@ -54,7 +49,7 @@ class ProblemError(Exception):
         *,
         code: str,
         detail: str,
-        errors: Sequence[FieldProblem] = (),
+        errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {detail}")

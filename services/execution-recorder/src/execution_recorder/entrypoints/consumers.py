@@ -37,8 +37,8 @@ def _reading(
         durable=durable,
         subjects=subjects,
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
-        hopeless=_HOPELESS,
-        retry=_RETRY,
+        dead_letter_on=_HOPELESS,
+        retry_on=_RETRY,
         concurrency=concurrency,
     )
 

@@ -1,4 +1,4 @@
-"""Facts of executions, onto stream ``EXECUTIONS``."""
+"""EventContext of executions, onto stream ``EXECUTIONS``."""
 
 from orchestrator_worker.usecases import FactTooLargeError, LogUnavailableError
 from trigger_contracts import streams

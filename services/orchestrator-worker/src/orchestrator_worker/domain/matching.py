@@ -7,7 +7,7 @@ from uuid import UUID
 from orchestrator_worker.domain.json_path import MISSING, find, json_equal
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
-from trigger_expressions import Expression, Facts
+from trigger_expressions import EventContext, Expression
 
 _BELOW = ".*"
 ALL_WORKSPACES = "*"
@@ -63,7 +63,7 @@ class EventTriggers:
         if all(waiting.condition is None for waiting in found):
             return [waiting.state for waiting in found]
         # Made once for all conditions: turning an event into CEL's values costs more than asking them.
-        facts = Facts(event.document)
+        facts = EventContext(event.document)
         return [
             waiting.state for waiting in found if waiting.condition is None or waiting.condition.holds(facts)
         ]

@@ -86,9 +86,9 @@ def _consumer(
         durable=durable,
         subjects=[subject],
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
-        hopeless=(MalformedMessageError, TooOldToStartError),
+        dead_letter_on=(MalformedMessageError, TooOldToStartError),
         # A message from the future waits for the release that can read it.
-        retry=(StartUnavailableError, LogUnavailableError, UnknownMessageError),
+        retry_on=(StartUnavailableError, LogUnavailableError, UnknownMessageError),
         concurrency=_CONCURRENCY,
         ack_wait_seconds=_ACK_WAIT_SECONDS,
     )

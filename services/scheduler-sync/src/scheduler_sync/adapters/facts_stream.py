@@ -38,7 +38,7 @@ class FactsStream:
                 self._forget(message)
         self._position = batch[-1].sequence
 
-    def went_back(self) -> None:
+    def on_stream_recreated(self) -> None:
         """Take nothing for said: the stream was made anew."""
         self._said.forget_all()
 

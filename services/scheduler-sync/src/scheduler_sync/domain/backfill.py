@@ -48,8 +48,8 @@ def decide_backfill(
     in it, as with Temporal. This takes up to some seconds for a schedule of hundreds of calendars.
     """
     start_at, end_at = _within_years(start_at), _within_years(end_at)
-    if (flaw := _flaw(start_at, end_at=end_at, now=now)) is not None:
-        return flaw
+    if (refusal := _refusal(start_at, end_at=end_at, now=now)) is not None:
+        return refusal
     start_at, end_at = _next_whole(start_at), end_at.replace(microsecond=0)
     # Each fire is searched in each calendar, here as in Temporal.
     most = min(MAX_BACKFILL_FIRES, max(_MOST_SEARCHES // max(len(desired.calendars), 1), 1))
@@ -80,7 +80,7 @@ def _next_whole(moment: datetime) -> datetime:
     return whole if whole == moment else whole + _SECOND
 
 
-def _flaw(start_at: datetime, *, end_at: datetime, now: datetime) -> Rejected | None:
+def _refusal(start_at: datetime, *, end_at: datetime, now: datetime) -> Rejected | None:
     if end_at < start_at:
         return Rejected("the end is before the start", field="endAt")
     if end_at > now:

@@ -4,7 +4,7 @@ from typing import Final
 from zoneinfo import ZoneInfoNotFoundError
 
 from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
-from trigger_cron import CronError, KeptTimetables, Times, Timetable, TimetableError
+from trigger_cron import CronError, Timetable, TimetableCache, TimetableError, TimetableKey
 from trigger_cron import DstPolicy as CompiledPolicy
 
 _POLICY: Final = {
@@ -15,7 +15,7 @@ _POLICY: Final = {
 UNKNOWN_ZONE: Final = (ZoneInfoNotFoundError, ValueError, IsADirectoryError, NotADirectoryError)
 """What ``zoneinfo`` raises for a name that is none, or that of a folder of zones (``Europe``)."""
 
-KEPT: Final = KeptTimetables(1024)
+KEPT: Final = TimetableCache(1024)
 
 
 class UncompilableError(Exception):
@@ -44,8 +44,8 @@ def timetable_of(config: ScheduleConfig) -> Timetable:
         raise UncompilableError(f"unknown time zone {config.timezone[:64]!r}") from error
 
 
-def _times_of(config: ScheduleConfig) -> Times:
-    return Times(
+def _times_of(config: ScheduleConfig) -> TimetableKey:
+    return TimetableKey(
         expressions=(config.cron_expression, *config.additional_expressions),
         zone=config.timezone,
         excluded_dates=config.excluded_dates,

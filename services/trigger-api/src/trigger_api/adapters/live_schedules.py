@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
-from trigger_api.domain.flaw import Flaw, InvalidError
 from trigger_api.ports import Fire, ScheduleUnknownError
 from trigger_contracts import codec, schedule_requests, streams
 from trigger_contracts.codec import Codec, ContractError, Message
@@ -21,6 +20,7 @@ from trigger_contracts.schedule_requests import (
 )
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.requests import ask
+from trigger_validation import FieldError, InvalidError
 
 A = TypeVar("A")
 
@@ -66,7 +66,7 @@ class LiveSchedules:
             return answer
         if answer.code is FailureCode.REFUSED:
             pointer = f"/{answer.field}" if answer.field else ""
-            raise InvalidError([Flaw(pointer, f"{answer.reason[:1].upper()}{answer.reason[1:]}.")])
+            raise InvalidError([FieldError(pointer, f"{answer.reason[:1].upper()}{answer.reason[1:]}.")])
         raise ScheduleUnknownError(answer.reason)
 
 

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 
 from trigger_api.domain import webhook_rules
-from trigger_api.domain.flaw import Flaw, escape, too_large
-from trigger_api.domain.input_schema import input_flaws, schema_flaws
+from trigger_api.domain.input_schema import input_errors, schema_errors
 from trigger_api.domain.timetables import TimetableError, timetable_of
 from trigger_api.domain.webhook_rules import FieldRule
 from trigger_contracts import streams
@@ -23,32 +22,33 @@ from trigger_contracts.config import (
 )
 from trigger_cron import CronError, ExclusionError, parse
 from trigger_expressions import Expression, ExpressionError
+from trigger_validation import FieldError, pointer_step, size_errors
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
 MAX_BYTES: Final = 256 * 1024
 """Every service that follows the triggers holds the configurations in memory."""
 
 
-def flaws_of(config: AnyTriggerConfig) -> list[Flaw]:
+def field_errors_of(config: AnyTriggerConfig) -> list[FieldError]:
     """Return everything that is wrong with a configuration, with pointers into the request's body."""
-    return flaws_at_sight(config) or [
-        Flaw(f"/config{flaw.pointer}", flaw.detail) for flaw in _flaws_between(config)
+    return cheap_field_errors(config) or [
+        FieldError(f"/config{error.pointer}", error.detail) for error in _errors_between(config)
     ]
 
 
-def flaws_at_sight(config: AnyTriggerConfig) -> list[Flaw]:
+def cheap_field_errors(config: AnyTriggerConfig) -> list[FieldError]:
     """Return what is wrong before anything has to be worked out; a timetable is only where nothing is."""
-    if flaws := too_large(config, limit=MAX_BYTES, pointer="/config"):
-        return flaws
+    if errors := size_errors(config, limit=MAX_BYTES, pointer="/config"):
+        return errors
     kind = type(config)
-    flaws = [
-        Flaw(f"/config/{spelled}{flaw.pointer}", flaw.detail)
+    errors = [
+        FieldError(f"/config/{spelled}{error.pointer}", error.detail)
         for name, spelled in _ruled(kind)
-        for flaw in field_flaws(kind, name, getattr(config, name))
+        for error in field_errors(kind, name, getattr(config, name))
     ]
-    if not flaws and isinstance(config, ScheduleConfig) and _ends_before_it_starts(config):
-        return [Flaw("/config/endAt", "This is not after startAt.")]
-    return flaws
+    if not errors and isinstance(config, ScheduleConfig) and _ends_before_it_starts(config):
+        return [FieldError("/config/endAt", "This is not after startAt.")]
+    return errors
 
 
 @cache
@@ -58,19 +58,19 @@ def _ruled(kind: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
     return tuple((field.name, field.encode_name) for field in fields if (kind, field.name) in _FIELD_RULES)
 
 
-def field_flaws(kind: type, name: str, value: Any) -> list[Flaw]:
+def field_errors(kind: type, name: str, value: Any) -> list[FieldError]:
     """Return what is wrong with one field, whatever the others are; pointers are from the field on."""
     rule = _FIELD_RULES.get((kind, name))
     return rule(value) if rule is not None else []
 
 
-def _flaws_between(config: AnyTriggerConfig) -> list[Flaw]:
+def _errors_between(config: AnyTriggerConfig) -> list[FieldError]:
     """Return what does not go together; pointers are from the configuration on."""
     match config:
         case ScheduleConfig():
             return _schedule(config)
         case WebhookConfig():
-            return webhook_rules.flaws_between(config)
+            return webhook_rules.errors_between(config)
         case ManualConfig():
             return _manual(config)
         case EventConfig():
@@ -83,35 +83,35 @@ def _ends_before_it_starts(config: ScheduleConfig) -> bool:
     return bool(config.start_at and config.end_at and config.end_at <= config.start_at)
 
 
-def _schedule(config: ScheduleConfig) -> list[Flaw]:
+def _schedule(config: ScheduleConfig) -> list[FieldError]:
     try:
         timetable_of(config)
     except ExclusionError as error:
-        return [Flaw("/excludedDates", f"{error}.")]
+        return [FieldError("/excludedDates", f"{error}.")]
     except TimetableError as error:
         where = "/dstPolicy" if config.dst_policy is DstPolicy.SHIFT else "/additionalExpressions"
-        return [Flaw(where, f"{error}.")]
+        return [FieldError(where, f"{error}.")]
     return []
 
 
-def _crons(expressions: tuple[str, ...]) -> list[Flaw]:
+def _crons(expressions: tuple[str, ...]) -> list[FieldError]:
     return [
-        Flaw(f"/{index}", flaw.detail)
+        FieldError(f"/{index}", error.detail)
         for index, expression in enumerate(expressions)
-        for flaw in _cron(expression)
+        for error in _cron(expression)
     ]
 
 
-def _cron(expression: str) -> list[Flaw]:
+def _cron(expression: str) -> list[FieldError]:
     try:
         parse(expression)
     except CronError as error:
-        return [Flaw("", f"{error}.")]
+        return [FieldError("", f"{error}.")]
     return []
 
 
-def _timezone(name: str) -> list[Flaw]:
-    return [] if _is_zone(name) else [Flaw("", "This is no IANA time zone, like Europe/Amsterdam.")]
+def _timezone(name: str) -> list[FieldError]:
+    return [] if _is_zone(name) else [FieldError("", "This is no IANA time zone, like Europe/Amsterdam.")]
 
 
 def _is_zone(name: str) -> bool:
@@ -127,41 +127,41 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-def _event_type(text: str) -> list[Flaw]:
+def _event_type(text: str) -> list[FieldError]:
     if streams.is_event_type(text.removesuffix(".*")):
         return []
     words = "Expected words of letters, digits, - and _ joined by dots, optionally ending in '.*'."
-    return [Flaw("", words)]
+    return [FieldError("", words)]
 
 
-def _filters(filters: dict[str, Any]) -> list[Flaw]:
+def _filters(filters: dict[str, Any]) -> list[FieldError]:
     return [
-        Flaw(f"/{escape(path)}", f"{path[:80]!r} is no path like data.country.")
+        FieldError(f"/{pointer_step(path)}", f"{path[:80]!r} is no path like data.country.")
         for path in filters
         if not _PATH.fullmatch(path)
     ]
 
 
-def _expression(text: str | None) -> list[Flaw]:
+def _expression(text: str | None) -> list[FieldError]:
     if text is None:
         return []
     try:
         Expression(text)
     except ExpressionError as error:
-        return [Flaw("", f"This is no condition: {error}.")]
+        return [FieldError("", f"This is no condition: {error}.")]
     return []
 
 
-def _input_schema(schema: dict[str, Any] | None) -> list[Flaw]:
-    return [] if schema is None else schema_flaws(schema, pointer="")
+def _input_schema(schema: dict[str, Any] | None) -> list[FieldError]:
+    return [] if schema is None else schema_errors(schema, pointer="")
 
 
-def _manual(config: ManualConfig) -> list[Flaw]:
+def _manual(config: ManualConfig) -> list[FieldError]:
     if config.input_schema is None or not config.inputs:
         return []
     # Defaults may be incomplete (a run adds to them), so only what is there is checked.
     relaxed = {name: item for name, item in config.input_schema.items() if name != "required"}
-    return input_flaws(config.inputs, schema=relaxed, pointer="/inputs")
+    return input_errors(config.inputs, schema=relaxed, pointer="/inputs")
 
 
 _FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {

@@ -5,49 +5,51 @@ from typing import Final
 
 import msgspec
 
-from trigger_api.domain.flaw import MAX_FLAWS, Flaw, escape, too_large
 from trigger_contracts.definition import OutputNode, WorkflowDefinition
 from trigger_expressions import TemplateError, paths_in
+from trigger_validation import MAX_FIELD_ERRORS, FieldError, pointer_step, size_errors
 
 MAX_BYTES: Final = 1024 * 1024
 """Every execution carries its definition through Temporal, which takes 2 MiB for payload and definition."""
 
 
-def flaws_of(definition: WorkflowDefinition) -> list[Flaw]:
+def field_errors_of(definition: WorkflowDefinition) -> list[FieldError]:
     """Return everything that keeps a definition from running, with pointers into the request's body."""
-    flaws = too_large(definition, limit=MAX_BYTES, pointer="/definition")
-    flaws += [
-        Flaw(f"/definition/edges/{index}/{end}", f"There is no node {node!r}.")
+    errors = size_errors(definition, limit=MAX_BYTES, pointer="/definition")
+    errors += [
+        FieldError(f"/definition/edges/{index}/{end}", f"There is no node {node!r}.")
         for index, edge in enumerate(definition.edges)
         for end, node in (("source", edge.source), ("target", edge.target))
         if node not in definition.nodes
     ]
     if definition.entry_point not in definition.nodes:
-        flaws.append(Flaw("/definition/entryPoint", f"There is no node {definition.entry_point!r}."))
-    flaws += _template_flaws(definition)
-    if flaws:
-        return flaws
+        errors.append(FieldError("/definition/entryPoint", f"There is no node {definition.entry_point!r}."))
+    errors += _template_errors(definition)
+    if errors:
+        return errors
     if cycle := _cyclic(definition):
-        flaws.append(Flaw("/definition/edges", f"The edges lead in a circle through {', '.join(cycle)}."))
+        errors.append(
+            FieldError("/definition/edges", f"The edges lead in a circle through {', '.join(cycle)}.")
+        )
     reached = _reachable(definition)
     if not any(isinstance(definition.nodes[node], OutputNode) for node in reached):
-        flaws.append(Flaw("/definition/nodes", "No output node can be reached from the entry point."))
-    return flaws
+        errors.append(FieldError("/definition/nodes", "No output node can be reached from the entry point."))
+    return errors
 
 
-def _template_flaws(definition: WorkflowDefinition) -> list[Flaw]:
+def _template_errors(definition: WorkflowDefinition) -> list[FieldError]:
     """Return broken templates, and paths to nodes that are not there: those would be null for ever."""
-    flaws: list[Flaw] = []
+    errors: list[FieldError] = []
     for node_id, node in definition.nodes.items():
-        pointer = f"/definition/nodes/{escape(node_id)}/config"
+        pointer = f"/definition/nodes/{pointer_step(node_id)}/config"
         for place, path in paths_in(msgspec.to_builtins(node.config), pointer=pointer):
-            if len(flaws) == MAX_FLAWS:
-                return flaws
+            if len(errors) == MAX_FIELD_ERRORS:
+                return errors
             if isinstance(path, TemplateError):
-                flaws.append(Flaw(place, f"This is no template: {path}."))
+                errors.append(FieldError(place, f"This is no template: {path}."))
             elif path[0] == "nodes" and len(path) > 1 and path[1] not in definition.nodes:
-                flaws.append(Flaw(place, f"There is no node {path[1]!r}."))
-    return flaws
+                errors.append(FieldError(place, f"There is no node {path[1]!r}."))
+    return errors
 
 
 def _targets(definition: WorkflowDefinition) -> dict[str, list[str]]:

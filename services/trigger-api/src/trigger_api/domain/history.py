@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from trigger_api.domain.flaw import escape
 from trigger_api.domain.sameness import same
 from trigger_api.domain.trigger import Trigger
 from trigger_api.domain.workflow import Workflow
+from trigger_validation import pointer_step
 
 _SHOWN: Final = 60
 """Characters of a value in a sentence."""
@@ -65,7 +65,7 @@ def _differences(
     before: Mapping[str, Any], after: Mapping[str, Any], *, pointer: str
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     for key in [*before, *(key for key in after if key not in before)]:
-        place = f"{pointer}/{escape(key)}"
+        place = f"{pointer}/{pointer_step(key)}"
         if key not in after:
             yield place, {"from": before[key]}
         elif key not in before:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
-from trigger_api.domain.flaw import Flaw, escape
+from trigger_validation import FieldError, pointer_step
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _MAX_EXPANDED: Final = 5_000
@@ -33,30 +33,36 @@ class _UnboundedError(Exception):
     """Why a schema cannot be used."""
 
 
-def schema_flaws(schema: dict[str, Any], *, pointer: str) -> list[Flaw]:
+def schema_errors(schema: dict[str, Any], *, pointer: str) -> list[FieldError]:
     """Return why a JSON Schema cannot be used. References to other documents are refused: no one is asked."""
     try:
         if _expanded(schema, root=schema, under=()) > _MAX_EXPANDED:
-            return [Flaw(pointer, f"With all references followed this is more than {_MAX_EXPANDED} schemas.")]
+            return [
+                FieldError(
+                    pointer, f"With all references followed this is more than {_MAX_EXPANDED} schemas."
+                )
+            ]
         _validator(schema)
     except _UnboundedError as error:
-        return [Flaw(pointer, f"{error}.")]
+        return [FieldError(pointer, f"{error}.")]
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        return [Flaw(pointer, f"This is no JSON Schema (2020-12) that can be used: {_first_line(error)}.")]
+        return [
+            FieldError(pointer, f"This is no JSON Schema (2020-12) that can be used: {_first_line(error)}.")
+        ]
     return []
 
 
-def input_flaws(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str) -> list[Flaw]:
-    """Return how inputs fail a schema that has no flaws, at most twenty things."""
+def input_errors(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str) -> list[FieldError]:
+    """Return how inputs fail a schema that has no errors, at most twenty things."""
     if _expanded(schema, root=schema, under=()) * _values(inputs) > _MAX_WORK:
-        return [Flaw(pointer, "These inputs are too many for a schema of this size.")]
-    flaws = []
+        return [FieldError(pointer, "These inputs are too many for a schema of this size.")]
+    errors = []
     for error in _validator(schema).iter_errors(inputs):
-        steps = "".join(f"/{escape(str(step)[:100])}" for step in error.instance_path)
-        flaws.append(Flaw(pointer + steps, f"{_first_line(error)}."))
-        if len(flaws) == _MAX_FLAWS:
+        steps = "".join(f"/{pointer_step(str(step)[:100])}" for step in error.instance_path)
+        errors.append(FieldError(pointer + steps, f"{_first_line(error)}."))
+        if len(errors) == _MAX_FLAWS:
             break
-    return flaws
+    return errors
 
 
 def _validator(schema: dict[str, Any]) -> Any:

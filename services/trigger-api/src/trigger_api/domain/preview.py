@@ -44,7 +44,7 @@ def preview(
 ) -> Preview:
     """Return up to ``count`` fire times after ``now``, as Temporal will fire them.
 
-    They come from the calendars that Temporal gets, by its rules. The configuration has no flaws. A day with
+    They come from the calendars that Temporal gets, by its rules. The configuration has no errors. A day with
     more than ``fires_per_day`` fires is something to know.
 
     ``announced`` are the next fires that Temporal has said, where they are known. They come first, and what

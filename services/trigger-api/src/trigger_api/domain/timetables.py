@@ -4,7 +4,7 @@ from typing import Final
 
 from trigger_contracts.config import AnyTriggerConfig, DstPolicy, ScheduleConfig
 from trigger_cron import DstPolicy as CronDstPolicy
-from trigger_cron import KeptTimetables, Times, Timetable, TimetableError
+from trigger_cron import Timetable, TimetableCache, TimetableError, TimetableKey
 
 __all__ = ["TimetableError", "is_worked_out", "policy_of", "timetable_of"]
 
@@ -14,7 +14,7 @@ _POLICY: Final = {
 }
 
 # A schedule is looked at when it is previewed, and when it is saved.
-_KEPT: Final = KeptTimetables(256)
+_KEPT: Final = TimetableCache(256)
 
 
 def timetable_of(config: ScheduleConfig) -> Timetable:
@@ -41,8 +41,8 @@ def policy_of(config: ScheduleConfig) -> CronDstPolicy:
     return _POLICY[config.dst_policy]
 
 
-def _times_of(config: ScheduleConfig) -> Times:
-    return Times(
+def _times_of(config: ScheduleConfig) -> TimetableKey:
+    return TimetableKey(
         expressions=(config.cron_expression, *config.additional_expressions),
         zone=config.timezone,
         excluded_dates=config.excluded_dates,

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from trigger_api.domain.flaw import Flaw, escape
 from trigger_api.domain.trigger import needs_secret
 from trigger_contracts.config import AnyTriggerConfig, AuthType, WebhookConfig
 from trigger_contracts.response_headers import may_be_sent
 from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
+from trigger_validation import FieldError, pointer_step
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+|\[[0-9]{1,6}\])*")
 _SIGNED: Final = frozenset({"timestamp", "body", "url", "id"})
@@ -33,13 +33,13 @@ _ONLY_GENERIC: Final = (
 _TAKE_VERIFY_TOKEN: Final = frozenset({WebhookProvider.META, WebhookProvider.WHATSAPP})
 _SECRET: Final = re.compile(r"[\x21-\x7e]{16,256}", re.ASCII)
 
-FieldRule = Callable[[Any], list[Flaw]]
-"""From a decoded field to its flaws, with pointers from the field on."""
+FieldRule = Callable[[Any], list[FieldError]]
+"""From a decoded field to its errors, with pointers from the field on."""
 
 
-def _origins(origins: tuple[str, ...]) -> list[Flaw]:
+def _origins(origins: tuple[str, ...]) -> list[FieldError]:
     return [
-        Flaw(f"/{index}", "An origin is scheme://host[:port], lower-case and without a path.")
+        FieldError(f"/{index}", "An origin is scheme://host[:port], lower-case and without a path.")
         for index, origin in enumerate(origins)
         if not _is_origin(origin)
     ]
@@ -64,55 +64,55 @@ def _is_origin(text: str) -> bool:
     )
 
 
-def _networks(networks: tuple[str, ...]) -> list[Flaw]:
-    flaws = []
+def _networks(networks: tuple[str, ...]) -> list[FieldError]:
+    errors = []
     for index, text in enumerate(networks):
         try:
             ip_network(text)
         except ValueError:
             words = "Expected an address or a network like 192.0.2.0/24, without bits set behind the prefix."
-            flaws.append(Flaw(f"/{index}", words))
-    return flaws
+            errors.append(FieldError(f"/{index}", words))
+    return errors
 
 
-def _signed_content(template: str) -> list[Flaw]:
+def _signed_content(template: str) -> list[FieldError]:
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
-        return [Flaw("", f"This is no template: {error}.")]
+        return [FieldError("", f"This is no template: {error}.")]
     names = [name for _, name, _, _ in parts if name is not None]
     plain = all(not spec and conversion is None for _, _, spec, conversion in parts)
     if not plain or not set(names) <= _SIGNED or "{{" in template or "}}" in template:
-        return [Flaw("", "Only {timestamp}, {body}, {url} and {id} may stand in braces.")]
+        return [FieldError("", "Only {timestamp}, {body}, {url} and {id} may stand in braces.")]
     # Without the body a signature would be good for any body.
-    return [] if "body" in names else [Flaw("", "{body} is missing.")]
+    return [] if "body" in names else [FieldError("", "{body} is missing.")]
 
 
-def _key_source(source: IdempotencyKeySource | None) -> list[Flaw]:
+def _key_source(source: IdempotencyKeySource | None) -> list[FieldError]:
     if source is None:
         return []
     if (source.header is None) == (source.body is None):
-        return [Flaw("", "Say either a header or a path in the body.")]
+        return [FieldError("", "Say either a header or a path in the body.")]
     if source.body is not None and not _PATH.fullmatch(source.body):
-        return [Flaw("/body", "This is no path like data.id or items[0].id.")]
+        return [FieldError("/body", "This is no path like data.id or items[0].id.")]
     return []
 
 
-def _headers(headers: Mapping[str, str]) -> list[Flaw]:
+def _headers(headers: Mapping[str, str]) -> list[FieldError]:
     return [
-        Flaw(f"/{escape(name)}", "This header is not a trigger's to set.")
+        FieldError(f"/{pointer_step(name)}", "This header is not a trigger's to set.")
         for name, value in headers.items()
         if not may_be_sent(name, value=value)
     ]
 
 
-def _response(response: WebhookResponse | None) -> list[Flaw]:
+def _response(response: WebhookResponse | None) -> list[FieldError]:
     if response is None:
         return []
-    flaws = [Flaw(f"/headers{flaw.pointer}", flaw.detail) for flaw in _headers(response.headers)]
+    errors = [FieldError(f"/headers{error.pointer}", error.detail) for error in _headers(response.headers)]
     if response.status in {204, 205} and response.body is not msgspec.UNSET:
-        flaws.append(Flaw("/body", f"An answer {response.status} has no body."))
-    return flaws
+        errors.append(FieldError("/body", f"An answer {response.status} has no body."))
+    return errors
 
 
 FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
@@ -125,65 +125,67 @@ FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
 }
 
 
-def flaws_between(config: WebhookConfig) -> list[Flaw]:
+def errors_between(config: WebhookConfig) -> list[FieldError]:
     """Return what does not go together, with pointers from the configuration on.
 
     The door refuses the requests of such a trigger, so that nothing is overlooked: it had better not exist.
     """
-    flaws = _between_proofs(config)
+    errors = _between_proofs(config)
     if config.verify_token is not None and config.provider not in _TAKE_VERIFY_TOKEN:
         takers = " and ".join(sorted(_TAKE_VERIFY_TOKEN))
-        flaws.append(Flaw("/verifyToken", f"Only the providers {takers} ask for it."))
-    return flaws
+        errors.append(FieldError("/verifyToken", f"Only the providers {takers} ask for it."))
+    return errors
 
 
-def _between_proofs(config: WebhookConfig) -> list[Flaw]:
+def _between_proofs(config: WebhookConfig) -> list[FieldError]:
     usual = WebhookConfig()
     said = [name for name in _ONLY_GENERIC if getattr(config, name) != getattr(usual, name)]
     if config.provider is not None:
-        flaws = [Flaw(f"/{_camel(name)}", "The provider says this: leave it out.") for name in said]
+        errors = [FieldError(f"/{_camel(name)}", "The provider says this: leave it out.") for name in said]
         if config.auth_type not in {AuthType.NONE, AuthType.HMAC}:
-            flaws.append(Flaw("/authType", "The provider says how it authenticates: leave this out."))
-        return flaws
+            errors.append(FieldError("/authType", "The provider says how it authenticates: leave this out."))
+        return errors
     if config.tolerance_seconds != usual.tolerance_seconds and config.timestamp_header is None:
         said.append("tolerance_seconds")
     if config.auth_type is not AuthType.HMAC:
-        return [Flaw(f"/{_camel(name)}", 'This goes with "authType": "hmac" only.') for name in said]
+        return [FieldError(f"/{_camel(name)}", 'This goes with "authType": "hmac" only.') for name in said]
     return _between_signed(config, tolerated="tolerance_seconds" in said)
 
 
-def _between_signed(config: WebhookConfig, *, tolerated: bool) -> list[Flaw]:
-    flaws = []
+def _between_signed(config: WebhookConfig, *, tolerated: bool) -> list[FieldError]:
+    errors = []
     for placeholder, header, pointer in (
         ("{timestamp}", config.timestamp_header, "/timestampHeader"),
         ("{id}", config.id_header, "/idHeader"),
     ):
         if placeholder in config.signed_content and header is None:
-            flaws.append(Flaw(pointer, f"{placeholder} is signed: say which header brings it."))
+            errors.append(FieldError(pointer, f"{placeholder} is signed: say which header brings it."))
         if placeholder not in config.signed_content and header is not None:
-            flaws.append(Flaw("/signedContent", f"What is not signed proves nothing: add {placeholder}."))
+            errors.append(
+                FieldError("/signedContent", f"What is not signed proves nothing: add {placeholder}.")
+            )
     if tolerated:
-        flaws.append(Flaw("/toleranceSeconds", "This goes with a timestampHeader only."))
-    return flaws
+        errors.append(FieldError("/toleranceSeconds", "This goes with a timestampHeader only."))
+    return errors
 
 
-def secret_flaws(
+def secret_errors(
     config: AnyTriggerConfig, *, secret: str | None, before: AnyTriggerConfig | None
-) -> list[Flaw]:
+) -> list[FieldError]:
     """Return what is wrong with the secret that comes with a configuration, or with its being left out.
 
     ``before`` is the configuration of the secret that is in force; ``None`` where there is none.
     """
     if not isinstance(config, WebhookConfig) or not needs_secret(config):
-        return [] if secret is None else [Flaw("/secret", "The configuration takes no secret.")]
+        return [] if secret is None else [FieldError("/secret", "The configuration takes no secret.")]
     wanted, what = _SECRET, "16 to 256 visible ASCII characters"
     if config.provider is not None:
         rule = PROVIDER_SECRETS[config.provider]
         wanted, what = re.compile(rule.pattern, re.ASCII), rule.what
         if secret is None and not rule.chosen_by_user and not keeps_its_secret(config, before=before):
-            return [Flaw("/secret", f"{config.provider} issues it: {rule.what}.")]
+            return [FieldError("/secret", f"{config.provider} issues it: {rule.what}.")]
     if secret is not None and not wanted.fullmatch(secret):
-        return [Flaw("/secret", f"Expected {what}.")]
+        return [FieldError("/secret", f"Expected {what}.")]
     return []
 
 

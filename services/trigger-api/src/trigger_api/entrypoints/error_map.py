@@ -2,7 +2,6 @@
 
 import structlog
 
-from trigger_api.domain.flaw import InvalidError
 from trigger_api.domain.past import NeverSoError
 from trigger_api.domain.stored_events import UnreadableEventError
 from trigger_api.domain.trigger import TriggerTypeFixedError
@@ -21,7 +20,8 @@ from trigger_api.ports import (
 )
 from trigger_runtime.postgres import DatabaseUnavailableError
 from trigger_runtime.web.bodies import invalid
-from trigger_runtime.web.problem import FieldProblem, ProblemError, not_found, unavailable
+from trigger_runtime.web.problem import ProblemError, not_found, unavailable
+from trigger_validation import InvalidError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def _outage(error: Exception) -> ProblemError | None:
 def _refusal(error: Exception) -> ProblemError | None:
     match error:
         case InvalidError():
-            return invalid([FieldProblem(pointer=flaw.pointer, detail=flaw.detail) for flaw in error.flaws])
+            return invalid(list(error.field_errors))
         case NotFoundError():
             return not_found(str(error))
         case NeverSoError():

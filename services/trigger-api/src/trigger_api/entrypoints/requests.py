@@ -19,9 +19,9 @@ from trigger_api.usecases.trigger_commands import Revision
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import convert, invalid, read_json
-from trigger_runtime.web.problem import FieldProblem, ProblemError
-from trigger_runtime.web.shapes import MAX_PROBLEMS, escape
+from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.tokens import TokenVerifier
+from trigger_validation import MAX_FIELD_ERRORS, FieldError, pointer_step
 
 T = TypeVar("T")
 
@@ -40,9 +40,9 @@ async def caller_of(request: web.Request, *, tokens: TokenVerifier, scope: str) 
 async def body_of(request: web.Request) -> Any:
     """Return the JSON body, without the one character that PostgreSQL cannot store."""
     value = await read_json(request)
-    found = islice(_nul_paths(value), MAX_PROBLEMS)
-    if flaws := [FieldProblem(pointer=path, detail="Text must not hold NUL.") for path in found]:
-        raise invalid(flaws)
+    found = islice(_nul_paths(value), MAX_FIELD_ERRORS)
+    if errors := [FieldError(pointer=path, detail="Text must not hold NUL.") for path in found]:
+        raise invalid(errors)
     return value
 
 
@@ -100,7 +100,7 @@ def keyed_of(
 def refuse_fixed(body: Any, *, names: tuple[str, ...]) -> None:
     """Raise ``ProblemError`` 422 for fields that a change cannot touch."""
     if isinstance(body, dict) and (fixed := [name for name in names if name in body]):
-        raise invalid([FieldProblem(pointer=f"/{name}", detail="This cannot be changed.") for name in fixed])
+        raise invalid([FieldError(pointer=f"/{name}", detail="This cannot be changed.") for name in fixed])
 
 
 def condition_of(request: web.Request, *, if_match: IfMatch) -> Condition:
@@ -131,13 +131,13 @@ def as_of(request: web.Request) -> int | datetime | None:
 
 
 def _check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
-    return [(flaw.pointer, flaw.detail) for flaw in config_rules.field_flaws(kind, name, value)]
+    return [(error.pointer, error.detail) for error in config_rules.field_errors(kind, name, value)]
 
 
 def _refuse_inner_type(raw: Any) -> None:
     config = raw.get("config") if isinstance(raw, dict) else None
     if isinstance(config, dict) and "triggerType" in config:
-        raise invalid([FieldProblem(pointer="/config/triggerType", detail="There is no such field.")])
+        raise invalid([FieldError(pointer="/config/triggerType", detail="There is no such field.")])
 
 
 def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, sent: Any) -> None:
@@ -146,7 +146,7 @@ def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, sent: Any) -> No
     said = isinstance(config, dict) and config.get("authType") is not None
     if needs_secret(trigger.config) and not needs_secret(body.config) and not said:
         detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
-        raise invalid([FieldProblem(pointer="/config/authType", detail=detail)])
+        raise invalid([FieldError(pointer="/config/authType", detail=detail)])
 
 
 def _nul_paths(value: Any) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _nul_paths(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         items = ((str(index), item) for index, item in enumerate(value))
     for key, item in items:
-        step = f"/{escape(key)}"
+        step = f"/{pointer_step(key)}"
         if "\0" in key:
             yield step
         yield from (f"{step}{path}" for path in _nul_paths(item))

@@ -26,7 +26,7 @@ from trigger_contracts.schedules import schedule_id
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response
 from trigger_runtime.web.bodies import convert, invalid
-from trigger_runtime.web.problem import FieldProblem
+from trigger_validation import FieldError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -67,14 +67,12 @@ class ScheduleRoutes:
                 )
             except TimetableError as error:
                 # It was saved by a release that accepted more.
-                raise invalid([FieldProblem(pointer="/triggerId", detail=f"{error}.")]) from error
+                raise invalid([FieldError(pointer="/triggerId", detail=f"{error}.")]) from error
         body = convert(raw, PreviewSchedule, check=_check_field)
-        found = await self._workshop.flaws_of(body.config, workspace=caller.workspace)
-        flaws = [
-            FieldProblem(pointer=flaw.pointer.removeprefix("/config"), detail=flaw.detail) for flaw in found
-        ]
-        if flaws:
-            raise invalid(flaws)
+        found = await self._workshop.field_errors_of(body.config, workspace=caller.workspace)
+        errors = [FieldError(error.pointer.removeprefix("/config"), error.detail) for error in found]
+        if errors:
+            raise invalid(errors)
         return await self._previewed(body.config, count=body.count, caller=caller)
 
     async def _previewed(
@@ -166,4 +164,4 @@ def config_of(view: TriggerView) -> ScheduleConfig:
 def _check_field(kind: type, name: str, value: object) -> list[tuple[str, str]]:
     if kind is not PreviewSchedule:
         return []
-    return [(flaw.pointer, flaw.detail) for flaw in config_rules.field_flaws(ScheduleConfig, name, value)]
+    return [(error.pointer, error.detail) for error in config_rules.field_errors(ScheduleConfig, name, value)]

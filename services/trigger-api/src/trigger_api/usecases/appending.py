@@ -9,12 +9,11 @@ import msgspec
 
 from trigger_api.domain import config_message
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.flaw import Flaw, InvalidError
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.recorded import Author, EventRef, Recorded
 from trigger_api.domain.trigger import SecretRotated, Trigger, TriggerDeleted, TriggerEvent
 from trigger_api.ports import (
-    Chance,
+    ClockAndIds,
     ConcurrentChangeError,
     EventStore,
     NotFoundError,
@@ -25,6 +24,7 @@ from trigger_api.ports import (
     Unit,
     Vault,
 )
+from trigger_validation import InvalidError
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -51,7 +51,7 @@ async def append_trigger_events(
     trigger: Trigger | None,
     events: Sequence[TriggerEvent],
     author: Author,
-    chance: Chance,
+    chance: ClockAndIds,
     cause: EventRef | None = None,
 ) -> Trigger:
     """Append events to a trigger's stream, each with its projection and its message."""
@@ -71,12 +71,6 @@ async def append_trigger_events(
     if after is None:
         raise ValueError("a trigger begins with an event")
     return after
-
-
-def refuse(flaws: list[Flaw]) -> None:
-    """Raise ``InvalidError`` where there are flaws."""
-    if flaws:
-        raise InvalidError(flaws)
 
 
 def require(condition: Condition, *, version: int) -> None:
@@ -106,7 +100,7 @@ class _Taken:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, InvalidError):
-        return " ".join(flaw.detail for flaw in error.flaws)
+        return " ".join(error.detail for error in error.field_errors)
     return (
         "the trigger is paused." if isinstance(error, TriggerDisabledError) else f"there is no such {error}."
     )
@@ -115,7 +109,7 @@ def _reason(error: Exception) -> str:
 class Answering:
     """Answers a request with an idempotency key once, and again with the same answer."""
 
-    def __init__(self, vault: Vault, *, chance: Chance) -> None:
+    def __init__(self, vault: Vault, *, chance: ClockAndIds) -> None:
         self._vault = vault
         self._chance = chance
 

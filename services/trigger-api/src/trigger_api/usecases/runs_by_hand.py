@@ -5,15 +5,15 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_api.domain.flaw import Flaw, InvalidError, too_large
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
-from trigger_api.domain.input_schema import input_flaws
-from trigger_api.ports import Chance, EventStore, Firings, NotFoundError, TriggerDisabledError, Vault
+from trigger_api.domain.input_schema import input_errors
+from trigger_api.ports import ClockAndIds, EventStore, Firings, NotFoundError, TriggerDisabledError, Vault
 from trigger_api.read_model import ReadModel
-from trigger_api.usecases.appending import Answering, Caller, refuse
+from trigger_api.usecases.appending import Answering, Caller
 from trigger_contracts import ids
 from trigger_contracts.config import AnyTriggerConfig, ManualConfig, trigger_type_of
 from trigger_contracts.firings import ManualFiring
+from trigger_validation import FieldError, InvalidError, raise_if_invalid, size_errors
 
 MAX_INPUT_BYTES: Final = 1024 * 1024
 """Inputs go through the bus and Temporal, which takes 2 MiB for them and the definition."""
@@ -23,7 +23,7 @@ class RunsByHand:
     """Requests to run a trigger, whatever its type."""
 
     def __init__(
-        self, store: EventStore, *, read_model: ReadModel, firings: Firings, vault: Vault, chance: Chance
+        self, store: EventStore, *, read_model: ReadModel, firings: Firings, vault: Vault, chance: ClockAndIds
     ) -> None:
         self._store = store
         self._read_model = read_model
@@ -92,9 +92,9 @@ def effective_inputs(config: AnyTriggerConfig, *, given: dict[str, Any] | None) 
     inputs = given or {}
     if isinstance(config, ManualConfig):
         if config.require_inputs and not given:
-            raise InvalidError([Flaw("/inputs", "This trigger requires inputs.")])
+            raise InvalidError([FieldError("/inputs", "This trigger requires inputs.")])
         inputs = {**config.inputs, **inputs}
         if config.input_schema is not None:
-            refuse(input_flaws(inputs, schema=config.input_schema, pointer="/inputs"))
-    refuse(too_large(inputs, limit=MAX_INPUT_BYTES, pointer="/inputs"))
+            raise_if_invalid(input_errors(inputs, schema=config.input_schema, pointer="/inputs"))
+    raise_if_invalid(size_errors(inputs, limit=MAX_INPUT_BYTES, pointer="/inputs"))
     return inputs

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from trigger_api.domain.flaw import Flaw, InvalidError
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
-from trigger_api.ports import Chance, EventStore, Fire, LiveSchedules, NotFoundError, Vault
+from trigger_api.ports import ClockAndIds, EventStore, Fire, LiveSchedules, NotFoundError, Vault
 from trigger_api.read_model import ReadModel
 from trigger_api.usecases.appending import Answering, Caller
 from trigger_contracts import ids
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig
 from trigger_contracts.schedule_requests import BackfillSchedule, PreviewBackfill, RunSchedule
+from trigger_validation import FieldError, InvalidError
 
 
 class ScheduleRuns:
@@ -27,7 +27,7 @@ class ScheduleRuns:
         read_model: ReadModel,
         schedules: LiveSchedules,
         vault: Vault,
-        chance: Chance,
+        chance: ClockAndIds,
     ) -> None:
         self._store = store
         self._read_model = read_model
@@ -83,7 +83,7 @@ class ScheduleRuns:
             shown = await self.preview(caller, trigger_id=trigger_id, start_at=start_at, end_at=end_at)
             if len(shown) != expected_fires:
                 reason = f"That is {len(shown)} fires, not {expected_fires}: preview it again."
-                raise InvalidError([Flaw("/expectedFires", reason)])
+                raise InvalidError([FieldError("/expectedFires", reason)])
 
         async def act(_: None, seed: str | None) -> Sequence[Fire]:
             return await self._schedules.backfill(

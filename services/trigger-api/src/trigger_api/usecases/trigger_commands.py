@@ -19,18 +19,18 @@ from trigger_api.domain.trigger import (
     TriggerEvent,
     Wanted,
 )
-from trigger_api.ports import Chance, EventStore, NotFoundError, SecretNotUsedError, Unit, Vault
+from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, SecretNotUsedError, Unit, Vault
 from trigger_api.usecases.appending import (
     Answering,
     Caller,
     Condition,
     again_after_a_lost_race,
     append_trigger_events,
-    refuse,
     require,
 )
 from trigger_api.usecases.workshop import NotWorkedOutError, Workshop
 from trigger_contracts.config import AnyTriggerConfig
+from trigger_validation import raise_if_invalid
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Triggers:
     Each may be keyed: then the same request gets the same answer, and changes nothing again.
     """
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: Chance, workshop: Workshop) -> None:
+    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds, workshop: Workshop) -> None:
         self._store = store
         self._vault = vault
         self._chance = chance
@@ -75,9 +75,9 @@ class Triggers:
         keyed: Keyed[Changed] | None = None,
     ) -> Changed | StoredAnswer:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
-        refuse(
-            await self._workshop.flaws_of(wanted.config, workspace=caller.workspace)
-            + webhook_rules.secret_flaws(wanted.config, secret=secret, before=None)
+        raise_if_invalid(
+            await self._workshop.field_errors_of(wanted.config, workspace=caller.workspace)
+            + webhook_rules.secret_errors(wanted.config, secret=secret, before=None)
         )
         config = webhook_rules.without_plain_tokens(wanted.config)
         now, trigger_id, new = self._chance.now(), self._chance.new_id(), self._new_secret(secret)
@@ -175,7 +175,7 @@ class Triggers:
         def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
             if not triggers.needs_secret(trigger.config):
                 raise SecretNotUsedError
-            refuse(webhook_rules.secret_flaws(trigger.config, secret=secret, before=None))
+            raise_if_invalid(webhook_rules.secret_errors(trigger.config, secret=secret, before=None))
             return triggers.decide_rotation(secret=new, overlap=overlap, now=self._chance.now())
 
         return await self._change(
@@ -194,9 +194,9 @@ class Triggers:
         self, trigger: Trigger, *, wanted: Wanted, secret: str | None, new: NewSecret
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
-        refuse(
-            self._workshop.known_flaws_of(wanted.config)
-            + webhook_rules.secret_flaws(wanted.config, secret=secret, before=before)
+        raise_if_invalid(
+            self._workshop.known_field_errors(wanted.config)
+            + webhook_rules.secret_errors(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
             name=wanted.name,
@@ -241,7 +241,7 @@ class Triggers:
                 return await again_after_a_lost_race(attempt)
             except NotWorkedOutError as first:
                 # Not within the unit of work: others wait for the connection that it holds.
-                await self._workshop.flaws_of(first.config, workspace=caller.workspace)
+                await self._workshop.field_errors_of(first.config, workspace=caller.workspace)
 
     def _new_secret(self, given: str | None) -> NewSecret:
         origin = SecretOrigin.GENERATED if given is None else SecretOrigin.SUPPLIED

@@ -10,23 +10,23 @@ from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.recorded import Author, EventRef, Recorded
 from trigger_api.domain.trigger import DeletionReason
 from trigger_api.domain.workflow import Workflow, WorkflowEvent
-from trigger_api.ports import Chance, EventStore, NotFoundError, Unit, Vault
+from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, Unit, Vault
 from trigger_api.usecases.appending import (
     Answering,
     Caller,
     Condition,
     again_after_a_lost_race,
     append_trigger_events,
-    refuse,
     require,
 )
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_validation import raise_if_invalid
 
 
 class Workflows:
     """The commands on workflows. Keyed ones change nothing when they come again."""
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: Chance) -> None:
+    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds) -> None:
         self._store = store
         self._chance = chance
         self._answering = Answering(vault, chance=chance)
@@ -40,7 +40,7 @@ class Workflows:
         keyed: Keyed[Workflow] | None = None,
     ) -> Workflow | StoredAnswer:
         """Register a workflow. Raises ``InvalidError``, ``KeyReusedError``."""
-        refuse(definition_rules.flaws_of(definition))
+        raise_if_invalid(definition_rules.field_errors_of(definition))
         event = workflows.WorkflowRegistered(
             workflow_id=self._chance.new_id(), workspace=caller.workspace, name=name, definition=definition
         )
@@ -74,7 +74,7 @@ class Workflows:
                         unit, caller=caller, workflow_id=workflow_id, condition=condition
                     )
                     name, definition = wanted(workflow)
-                    refuse(definition_rules.flaws_of(definition))
+                    raise_if_invalid(definition_rules.field_errors_of(definition))
                     events = workflows.decide_revision(workflow, name=name, definition=definition)
                     return await self._append(
                         unit, workflow=workflow, events=events, author=caller.author, cause=cause

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from trigger_api.domain import config_rules
-from trigger_api.domain.flaw import Flaw
 from trigger_api.domain.timetables import is_worked_out
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_runtime.fair_slots import FairSlots
+from trigger_validation import FieldError
 
 T = TypeVar("T")
 
@@ -30,19 +30,19 @@ class Workshop:
     def __init__(self) -> None:
         self._slots = FairSlots(_AT_ONCE)
 
-    async def flaws_of(self, config: AnyTriggerConfig, *, workspace: str) -> list[Flaw]:
-        """Return everything that is wrong with a configuration: see ``config_rules.flaws_of``."""
+    async def field_errors_of(self, config: AnyTriggerConfig, *, workspace: str) -> list[FieldError]:
+        """Return everything that is wrong with a configuration: see ``config_rules.field_errors_of``."""
         if is_worked_out(config):
-            return config_rules.flaws_of(config)
-        return await self.beside(lambda: config_rules.flaws_of(config), workspace=workspace)
+            return config_rules.field_errors_of(config)
+        return await self.beside(lambda: config_rules.field_errors_of(config), workspace=workspace)
 
-    def known_flaws_of(self, config: AnyTriggerConfig) -> list[Flaw]:
-        """Return the same at once. Raises ``NotWorkedOutError``: then ask ``flaws_of`` before."""
+    def known_field_errors(self, config: AnyTriggerConfig) -> list[FieldError]:
+        """Return the same at once. Raises ``NotWorkedOutError``: then ask ``field_errors_of`` before."""
         if is_worked_out(config):
-            return config_rules.flaws_of(config)
+            return config_rules.field_errors_of(config)
         # What is wrong at sight is never worked out, so it would be asked for again and again.
-        if flaws := config_rules.flaws_at_sight(config):
-            return flaws
+        if errors := config_rules.cheap_field_errors(config):
+            return errors
         raise NotWorkedOutError(config)
 
     async def beside(self, work: Callable[[], T], *, workspace: str) -> T:

@@ -12,7 +12,7 @@ from trigger_runtime.lifecycle import BackgroundTask
 _THRESHOLDS: Final = (20_000, 20, 50)
 
 
-class RareCollections(BackgroundTask):
+class GcTuning(BackgroundTask):
     """A component, for a process whose requests leave next to no cycles behind.
 
     ``settled`` returns when all is loaded that stays: what is alive then is not looked at any more.

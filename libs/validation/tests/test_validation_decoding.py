@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from trigger_runtime.web.shapes import Misshapen, shaped
+from trigger_validation import InvalidError, decode
 
 
 class Inner(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -35,10 +35,11 @@ class Outer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def pointers(value: Any, kind: Any = Outer, **more: Any) -> list[str]:
-    found = shaped(value, kind, **more)
-    assert isinstance(found, Misshapen), found
-    assert all(problem.detail.endswith(".") for problem in found.problems)
-    return [problem.pointer for problem in found.problems]
+    with pytest.raises(InvalidError) as refused:
+        decode(value, kind, **more)
+    found = refused.value.field_errors
+    assert all(error.detail.endswith(".") for error in found)
+    return [error.pointer for error in found]
 
 
 @pytest.mark.parametrize(
@@ -108,14 +109,17 @@ JSON = st.recursive(
 @settings(max_examples=1500, deadline=None)
 @given(value=JSON)
 def test_a_value_is_refused_exactly_when_msgspec_refuses_it_or_a_field_is_unknown(value: Any) -> None:
-    found = shaped(value, Outer)
+    found, refused = None, None
+    try:
+        found = decode(value, Outer)
+    except InvalidError as error:
+        refused = error.field_errors
     try:
         converted = msgspec.convert(value, Outer)
     except msgspec.ValidationError:
-        assert isinstance(found, Misshapen)
-        assert found.problems
+        assert refused
     else:
-        if isinstance(found, Misshapen):
-            assert {problem.detail for problem in found.problems} == {"There is no such field."}
+        if refused is not None:
+            assert {error.detail for error in refused} == {"There is no such field."}
         else:
             assert found == converted

@@ -10,7 +10,7 @@ from trigger_cron.parser import parse
 from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
 
 
-class Times(NamedTuple):
+class TimetableKey(NamedTuple):
     """What a timetable depends on."""
 
     expressions: tuple[str, ...]
@@ -24,20 +24,20 @@ class Times(NamedTuple):
         return self.dst_policy is DstPolicy.LITERAL and not self.excluded_dates
 
 
-class KeptTimetables:
+class TimetableCache:
     """Also keeps why there is no timetable. Unlike ``lru_cache`` it says what it has; threads share it."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: OrderedDict[Times, Timetable | CronError | TimetableError] = OrderedDict()
+        self._kept: OrderedDict[TimetableKey, Timetable | CronError | TimetableError] = OrderedDict()
         self._lock = Lock()
 
-    def has(self, times: Times) -> bool:
+    def has(self, times: TimetableKey) -> bool:
         """Tell whether ``timetable`` is done at once."""
         with self._lock:
             return times in self._kept
 
-    def timetable(self, times: Times) -> Timetable:
+    def timetable(self, times: TimetableKey) -> Timetable:
         """Return a timetable.
 
         Raises what ``parse`` and ``compile_timetable`` do; what is wrong with the zone is not kept.
@@ -59,14 +59,14 @@ class KeptTimetables:
         with self._lock:
             self._kept.clear()
 
-    def _keep(self, times: Times, found: Timetable | CronError | TimetableError) -> None:
+    def _keep(self, times: TimetableKey, found: Timetable | CronError | TimetableError) -> None:
         with self._lock:
             self._kept[times] = found
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
 
 
-def _worked_out(times: Times) -> Timetable | CronError | TimetableError:
+def _worked_out(times: TimetableKey) -> Timetable | CronError | TimetableError:
     try:
         return compile_timetable(
             [parse(expression) for expression in times.expressions],

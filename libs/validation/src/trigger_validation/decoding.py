@@ -7,20 +7,13 @@ value that does not convert is walked by its type once more, and each part that 
 
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from trigger_runtime.web.problem import FieldProblem
-
-MAX_PROBLEMS: Final = 100
-"""What an answer names; a body that is wrong in more places is not read to its end."""
-
-_LONGEST_STEP: Final = 200
-"""Characters of a key in a pointer: with a key of megabytes every pointer below it would have as many."""
+from trigger_validation.field_error import MAX_FIELD_ERRORS, FieldError, InvalidError, pointer_step
 
 _SHOWN: Final = 40
 """Characters of a wrong value in an answer."""
@@ -30,15 +23,8 @@ CheckField = Callable[[type, str, Any], Sequence[tuple[str, str]]]
 the rest of the pointer ("" for the field itself) and words. Asked only for fields whose shape is right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Misshapen:
-    """A value that is not of its type: at least one problem."""
-
-    problems: tuple[FieldProblem, ...]
-
-
-def shaped(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None = None) -> Any | Misshapen:
-    """Return the value as ``kind``, or everything about it that does not fit.
+def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None = None) -> Any:
+    """Return the value as ``kind``; raise ``InvalidError`` with everything about it that does not fit.
 
     Fields that do not exist are refused: the types themselves ignore them, as messages on the bus must.
     ``check`` is asked only where something else is wrong too; a value that fits is its caller's to judge.
@@ -46,16 +32,16 @@ def shaped(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
     try:
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        found = tuple(islice(_problems(value, kind, pointer=pointer, check=check), MAX_PROBLEMS))
-        return Misshapen(found or (FieldProblem(pointer=pointer, detail=_words(error)),))
+        found = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
+        raise InvalidError(found or (FieldError(pointer, _words(error)),)) from error
     unknown = tuple(
-        FieldProblem(pointer=f"{pointer}{path}", detail="There is no such field.")
-        for path in islice(unknown_fields(value, converted), MAX_PROBLEMS)
+        FieldError(f"{pointer}{path}", "There is no such field.")
+        for path in islice(unknown_fields(value, converted), MAX_FIELD_ERRORS)
     )
     if not unknown:
         return converted
-    found = tuple(islice(_problems(value, kind, pointer=pointer, check=check), MAX_PROBLEMS))
-    return Misshapen(found or unknown)
+    found = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
+    raise InvalidError(found or unknown)
 
 
 def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
@@ -65,25 +51,18 @@ def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
         for key, item in raw.items():
             if key in fields:
                 below = getattr(value, fields[key])
-                yield from (f"/{escape(key)}{path}" for path in unknown_fields(item, below))
+                yield from (f"/{pointer_step(key)}{path}" for path in unknown_fields(item, below))
             elif key != value.__struct_config__.tag_field:
-                yield f"/{escape(key)}"
+                yield f"/{pointer_step(key)}"
     elif isinstance(value, dict) and isinstance(raw, dict):
         for key, item in raw.items():
-            yield from (f"/{escape(key)}{path}" for path in unknown_fields(item, value.get(key)))
+            yield from (f"/{pointer_step(key)}{path}" for path in unknown_fields(item, value.get(key)))
     elif isinstance(value, list | tuple) and isinstance(raw, list):
         for index, (item, below) in enumerate(zip(raw, value, strict=False)):
             yield from (f"/{index}{path}" for path in unknown_fields(item, below))
 
 
-def escape(token: str) -> str:
-    """Return one step of a JSON pointer (RFC 6901, 3), cut where it is longer than anybody reads."""
-    if len(token) > _LONGEST_STEP:
-        token = f"{token[:_LONGEST_STEP]}…"
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def _problems(value: Any, kind: Any, *, pointer: str, check: CheckField | None) -> Iterator[FieldProblem]:
+def _field_errors(value: Any, kind: Any, *, pointer: str, check: CheckField | None) -> Iterator[FieldError]:
     bare = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     origin = get_origin(bare)
     if origin in (Union, types.UnionType):
@@ -101,27 +80,27 @@ def _problems(value: Any, kind: Any, *, pointer: str, check: CheckField | None) 
         found = True
         yield problem
     if not found and (words := _refusal(value, kind)) is not None:
-        yield FieldProblem(pointer=pointer, detail=words)
+        yield FieldError(pointer, words)
 
 
 def _of_union(
     value: Any, members: tuple[Any, ...], *, pointer: str, check: CheckField | None
-) -> Iterator[FieldProblem]:
+) -> Iterator[FieldError]:
     if value is None and types.NoneType in members:
         return
     rest = [member for member in members if member is not types.NoneType]
     tagged = {_tag_of(member): member for member in rest if _tag_of(member) is not None}
     if len(rest) == 1:
-        yield from _problems(value, rest[0], pointer=pointer, check=check)
+        yield from _field_errors(value, rest[0], pointer=pointer, check=check)
     elif len(tagged) == len(rest) and isinstance(value, dict):
         field = str(rest[0].__struct_config__.tag_field)
         tag = value.get(field)
         if isinstance(tag, str) and tag in tagged:
-            yield from _problems(value, tagged[tag], pointer=pointer, check=check)
+            yield from _field_errors(value, tagged[tag], pointer=pointer, check=check)
         else:
             given = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
             expected = f"Expected one of {', '.join(map(str, tagged))}{given}."
-            yield FieldProblem(pointer=f"{pointer}/{field}", detail=expected)
+            yield FieldError(f"{pointer}/{field}", expected)
             yield from _of_struct(value, rest[0], pointer=pointer, check=check, only=_shared(rest))
 
 
@@ -132,45 +111,43 @@ def _of_struct(
     pointer: str,
     check: CheckField | None,
     only: frozenset[str] | None = None,
-) -> Iterator[FieldProblem]:
+) -> Iterator[FieldError]:
     hints = _hints(kind)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     for name, field in fields.items():
         if only is not None and name not in only:
             continue
-        place = f"{pointer}/{escape(name)}"
+        place = f"{pointer}/{pointer_step(name)}"
         if name not in value:
             if field.required:
-                yield FieldProblem(pointer=place, detail="This is required.")
+                yield FieldError(place, "This is required.")
             continue
-        found = list(_problems(value[name], hints[field.name], pointer=place, check=check))
+        found = list(_field_errors(value[name], hints[field.name], pointer=place, check=check))
         yield from found
         if not found and check is not None:
             meant = msgspec.convert(value[name], hints[field.name])
             for rest, words in check(kind, field.name, meant):
-                yield FieldProblem(pointer=place + rest, detail=words)
+                yield FieldError(place + rest, words)
     if only is None:
         for name in value:
             if name not in fields and name != kind.__struct_config__.tag_field:
-                yield FieldProblem(pointer=f"{pointer}/{escape(name)}", detail="There is no such field.")
+                yield FieldError(f"{pointer}/{pointer_step(name)}", "There is no such field.")
 
 
 def _of_dict(
     value: dict[str, Any], arguments: tuple[Any, ...], *, pointer: str, check: CheckField | None
-) -> Iterator[FieldProblem]:
+) -> Iterator[FieldError]:
     keys, items = arguments
     for name, item in value.items():
-        place = f"{pointer}/{escape(name)}"
+        place = f"{pointer}/{pointer_step(name)}"
         if (words := _refusal(name, keys)) is not None:
-            yield FieldProblem(pointer=place, detail=f"The name: {words}")
-        yield from _problems(item, items, pointer=place, check=check)
+            yield FieldError(place, f"The name: {words}")
+        yield from _field_errors(item, items, pointer=place, check=check)
 
 
-def _of_list(
-    value: list[Any], kind: Any, *, pointer: str, check: CheckField | None
-) -> Iterator[FieldProblem]:
+def _of_list(value: list[Any], kind: Any, *, pointer: str, check: CheckField | None) -> Iterator[FieldError]:
     for index, item in enumerate(value):
-        yield from _problems(item, kind, pointer=f"{pointer}/{index}", check=check)
+        yield from _field_errors(item, kind, pointer=f"{pointer}/{index}", check=check)
 
 
 def _refusal(value: Any, kind: Any) -> str | None:

@@ -9,12 +9,12 @@ from trigger_cron import (
     CronError,
     DstPolicy,
     ExclusionError,
-    KeptTimetables,
-    Times,
+    TimetableCache,
     TimetableError,
+    TimetableKey,
     compile_timetable,
-    kept,
     parse,
+    timetable_cache,
 )
 
 YEAR = tuple(date(2027, 1, 1) + timedelta(days=number) for number in range(366))
@@ -25,16 +25,16 @@ def times(
     zone: str = "UTC",
     dates: tuple[date, ...] = (),
     dst_policy: DstPolicy = DstPolicy.LITERAL,
-) -> Times:
-    return Times(expressions, zone, dates, dst_policy)
+) -> TimetableKey:
+    return TimetableKey(expressions, zone, dates, dst_policy)
 
 
 def test_what_was_worked_out_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, daily = KeptTimetables(10), times("0 9 * * *")
+    keeper, daily = TimetableCache(10), times("0 9 * * *")
     assert not keeper.has(daily)
     found = keeper.timetable(daily)
     assert found == compile_timetable([parse("0 9 * * *")], zone="UTC")
-    monkeypatch.setattr(kept, "compile_timetable", None)
+    monkeypatch.setattr(timetable_cache, "compile_timetable", None)
     assert keeper.has(daily)
     assert keeper.timetable(daily) is found
     keeper.forget()
@@ -49,8 +49,8 @@ def test_what_was_worked_out_is_not_worked_out_again(monkeypatch: pytest.MonkeyP
         (times("* * * * *", "0 0 1 * *", dates=YEAR), ExclusionError),
     ],
 )
-def test_why_there_is_none_is_kept_as_well(wanted: Times, error: type[Exception]) -> None:
-    keeper = KeptTimetables(10)
+def test_why_there_is_none_is_kept_as_well(wanted: TimetableKey, error: type[Exception]) -> None:
+    keeper = TimetableCache(10)
     caught = list[BaseException]()
     for _ in range(2):
         with pytest.raises(error) as raised:
@@ -62,14 +62,14 @@ def test_why_there_is_none_is_kept_as_well(wanted: Times, error: type[Exception]
 
 
 def test_an_unknown_zone_may_be_known_tomorrow() -> None:
-    keeper, wanted = KeptTimetables(10), times("@daily", zone="Mars/Base", dst_policy=DstPolicy.SHIFT)
+    keeper, wanted = TimetableCache(10), times("@daily", zone="Mars/Base", dst_policy=DstPolicy.SHIFT)
     with pytest.raises(ZoneInfoNotFoundError):
         keeper.timetable(wanted)
     assert not keeper.has(wanted)
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:
-    keeper = KeptTimetables(2)
+    keeper = TimetableCache(2)
     first, second, third = (times(f"{minute} 9 * * *") for minute in range(3))
     keeper.timetable(first)
     keeper.timetable(second)
