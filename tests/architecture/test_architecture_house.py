@@ -2,12 +2,12 @@
 
 import hashlib
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
 import msgspec
 import pytest
+from repository import ROOT, committed, sources
 
 from execution_recorder.settings import Settings as RecorderSettings
 from orchestrator_worker.settings import Settings as WorkerSettings
@@ -16,7 +16,6 @@ from trigger_api.settings import Settings as ApiSettings
 from trigger_contracts import streams
 from webhook_ingress.settings import Settings as IngressSettings
 
-ROOT = Path(__file__).parents[2]
 SETTINGS: dict[str, type[msgspec.Struct]] = {
     "trigger-api": ApiSettings,
     "webhook-ingress": IngressSettings,
@@ -25,22 +24,6 @@ SETTINGS: dict[str, type[msgspec.Struct]] = {
     "execution-recorder": RecorderSettings,
 }
 SERVICES = sorted(SETTINGS)
-
-
-def committed() -> list[Path]:
-    """Return the files that git tracks, or would track."""
-    done = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    paths = [ROOT / name for name in done.stdout.decode().split("\0") if name]
-    return [path for path in paths if path.is_file()]
-
-
-def sources() -> list[Path]:
-    return [path for path in committed() if path.suffix == ".py" and "/src/" in path.as_posix()]
 
 
 def package(service: str) -> Path:
