@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 from pathlib import Path
@@ -13,6 +14,7 @@ from nats.js.api import StorageType
 from temporalio.client import Client
 
 from embedded_stack import http_probe
+from embedded_stack.binaries import postgres_program
 from embedded_stack.launch import Identity, launch, shimmed
 from embedded_stack.leftovers import fingerprint
 from embedded_stack.ports import is_free
@@ -134,12 +136,34 @@ async def test_an_interrupted_initdb_is_done_again(tmp_path: Path) -> None:
         await connection.close()
 
 
+def private_copy_of_postgres(folder: Path) -> Path:
+    """The folder of PostgreSQL's programs, in hard links where the file system allows them."""
+
+    def link(source: str, target: str) -> str:
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+        return target
+
+    install = postgres_program("postgres").parents[1]
+    package = install.parent
+    shutil.copytree(install, folder / package.name / install.name, copy_function=link, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, copy_function=link, symlinks=True)
+    return folder / package.name / install.name / "bin"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
 @pytest.mark.parametrize("order", [[Identity.NAMESPACE, Identity.DROP], [Identity.DROP, Identity.NAMESPACE]])
 async def test_root_runs_postgres_below_a_private_folder_in_either_way(
     tmp_path: Path, order: list[Identity], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
+    programs = private_copy_of_postgres(tmp_path / "checkout")
+    monkeypatch.setattr(postgres, "postgres_program", programs.joinpath)
+    monkeypatch.setattr(postgres_identity, "postgres_program", programs.joinpath)
     server = fast_postgres(tmp_path / "postgresql")
     for identity in order:
         if reason := postgres_identity.refusal(identity):

@@ -14,6 +14,7 @@ IDENTITY says as whom the program runs; PostgreSQL refuses to be root:
 """
 
 import ctypes
+import errno
 import os
 import signal
 import sys
@@ -22,8 +23,10 @@ from pathlib import Path
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_SECUREBITS = 28
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE = 1
 CAPABILITY_VERSION_3 = 0x20080522
 INNER_ID = 1000
@@ -47,6 +50,10 @@ def _enter_namespace(libc: ctypes.CDLL) -> None:
 
 def _drop(libc: ctypes.CDLL) -> None:
     _checked(libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0), "keep capabilities")
+    # access(2) ignores the capabilities of a real uid that is not root, unless this bit is set, and
+    # PostgreSQL asks access(2) for its own programs. Setting it needs CAP_SETPCAP. A container without that
+    # capability can still run programs that everyone may read; `_check_access` refuses the others.
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setresgid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
     os.setresuid(DROPPED_ID, DROPPED_ID, DROPPED_ID)
@@ -57,6 +64,11 @@ def _drop(libc: ctypes.CDLL) -> None:
     _checked(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0), "ambient capability")
 
 
+def _check_access(program: str) -> None:
+    if not os.access(program, os.R_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"user {DROPPED_ID} has no access to {program}")
+
+
 def main(arguments: list[str]) -> None:
     parent, death_signal, identity, *program = arguments
     if sys.platform == "linux":
@@ -65,6 +77,7 @@ def main(arguments: list[str]) -> None:
             _enter_namespace(libc)
         elif identity == "drop":
             _drop(libc)
+            _check_access(program[0])
         # After the change of identity, because that clears the setting (prctl(2)).
         _checked(libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0), "parent death signal")
         if os.getppid() != int(parent):
