@@ -21,7 +21,7 @@ from trigger_contracts.webhook_config import (
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
-from webhook_ingress.domain.support import gap_in
+from webhook_ingress.domain.support import unsupported_option
 
 HEADERS = st.sampled_from(
     ["X-A", "x-signature", "Set-Cookie", "Content-Type", "Link", "Vary", "X-Request-Id"]
@@ -90,7 +90,7 @@ def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
         return
     kept = webhook_rules.without_plain_tokens(config)
     assert isinstance(kept, WebhookConfig)
-    assert gap_in(kept, public_url="https://hooks.example.com") is None
+    assert unsupported_option(kept, public_url="https://hooks.example.com") is None
 
 
 @settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
@@ -98,7 +98,7 @@ def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
 def test_what_is_not_served_cannot_be_saved(config: WebhookConfig) -> None:
     kept = webhook_rules.without_plain_tokens(config)
     assert isinstance(kept, WebhookConfig)
-    if gap_in(kept, public_url="https://hooks.example.com") is not None:
+    if unsupported_option(kept, public_url="https://hooks.example.com") is not None:
         assert config_rules.field_errors_of(config)
 
 

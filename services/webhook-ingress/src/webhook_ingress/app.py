@@ -23,8 +23,8 @@ from webhook_ingress.adapters.rejected_lane import RejectedLane
 from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
 from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
+from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
-from webhook_ingress.domain.surroundings import Surroundings
 from webhook_ingress.entrypoints.answers import HttpAnswers
 from webhook_ingress.entrypoints.bodies import BodyRoom
 from webhook_ingress.entrypoints.listener import WebhookListener
@@ -61,11 +61,10 @@ def _worker(settings: Settings) -> Service:
     metrics = Metrics()
     ingress_metrics = IngressMetrics(metrics.registry)
     randomness = RandomPool()
-    around = Surroundings(
-        clock=partial(datetime.now, UTC),
+    clock = ClockAndIds(
+        now=partial(datetime.now, UTC),
         monotonic=time.monotonic,
         random_bytes=randomness.take,
-        tally=ingress_metrics.tally,
     )
     bus = Bus(
         url=settings.nats_url.reveal(),
@@ -85,27 +84,27 @@ def _worker(settings: Settings) -> Service:
         limits=limits,
         queue_bytes=settings.queue_bytes,
         publish_seconds=settings.publish_seconds,
-        new_id=around.new_id,
+        new_id=clock.new_id,
         metrics=ingress_metrics,
     )
     large = LargeDeliveries(
         bus,
         queue_bytes=settings.queue_bytes,
         publish_seconds=settings.publish_seconds,
-        new_id=around.new_id,
+        new_id=clock.new_id,
         metrics=ingress_metrics,
     )
     rejected = RejectedLane(
         bus,
         limits=limits,
         queue_bytes=settings.rejected_queue_bytes,
-        new_id=around.new_id,
+        new_id=clock.new_id,
         metrics=ingress_metrics,
     )
     directory = TriggerDirectory(
         bus, keys=KeyRing.parse(settings.secret_keys.reveal()), metrics=ingress_metrics
     )
-    secret_uses = SecretUseLane(bus, monotonic=around.monotonic, metrics=ingress_metrics)
+    secret_uses = SecretUseLane(bus, monotonic=clock.monotonic, metrics=ingress_metrics)
     receive = ReceiveDelivery(
         directory,
         accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
@@ -113,7 +112,8 @@ def _worker(settings: Settings) -> Service:
         answers=HttpAnswers(),
         secret_uses=secret_uses,
         rates=RateLimits(),
-        surroundings=around,
+        clock=clock,
+        count_outcome=ingress_metrics.count_outcome,
         limits=ReceiveLimits(
             longest_rejected_body=settings.rejected_body_bytes, public_url=settings.public_url
         ),
@@ -134,7 +134,7 @@ def _worker(settings: Settings) -> Service:
             max_body_bytes=settings.max_body_bytes, trusted_hops=settings.trusted_proxy_hops
         ),
         observe=access.observe,
-        note_unreadable=partial(ingress_metrics.tally, "unreadable"),
+        note_unreadable=partial(ingress_metrics.count_outcome, "unreadable"),
         new_request_id=lambda: randomness.take(16).hex(),
     )
     app = new_application(

@@ -3,35 +3,34 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from trigger_contracts import ids
-from trigger_contracts.deliveries import RejectionReason
+from trigger_contracts.deliveries import AcceptedDelivery, RejectionReason
 from webhook_ingress.domain import support
 from webhook_ingress.domain.admission import (
-    UNREAD,
+    BODY_NOT_READ,
     Accepted,
-    Answered,
+    HandshakeReplied,
     Rejected,
     decide_admission,
-    decide_unread,
+    decide_before_body,
     rejected,
 )
-from webhook_ingress.domain.answer import Answer
-from webhook_ingress.domain.arrival import Acceptance, Arrival
+from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.delivery import Attempt, accepted_delivery, rejected_delivery
 from webhook_ingress.domain.rate_limit import Rate, RateLimits
-from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
-from webhook_ingress.domain.surroundings import Surroundings
 from webhook_ingress.domain.trigger import WebhookTrigger
 from webhook_ingress.ports import (
     AcceptedLog,
     Answers,
     DeliveryTooLargeError,
+    HttpResponse,
     RejectedLog,
     SecretUses,
     Triggers,
@@ -51,6 +50,16 @@ class ReceiveLimits:
     public_url: str | None = None
 
 
+class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted request that gets its response once its delivery is stored."""
+
+    received: ReceivedRequest
+    trigger: WebhookTrigger
+    body: Body
+    response: HttpResponse
+    delivery: AcceptedDelivery
+
+
 class ReceiveDelivery:
     """The use case."""
 
@@ -63,7 +72,8 @@ class ReceiveDelivery:
         answers: Answers,
         secret_uses: SecretUses,
         rates: RateLimits,
-        surroundings: Surroundings,
+        clock: ClockAndIds,
+        count_outcome: Callable[[str], None],
         limits: ReceiveLimits,
     ) -> None:
         self._triggers = triggers
@@ -72,10 +82,11 @@ class ReceiveDelivery:
         self._answers = answers
         self._secret_uses = secret_uses
         self._rates = rates
-        self._around = surroundings
+        self._clock = clock
+        self._count_outcome = count_outcome
         self._limits = limits
 
-    def preflight(self, request: WebhookRequest) -> Answer:
+    def preflight(self, request: WebhookRequest) -> HttpResponse:
         """Tell a browser what it may send. Starts nothing and leaves no record."""
         try:
             return self._answers.preflight(request, trigger=self._find(request))
@@ -85,25 +96,25 @@ class ReceiveDelivery:
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
         """Tell whether a text that goes into logs and answers holds one of the trigger's secrets."""
         try:
-            return Scrubber(self._triggers.find(trigger_id)).found_in(text.encode())
+            return Scrubber(self._triggers.find(trigger_id)).contains_secret(text.encode())
         except UnavailableError:
             # Nothing is known of the trigger, its secrets least of all.
             return False
 
-    async def receive(self, request: WebhookRequest, *, read_body: ReadBody) -> Answer:
+    async def receive(self, request: WebhookRequest, *, read_body: ReadBody) -> HttpResponse:
         """Return the answer; 202 only once the bus has the delivery."""
-        arrival = self._arrival(request)
+        received = self._received(request)
         try:
             trigger = self._find(request)
-            stranger = decide_unread(trigger, request=request, public_url=self._limits.public_url)
+            stranger = decide_before_body(trigger, request=request, public_url=self._limits.public_url)
             if stranger is not None:
-                return self._refuse(arrival, trigger=trigger, body=b"", verdict=stranger)
+                return self._refuse(received, trigger=trigger, body=b"", verdict=stranger)
             body = await read_body()
         except UnavailableError as error:
             return self._unavailable(request, trigger=None, error=error)
         # The trigger is looked up again: what happened on CONFIG while the body came in is already in force.
-        judged = self._judge(arrival, body=body, now=self._around.clock())
-        if isinstance(judged, Answer):
+        judged = self._judge(received, body=body, now=self._clock.now())
+        if isinstance(judged, HttpResponse):
             return judged
         try:
             await self._accepted.store(judged.delivery)
@@ -112,27 +123,29 @@ class ReceiveDelivery:
         return self._settle(judged, error=None)
 
     def receive_whole(
-        self, request: WebhookRequest, *, body: Body, answered: Callable[[Answer], None]
+        self, request: WebhookRequest, *, body: Body, answered: Callable[[HttpResponse], None]
     ) -> None:
         """Do the same for a request that is all there, and tell the answer instead, now or later.
 
         Without a task: at thousands of requests a second that is a fifth of what one costs.
         """
-        arrival = self._arrival(request)
-        judged = self._judge(arrival, body=body, now=arrival.received_at)
-        if isinstance(judged, Answer):
+        received = self._received(request)
+        judged = self._judge(received, body=body, now=received.received_at)
+        if isinstance(judged, HttpResponse):
             answered(judged)
             return
         self._accepted.submit(
             judged.delivery, settled=lambda error: answered(self._settle(judged, error=error))
         )
 
-    def _arrival(self, request: WebhookRequest) -> Arrival:
-        return Arrival(request=request, received_at=self._around.clock(), begun=self._around.monotonic())
+    def _received(self, request: WebhookRequest) -> ReceivedRequest:
+        return ReceivedRequest(request=request, received_at=self._clock.now(), begun=self._clock.monotonic())
 
-    def _judge(self, arrival: Arrival, *, body: Body, now: datetime) -> Answer | Acceptance:
+    def _judge(
+        self, received: ReceivedRequest, *, body: Body, now: datetime
+    ) -> HttpResponse | PendingDelivery:
         """Return the answer of a request that starts nothing, or what has to be stored before the answer."""
-        request = arrival.request
+        request = received.request
         try:
             trigger = self._find(request)
         except UnavailableError as error:
@@ -141,19 +154,19 @@ class ReceiveDelivery:
             trigger, request=request, body=body, now=now, public_url=self._limits.public_url
         )
         if isinstance(verdict, Rejected) or trigger is None:
-            refusal = verdict if isinstance(verdict, Rejected) else _UNKNOWN
-            if refusal.reason in UNREAD:
+            refusal = verdict if isinstance(verdict, Rejected) else rejected(RejectionReason.UNKNOWN_TRIGGER)
+            if refusal.reason in BODY_NOT_READ:
                 # Whether the body happened to come along with the head must not show in the record.
                 body = b""
-            return self._refuse(arrival, trigger=trigger, body=body, verdict=refusal)
+            return self._refuse(received, trigger=trigger, body=body, verdict=refusal)
         self._note_use(trigger, secret_id=verdict.secret_id)
-        if isinstance(verdict, Answered):
-            return self._answer(arrival, trigger=trigger, body=body, verdict=verdict)
+        if isinstance(verdict, HandshakeReplied):
+            return self._answer(received, trigger=trigger, body=body, verdict=verdict)
         rate = self._rate(trigger)
         if rate is not None and rate.is_exceeded:
             too_fast = rejected(RejectionReason.RATE_LIMITED)
-            return self._refuse(arrival, trigger=trigger, body=body, verdict=too_fast, rate=rate)
-        return self._accept(arrival, trigger=trigger, body=body, verdict=verdict, rate=rate)
+            return self._refuse(received, trigger=trigger, body=body, verdict=too_fast, rate=rate)
+        return self._accept(received, trigger=trigger, body=body, verdict=verdict, rate=rate)
 
     def _nearby(self, request: WebhookRequest) -> WebhookTrigger | None:
         try:
@@ -166,82 +179,86 @@ class ReceiveDelivery:
 
     def _accept(
         self,
-        arrival: Arrival,
+        received: ReceivedRequest,
         *,
         trigger: WebhookTrigger,
         body: Body,
         verdict: Accepted,
         rate: Rate | None,
-    ) -> Acceptance:
+    ) -> PendingDelivery:
         key = verdict.idempotency_key
         execution_id = (
-            self._around.new_id(arrival.received_at)
+            self._clock.new_id(received.received_at)
             if key is None
             else ids.keyed_execution_id(trigger.id, key=key)
         )
         answer = self._answers.accepted(
-            arrival.request, trigger=trigger, execution_id=execution_id, rate=rate
+            received.request, trigger=trigger, execution_id=execution_id, rate=rate
         )
         delivery = accepted_delivery(
-            self._attempt(arrival, body=body, answer=answer),
+            self._attempt(received, body=body, answer=answer),
             trigger=trigger,
             verdict=verdict,
             execution_id=execution_id,
         )
-        return Acceptance(arrival=arrival, trigger=trigger, body=body, answer=answer, delivery=delivery)
+        return PendingDelivery(
+            received=received, trigger=trigger, body=body, response=answer, delivery=delivery
+        )
 
-    def _settle(self, one: Acceptance, *, error: Exception | None) -> Answer:
+    def _settle(self, one: PendingDelivery, *, error: Exception | None) -> HttpResponse:
         """Return what is answered now that the bus has the delivery, or has it not."""
         match error:
             case None:
-                self._around.tally("accepted")
-                return one.answer
+                self._count_outcome("accepted")
+                return one.response
             case DeliveryTooLargeError():
                 too_large = rejected(RejectionReason.BODY_TOO_LARGE)
-                return self._refuse(one.arrival, trigger=one.trigger, body=one.body, verdict=too_large)
+                return self._refuse(one.received, trigger=one.trigger, body=one.body, verdict=too_large)
             case UnavailableError():
-                return self._unavailable(one.arrival.request, trigger=one.trigger, error=error)
+                return self._unavailable(one.received.request, trigger=one.trigger, error=error)
             case _:
                 raise error
 
     def _refuse(
         self,
-        arrival: Arrival,
+        received: ReceivedRequest,
         *,
         trigger: WebhookTrigger | None,
         body: Body,
         verdict: Rejected,
         rate: Rate | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         if trigger is not None:
-            self._log_what_to_mend(trigger, reason=verdict.reason, request_id=arrival.request.request_id)
-        answer = self._answers.refused(arrival.request, trigger=trigger, verdict=verdict, rate=rate)
-        self._record(arrival, trigger=trigger, body=body, answer=answer, reason=verdict.reason)
+            self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
+        answer = self._answers.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
+        self._record(received, trigger=trigger, body=body, answer=answer, reason=verdict.reason)
         return answer
 
-    def _answer(self, arrival: Arrival, *, trigger: WebhookTrigger, body: Body, verdict: Answered) -> Answer:
-        answer = self._answers.handshake(arrival.request, trigger=trigger, verdict=verdict)
-        self._record(arrival, trigger=trigger, body=body, answer=answer, reason=RejectionReason.HANDSHAKE)
+    def _answer(
+        self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
+    ) -> HttpResponse:
+        answer = self._answers.handshake(received.request, trigger=trigger, verdict=verdict)
+        self._record(received, trigger=trigger, body=body, answer=answer, reason=RejectionReason.HANDSHAKE)
         return answer
 
     def _record(
         self,
-        arrival: Arrival,
+        received: ReceivedRequest,
         *,
         trigger: WebhookTrigger | None,
         body: Body,
-        answer: Answer,
+        answer: HttpResponse,
         reason: RejectionReason,
     ) -> None:
         delivery = rejected_delivery(
-            self._attempt(arrival, body=body, answer=answer),
+            self._attempt(received, body=body, answer=answer),
             trigger=trigger,
             reason=reason,
             longest_body=self._limits.longest_rejected_body,
-            scrubber=Scrubber(trigger or self._nearby(arrival.request)),
+            scrubber=Scrubber(trigger or self._nearby(received.request)),
         )
         self._rejected.record(delivery)
-        self._around.tally(reason)
+        self._count_outcome(reason)
 
     def _log_what_to_mend(self, trigger: WebhookTrigger, *, reason: RejectionReason, request_id: str) -> None:
         which = {"trigger_id": str(trigger.id), "trigger_version": trigger.version}
@@ -249,36 +266,34 @@ class ReceiveDelivery:
             unopened = [str(secret_id) for secret_id in trigger.unopened]
             log.error("no secret to verify with", **which, unopened=unopened, request_id=request_id)
         elif reason is RejectionReason.NOT_SUPPORTED:
-            option = support.gap_in(trigger.config, public_url=self._limits.public_url)
+            option = support.unsupported_option(trigger.config, public_url=self._limits.public_url)
             log.error("option not supported", **which, option=option, request_id=request_id)
 
     def _rate(self, trigger: WebhookTrigger) -> Rate | None:
         limit = trigger.config.rate_limit
         if limit is None:
             return None
-        return self._rates.take(trigger.id, limit=limit, now=self._around.monotonic())
+        return self._rates.take(trigger.id, limit=limit, now=self._clock.monotonic())
 
     def _note_use(self, trigger: WebhookTrigger, *, secret_id: UUID | None) -> None:
         secret = trigger.secret(secret_id) if secret_id is not None else None
         if secret is not None and secret.valid_until is not None:
-            self._secret_uses.note(trigger.id, secret_id=secret.id, at=self._around.clock())
+            self._secret_uses.note(trigger.id, secret_id=secret.id, at=self._clock.now())
 
     def _unavailable(
         self, request: WebhookRequest, *, trigger: WebhookTrigger | None, error: UnavailableError
-    ) -> Answer:
+    ) -> HttpResponse:
         log.warning("delivery not taken", reason=str(error), request_id=request.request_id)
-        self._around.tally("unavailable")
+        self._count_outcome("unavailable")
         return self._answers.unavailable(request, trigger=trigger, detail=str(error))
 
-    def _attempt(self, arrival: Arrival, *, body: Body, answer: Answer) -> Attempt:
+    def _attempt(self, received: ReceivedRequest, *, body: Body, answer: HttpResponse) -> Attempt:
         return Attempt(
-            delivery_id=self._around.new_id(arrival.received_at),
-            request=arrival.request,
+            delivery_id=self._clock.new_id(received.received_at),
+            request=received.request,
             body=body,
-            received_at=arrival.received_at,
-            processing_ms=round((self._around.monotonic() - arrival.begun) * 1000, 3),
-            answer=answer,
+            received_at=received.received_at,
+            processing_ms=round((self._clock.monotonic() - received.begun) * 1000, 3),
+            response_status=answer.status,
+            response_body=answer.body,
         )
-
-
-_UNKNOWN: Final = rejected(RejectionReason.UNKNOWN_TRIGGER)

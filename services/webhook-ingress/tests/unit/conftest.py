@@ -12,12 +12,12 @@ import pytest
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
-from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.domain.request import Body, WebhookRequest
-from webhook_ingress.domain.surroundings import Surroundings
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.entrypoints.answers import HttpAnswers
+from webhook_ingress.ports import HttpResponse
 from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -92,7 +92,7 @@ class Door:
         self.trigger = trigger
         self.now = now
         self.seconds = 1000.0
-        self.trouble: Exception | None = None
+        self.problem: Exception | None = None
         self.accepted: list[AcceptedDelivery] = []
         self.rejected: list[RejectedDelivery] = []
         self.uses: list[UUID] = []
@@ -104,12 +104,8 @@ class Door:
             answers=HttpAnswers(),
             secret_uses=self,
             rates=RateLimits(),
-            surroundings=Surroundings(
-                clock=lambda: self.now,
-                monotonic=lambda: self.seconds,
-                random_bytes=bytes,
-                tally=self.outcomes.append,
-            ),
+            clock=ClockAndIds(now=lambda: self.now, monotonic=lambda: self.seconds, random_bytes=bytes),
+            count_outcome=self.outcomes.append,
             limits=ReceiveLimits(longest_rejected_body=10_000, public_url=public_url),
         )
 
@@ -117,14 +113,14 @@ class Door:
         return self.trigger if trigger_id == self.trigger.id else None
 
     async def store(self, delivery: AcceptedDelivery) -> None:
-        if self.trouble is not None:
-            raise self.trouble
+        if self.problem is not None:
+            raise self.problem
         self.accepted.append(delivery)
 
     def submit(self, delivery: AcceptedDelivery, *, settled: Callable[[Exception | None], None]) -> None:
-        if self.trouble is None:
+        if self.problem is None:
             self.accepted.append(delivery)
-        settled(self.trouble)
+        settled(self.problem)
 
     def record(self, delivery: RejectedDelivery) -> None:
         self.rejected.append(delivery)
@@ -133,15 +129,15 @@ class Door:
         assert (trigger_id, at) == (self.trigger.id, self.now)
         self.uses.append(secret_id)
 
-    def knock(self, request: WebhookRequest, *, body: Body = b"{}") -> Answer:
+    def knock(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
         async def read() -> Body:
             return body
 
         return asyncio.run(self._receive.receive(request, read_body=read))
 
-    def knock_whole(self, request: WebhookRequest, *, body: Body = b"{}") -> Answer:
+    def knock_whole(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
         """Do the same with a request that came in one piece."""
-        answers: list[Answer] = []
+        answers: list[HttpResponse] = []
         self._receive.receive_whole(request, body=body, answered=answers.append)
         (answer,) = answers
         return answer

@@ -9,7 +9,7 @@ import pytest
 from trigger_contracts.config import AuthType, HttpMethod
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.admission import Accepted, Rejected, decide_admission, rejected
-from webhook_ingress.domain.request import BodyTrouble
+from webhook_ingress.domain.request import BodyProblem
 
 Make = Callable[..., Any]
 
@@ -43,7 +43,7 @@ def test_the_first_failing_check_decides(
         request = make_request(*headers, method=method)
         return decide_admission(trigger, request=request, body=body, now=now)
 
-    slow = BodyTrouble.TOO_LARGE
+    slow = BodyProblem.TOO_LARGE
     bad = (BAD_ORIGIN, BAD_KEY)
     assert verdict(None, *wrong, *bad, body=slow) == rejected(Reason.UNKNOWN_TRIGGER)
     assert verdict(off, *wrong, *bad, body=slow) == rejected(Reason.TRIGGER_DISABLED)
@@ -62,19 +62,19 @@ def test_the_first_failing_check_decides(
 
 
 @pytest.mark.parametrize(
-    ("trouble", "expected"),
+    ("problem", "expected"),
     [
-        (BodyTrouble.TOO_LARGE, Rejected(reason=Reason.BODY_TOO_LARGE, status=413)),
-        (BodyTrouble.INCOMPLETE, Rejected(reason=Reason.BODY_INCOMPLETE, status=400)),
-        (BodyTrouble.TOO_SLOW, Rejected(reason=Reason.BODY_INCOMPLETE, status=408)),
+        (BodyProblem.TOO_LARGE, Rejected(reason=Reason.BODY_TOO_LARGE, status=413)),
+        (BodyProblem.INCOMPLETE, Rejected(reason=Reason.BODY_INCOMPLETE, status=400)),
+        (BodyProblem.TOO_SLOW, Rejected(reason=Reason.BODY_INCOMPLETE, status=408)),
     ],
 )
 def test_a_body_that_is_not_there(
-    make_trigger: Make, make_request: Make, now: datetime, trouble: BodyTrouble, expected: Rejected
+    make_trigger: Make, make_request: Make, now: datetime, problem: BodyProblem, expected: Rejected
 ) -> None:
     for auth_type in (AuthType.NONE, AuthType.HMAC):
         trigger = make_trigger(auth_type=auth_type)
-        assert decide_admission(trigger, request=make_request(), body=trouble, now=now) == expected
+        assert decide_admission(trigger, request=make_request(), body=problem, now=now) == expected
 
 
 @pytest.mark.parametrize("wanted", list(HttpMethod))

@@ -10,15 +10,15 @@ import pytest
 from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain import authentication
-from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
 from webhook_ingress.domain.trigger import SHORTEST_SECRET
+from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
 
 Make = Callable[..., Any]
 
 
 def authenticate(trigger: Any, *, request: Any, body: bytes, now: datetime) -> Authentic | NotAuthentic:
-    evidence = Evidence(request=request, body=body, now=now, tolerance=300)
-    return authentication.authenticate(trigger, evidence=evidence)
+    signed = SignedRequest(request=request, body=body, now=now, tolerance=300)
+    return authentication.authenticate(trigger, signed=signed)
 
 
 VECTORS = [
@@ -78,10 +78,10 @@ def test_published_vectors_verify(
     secret = make_secret(key)
     trigger = make_trigger(auth_type=AuthType.HMAC, secrets=(secret,))
     request = make_request((name, f"sha256={case(digest)}"))
-    evidence = Evidence(request=request, body=body, now=now, tolerance=300)
-    claim = authentication.hmac_scheme_of(trigger.config).claim(evidence)
-    assert not isinstance(claim, RejectionReason)
-    assert claim(key)
+    signed = SignedRequest(request=request, body=body, now=now, tolerance=300)
+    check = authentication.hmac_scheme_of(trigger.config).signature_check(signed)
+    assert not isinstance(check, RejectionReason)
+    assert check(key)
     result = authenticate(trigger, request=request, body=body, now=now)
     changed = authenticate(trigger, request=request, body=body + b" ", now=now)
     if len(key) < SHORTEST_SECRET:

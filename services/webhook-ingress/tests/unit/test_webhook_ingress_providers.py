@@ -17,8 +17,8 @@ import pytest
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
 from webhook_ingress.domain.authentication import authenticate
-from webhook_ingress.domain.presets import PRESETS, Proof
-from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
+from webhook_ingress.domain.presets import PRESETS, VerifiedAgainst
+from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
 
 Make = Callable[..., Any]
 
@@ -60,7 +60,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     at: float = AT
     url: str = "https://hooks.example/api/webhooks/x"
     method: str = "POST"
-    proof: str = ""
+    verified_against: str = ""
     query: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -69,9 +69,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def id(self) -> str:
-        return f"{self.provider}-{self.proof}"
+        return f"{self.provider}-{self.verified_against}"
 
-    def evidence(self, make_request: Make, **change: Any) -> Evidence:
+    def signed(self, make_request: Make, **change: Any) -> SignedRequest:
         """The headers of the proof come first; ``change`` is what is not as it should be."""
         start, _, rest = self.url.partition("//")
         host, _, path = rest.partition("/")
@@ -81,7 +81,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             target=change.get("target", f"/{path}"),
             query=self.query,
         )
-        return Evidence(
+        return SignedRequest(
             request=request,
             body=change.get("body", self.body),
             now=datetime.fromtimestamp(self.at, UTC) + timedelta(seconds=change.get("late", 0)),
@@ -123,10 +123,10 @@ def test_every_preset_has_evidence() -> None:
     proven = {case.provider for case in CASES} | set(RULES)
     assert proven == set(PRESETS) == set(WebhookProvider)
     for provider, preset in PRESETS.items():
-        kinds = {case.proof.split("-")[0] for case in CASES if case.provider is provider}
-        assert ("published" in kinds) is (Proof.EXAMPLE in preset.proof)
-        assert ("library" in kinds) is (Proof.LIBRARY in preset.proof)
-        assert preset.proof
+        kinds = {case.verified_against.split("-")[0] for case in CASES if case.provider is provider}
+        assert ("published" in kinds) is (VerifiedAgainst.EXAMPLE in preset.verified_against)
+        assert ("library" in kinds) is (VerifiedAgainst.LIBRARY in preset.verified_against)
+        assert preset.verified_against
 
 
 @pytest.fixture(params=[*CASES, *RULES], ids=lambda value: value.id if isinstance(value, Case) else value)
@@ -137,8 +137,8 @@ def proven(request: Any, sign: Make) -> Case:
 
 def check(proven: Case, make_request: Make, *, secret: str | None = None, **change: Any) -> bool:
     """Ask the scheme alone: some published secrets are none by the form that the provider now gives them."""
-    claim = PRESETS[proven.provider].scheme(proven.evidence(make_request, **change))
-    return not isinstance(claim, Reason) and claim((secret or proven.secret).encode())
+    check = PRESETS[proven.provider].scheme(proven.signed(make_request, **change))
+    return not isinstance(check, Reason) and check((secret or proven.secret).encode())
 
 
 def test_what_the_provider_signed_is_believed(proven: Case, make_request: Make) -> None:
@@ -150,7 +150,7 @@ def test_a_secret_of_the_providers_form_opens_the_door(
 ) -> None:
     secret = make_secret(proven.secret.encode())
     trigger = make_trigger(provider=proven.provider, secrets=(make_secret(b"other"), secret))
-    result = authenticate(trigger, evidence=proven.evidence(make_request))
+    result = authenticate(trigger, signed=proven.signed(make_request))
     if re.fullmatch(PROVIDER_SECRETS[proven.provider].pattern, proven.secret):
         assert result == Authentic(secret_id=secret.id)
     else:
@@ -231,7 +231,7 @@ def test_the_address_is_signed(case: Case, make_request: Make) -> None:
 
 def test_twilio_covers_whatever_body_there_is(make_request: Make) -> None:
     """A body that is neither a form nor hashed in the address is signed by nothing."""
-    get = next(case for case in CASES if case.proof == "library-get")
+    get = next(case for case in CASES if case.verified_against == "library-get")
     assert not check(get, make_request, body=b"{}")
     form = [*get.headers, FORM]
     assert not check(get, make_request, headers=form, body=b"a=1")
@@ -286,7 +286,7 @@ def test_gitlabs_signing_token_is_no_token(make_request: Make) -> None:
 
 def test_standard_webhooks_versions_belong_to_their_keys(make_request: Make) -> None:
     """A signature under the public key's version says nothing about a shared secret, and the reverse."""
-    found = {case.proof: case for case in CASES if case.provider is P.STANDARD_WEBHOOKS}
+    found = {case.verified_against: case for case in CASES if case.provider is P.STANDARD_WEBHOOKS}
     shared, public = found["library"], found["library-v1a"]
     assert not check(shared, make_request, secret=public.secret)
     assert not check(public, make_request, secret=shared.secret)

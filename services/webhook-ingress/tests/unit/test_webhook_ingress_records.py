@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from trigger_contracts.codec import encode
 from trigger_contracts.deliveries import DELIVERIES, DeliveriesRejected, RejectionReason
 from webhook_ingress.domain import origins, redaction
-from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.client_address import client_address
 from webhook_ingress.domain.delivery import Attempt, rejected_delivery
-from webhook_ingress.domain.request import BodyTrouble
+from webhook_ingress.domain.request import BodyProblem
 from webhook_ingress.domain.scrubbing import Scrubber
 
 Make = Callable[..., Any]
@@ -271,7 +270,7 @@ def test_only_one_plain_origin_is_echoed() -> None:
 
 @pytest.mark.parametrize(
     ("body", "kept"),
-    [(b"x" * 10, b"x" * 10), (b"x" * 11, b""), (BodyTrouble.TOO_SLOW, b"")],
+    [(b"x" * 10, b"x" * 10), (b"x" * 11, b""), (BodyProblem.TOO_SLOW, b"")],
 )
 def test_a_refused_body_is_recorded_whole_or_not_at_all(
     make_request: Make, now: datetime, body: Any, kept: bytes
@@ -283,7 +282,8 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
         body=body,
         received_at=now,
         processing_ms=1.5,
-        answer=Answer(status=404, body=b"{}"),
+        response_status=404,
+        response_body=b"{}",
     )
     record = rejected_delivery(
         attempt,

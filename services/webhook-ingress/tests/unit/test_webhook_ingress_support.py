@@ -78,9 +78,9 @@ def test_every_option_is_served_and_one_that_was_not_would_be_refused(
     make_trigger: Make, make_request: Make, now: datetime, monkeypatch: Any, name: str
 ) -> None:
     trigger = make_trigger(**EXAMPLES[name])
-    assert support.gap_in(trigger.config, public_url=URL) is None
+    assert support.unsupported_option(trigger.config, public_url=URL) is None
     monkeypatch.setattr(support, "_UNENFORCED", (name,))
-    assert support.gap_in(trigger.config, public_url=URL) == name
+    assert support.unsupported_option(trigger.config, public_url=URL) == name
     verdict = decide_admission(trigger, request=make_request(), body=b"", now=now, public_url=URL)
     assert verdict == rejected(Reason.NOT_SUPPORTED)
     # Before anything else that the trigger says, for that may be what is not understood.
@@ -143,7 +143,7 @@ def test_every_option_makes_a_difference(
     ],
 )
 def test_what_contradicts_itself_is_refused(options: dict[str, Any], gap: str) -> None:
-    assert support.gap_in(WebhookConfig(**options)) == gap
+    assert support.unsupported_option(WebhookConfig(**options)) == gap
 
 
 # A secret of each provider that is one by its form.
@@ -189,4 +189,4 @@ def test_no_provider_lets_in_what_is_not_proven(
 
 
 def test_a_trigger_without_options_has_no_gap() -> None:
-    assert support.gap_in(WebhookConfig()) is None
+    assert support.unsupported_option(WebhookConfig()) is None

@@ -8,7 +8,7 @@ import pytest
 
 from trigger_contracts.config import AuthType, HttpMethod
 from trigger_contracts.webhook_config import RateLimit
-from webhook_ingress.domain.request import BodyTrouble
+from webhook_ingress.domain.request import BodyProblem
 from webhook_ingress.ports import DeliveryTooLargeError, UnavailableError
 
 Make = Callable[..., Any]
@@ -29,7 +29,7 @@ def outcome(answer: Any, door: Any) -> Any:
     ("config", "headers", "body"),
     [
         ({}, [], BODY),
-        ({}, [], BodyTrouble.TOO_LARGE),
+        ({}, [], BodyProblem.TOO_LARGE),
         ({"method": HttpMethod.PUT}, [], BODY),
         ({"auth_type": AuthType.HMAC}, [], BODY),
         ({"auth_type": AuthType.HMAC}, [("X-Signature", "right")], BODY),
@@ -42,7 +42,7 @@ def outcome(answer: Any, door: Any) -> Any:
         ({}, [("Idempotency-Key", "")], BODY),
     ],
 )
-@pytest.mark.parametrize("trouble", [None, UnavailableError("away"), DeliveryTooLargeError()])
+@pytest.mark.parametrize("problem", [None, UnavailableError("away"), DeliveryTooLargeError()])
 def test_both_ways_end_the_same(
     make_trigger: Make,
     make_secret: Make,
@@ -52,7 +52,7 @@ def test_both_ways_end_the_same(
     config: dict[str, Any],
     headers: list[tuple[str, str]],
     body: Any,
-    trouble: Exception | None,
+    problem: Exception | None,
 ) -> None:
     trigger = make_trigger(secrets=(make_secret(SECRET),), **config)
     given = [(name, f"sha256={sign(SECRET, BODY)}" if value == "right" else value) for name, value in headers]
@@ -60,7 +60,7 @@ def test_both_ways_end_the_same(
     found = []
     for way in ("knock", "knock_whole"):
         door = make_door(trigger)
-        door.trouble = trouble
+        door.problem = problem
         found.append(outcome(getattr(door, way)(request, body=body), door))
     assert found[0] == found[1]
 

@@ -13,9 +13,9 @@ from prometheus_client.registry import Collector
 
 from trigger_runtime.lifecycle import BackgroundTask
 from trigger_runtime.metrics import Metrics
-from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.request import WebhookRequest
-from webhook_ingress.domain.trigger_rates import Fate, TriggerRates
+from webhook_ingress.domain.trigger_rates import Outcome, TriggerRates
+from webhook_ingress.ports import HttpResponse
 from webhook_ingress.settings import AccessLogDetail
 
 log = structlog.stdlib.get_logger(__name__)
@@ -41,7 +41,7 @@ class _BusiestTriggers(Collector):
         )
         for one in self._rates.busiest(_BUSIEST, now=time.monotonic()):
             name = "other" if one.trigger_id is None else str(one.trigger_id)
-            family.add_metric([name, one.fate.value], one.requests)
+            family.add_metric([name, one.outcome.value], one.requests)
         yield family
 
 
@@ -62,7 +62,7 @@ class AccessLog(BackgroundTask):
         self._rates = TriggerRates()
         metrics.registry.register(_BusiestTriggers(self._rates))
 
-    def observe(self, request: WebhookRequest, answer: Answer, seconds: float) -> None:
+    def observe(self, request: WebhookRequest, answer: HttpResponse, seconds: float) -> None:
         """Take in an answered request, and the seconds that it took."""
         status = answer.status
         key = (request.method if request.method in _METHODS else "OTHER", status)
@@ -74,8 +74,8 @@ class AccessLog(BackgroundTask):
         histogram.observe(seconds)
         # A trigger that does not exist is a stranger's invention; preflights and outages do not tell.
         if request.trigger_id is not None and status not in _UNTOLD and not request.is_preflight:
-            fate = Fate.TAKEN if status < _REFUSED else Fate.REFUSED
-            self._rates.note(request.trigger_id, fate=fate, now=time.monotonic())
+            outcome = Outcome.TAKEN if status < _REFUSED else Outcome.REFUSED
+            self._rates.note(request.trigger_id, outcome=outcome, now=time.monotonic())
         if self._detail is AccessLogDetail.EACH:
             log.info(
                 "request",

@@ -40,7 +40,7 @@ class IngressMetrics:
         )
         self.triggers = Gauge("webhook_triggers", "Webhook triggers in the directory.", registry=registry)
 
-    def tally(self, outcome: str) -> None:
+    def count_outcome(self, outcome: str) -> None:
         """Count one request. Outcomes are a closed list."""
         counter = self._counters.get(outcome)
         if counter is None:

@@ -20,9 +20,9 @@ from webhook_ingress.domain import addresses, idempotency, origins, support
 from webhook_ingress.domain.authentication import authenticate
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.presets import PRESETS
-from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
-from webhook_ingress.domain.request import Body, BodyTrouble, WebhookRequest
+from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
 
 _STATUS: Final = {
     RejectionReason.UNKNOWN_TRIGGER: 404,
@@ -44,7 +44,7 @@ _STATUS: Final = {
     RejectionReason.RATE_LIMITED: 429,
     RejectionReason.HANDSHAKE: 200,
 }
-UNREAD: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
+BODY_NOT_READ: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
 """Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
 _USUAL_TOLERANCE: Final = WebhookConfig().tolerance_seconds
@@ -64,14 +64,14 @@ class Rejected(msgspec.Struct, frozen=True, kw_only=True):
     status: int
 
 
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
+class HandshakeReplied(msgspec.Struct, frozen=True, kw_only=True):
     """A provider's handshake: the reply, and the secret that matched where there was one."""
 
     reply: Reply
     secret_id: UUID | None = None
 
 
-Verdict = Accepted | Rejected | Answered
+Verdict = Accepted | Rejected | HandshakeReplied
 
 
 def rejected(reason: RejectionReason) -> Rejected:
@@ -79,14 +79,14 @@ def rejected(reason: RejectionReason) -> Rejected:
     return Rejected(reason=reason, status=_STATUS[reason])
 
 
-def decide_unread(
+def decide_before_body(
     trigger: WebhookTrigger | None, *, request: WebhookRequest, public_url: str | None = None
 ) -> Rejected | None:
     """Return the refusal of a request whose body is not worth reading, for nothing can come of it."""
     if trigger is None:
         return rejected(RejectionReason.UNKNOWN_TRIGGER)
     closed = _closed(trigger, request=request, public_url=public_url)
-    return closed if closed is not None and closed.reason in UNREAD else None
+    return closed if closed is not None and closed.reason in BODY_NOT_READ else None
 
 
 def decide_admission(
@@ -107,28 +107,28 @@ def decide_admission(
     config = trigger.config
     if (closed := _closed(trigger, request=request, public_url=public_url)) is not None:
         return closed
-    if isinstance(body, BodyTrouble) and _needs_body(config):
+    if isinstance(body, BodyProblem) and _needs_body(config):
         return _unreadable(body)
-    evidence = Evidence(
+    signed = SignedRequest(
         request=request,
-        body=b"" if isinstance(body, BodyTrouble) else body,
+        body=b"" if isinstance(body, BodyProblem) else body,
         now=now,
         tolerance=_tolerance(config),
         public_url=public_url,
     )
-    if (opened := _opening(config, evidence=evidence)) is not None:
+    if (opened := _opening(config, signed=signed)) is not None:
         return opened
-    proof = authenticate(trigger, evidence=evidence)
+    proof = authenticate(trigger, signed=signed)
     if isinstance(proof, NotAuthentic):
         return rejected(proof.reason)
-    if (answered := _signed_handshake(trigger, evidence=evidence, proof=proof)) is not None:
+    if (answered := _signed_handshake(trigger, signed=signed, proof=proof)) is not None:
         return answered
-    return _admitted(config, evidence=evidence, body=body, proof=proof)
+    return _admitted(config, signed=signed, body=body, proof=proof)
 
 
 def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str | None) -> Rejected | None:
     config = trigger.config
-    if support.gap_of(trigger, public_url=public_url) is not None:
+    if support.unsupported_option_of(trigger, public_url=public_url) is not None:
         return rejected(RejectionReason.NOT_SUPPORTED)
     if not trigger.enabled:
         if config.on_disabled is OnDisabled.IGNORE:
@@ -150,20 +150,22 @@ def _tolerance(config: WebhookConfig) -> int:
     return config.tolerance_seconds
 
 
-def _opening(config: WebhookConfig, *, evidence: Evidence) -> Answered | Rejected | None:
+def _opening(config: WebhookConfig, *, signed: SignedRequest) -> HandshakeReplied | Rejected | None:
     preset = PRESETS.get(config.provider) if config.provider is not None else None
     if preset is None or preset.opening is None:
         return None
-    match preset.opening(evidence, config.verify_token):
+    match preset.opening(signed, config.verify_token):
         case Reply() as reply:
-            return Answered(reply=reply)
+            return HandshakeReplied(reply=reply)
         case RejectionReason() as reason:
             return rejected(reason)
         case None:
             return None
 
 
-def _signed_handshake(trigger: WebhookTrigger, *, evidence: Evidence, proof: Authentic) -> Answered | None:
+def _signed_handshake(
+    trigger: WebhookTrigger, *, signed: SignedRequest, proof: Authentic
+) -> HandshakeReplied | None:
     provider = trigger.config.provider
     preset = PRESETS.get(provider) if provider is not None else None
     if preset is None or preset.signed_handshake is None:
@@ -171,14 +173,14 @@ def _signed_handshake(trigger: WebhookTrigger, *, evidence: Evidence, proof: Aut
     secret = trigger.secret(proof.secret_id)
     if secret is None:
         return None
-    reply = preset.signed_handshake(evidence, secret.value)
-    return None if reply is None else Answered(reply=reply, secret_id=secret.id)
+    reply = preset.signed_handshake(signed, secret.value)
+    return None if reply is None else HandshakeReplied(reply=reply, secret_id=secret.id)
 
 
 def _admitted(
-    config: WebhookConfig, *, evidence: Evidence, body: Body, proof: Authentic
+    config: WebhookConfig, *, signed: SignedRequest, body: Body, proof: Authentic
 ) -> Accepted | Rejected:
-    request = evidence.request
+    request = signed.request
     # A HEAD is never a GET here: link previews and monitors must not start runs.
     if request.method != config.method:
         return rejected(RejectionReason.METHOD_NOT_ALLOWED)
@@ -186,19 +188,19 @@ def _admitted(
         request.values("origin"), allowed=config.allowed_origins, missing=config.missing_origin
     ):
         return rejected(RejectionReason.ORIGIN_NOT_ALLOWED)
-    if isinstance(body, BodyTrouble):
+    if isinstance(body, BodyProblem):
         return _unreadable(body)
-    key = idempotency.key_of(config, evidence=evidence)
+    key = idempotency.key_of(config, signed=signed)
     if isinstance(key, RejectionReason):
         return rejected(key)
     return Accepted(secret_id=proof.secret_id, idempotency_key=key)
 
 
-def _unreadable(trouble: BodyTrouble) -> Rejected:
-    match trouble:
-        case BodyTrouble.TOO_LARGE:
+def _unreadable(problem: BodyProblem) -> Rejected:
+    match problem:
+        case BodyProblem.TOO_LARGE:
             return rejected(RejectionReason.BODY_TOO_LARGE)
-        case BodyTrouble.INCOMPLETE:
+        case BodyProblem.INCOMPLETE:
             return rejected(RejectionReason.BODY_INCOMPLETE)
-        case BodyTrouble.TOO_SLOW:
+        case BodyProblem.TOO_SLOW:
             return Rejected(reason=RejectionReason.BODY_INCOMPLETE, status=408)

@@ -9,10 +9,17 @@ from typing import Final, assert_never
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
-from webhook_ingress.domain.hmac_scheme import HmacScheme, Several, TimestampHeader
+from webhook_ingress.domain.hmac_scheme import HmacScheme, SignatureSeparator, TimestampHeader
 from webhook_ingress.domain.presets import PRESETS
-from webhook_ingress.domain.proof import Authentic, Claim, Evidence, NotAuthentic, prove, raw
 from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.verification import (
+    Authentic,
+    NotAuthentic,
+    SignatureCheck,
+    SignedRequest,
+    raw,
+    verify,
+)
 
 API_KEY_HEADER: Final = "x-api-key"
 SIGNATURE_HEADERS: Final = ("x-signature", "x-hub-signature-256", "x-webhook-signature")
@@ -20,20 +27,20 @@ SIGNATURE_HEADERS: Final = ("x-signature", "x-hub-signature-256", "x-webhook-sig
 _BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
 
 
-def authenticate(trigger: WebhookTrigger, *, evidence: Evidence) -> Authentic | NotAuthentic:
+def authenticate(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
     """Decide by the trigger's ``provider``, or else its ``authType``."""
     if trigger.config.provider is not None:
-        return _of_provider(trigger, evidence=evidence)
+        return _of_provider(trigger, signed=signed)
     auth_type = trigger.config.auth_type
     match auth_type:
         case AuthType.NONE:
             return Authentic()
         case AuthType.API_KEY:
-            return _credential(trigger, presented=evidence.request.values(API_KEY_HEADER), evidence=evidence)
+            return _credential(trigger, presented=signed.request.values(API_KEY_HEADER), signed=signed)
         case AuthType.BEARER:
-            return _bearer(trigger, evidence=evidence)
+            return _bearer(trigger, signed=signed)
         case AuthType.HMAC:
-            return _signature(trigger, evidence=evidence)
+            return _signature(trigger, signed=signed)
         case _:
             assert_never(auth_type)
 
@@ -66,10 +73,10 @@ def _scheme(
     id_header: str | None,
 ) -> HmacScheme:
     prefix = f"{algorithm}=" if given is None else given
-    several = Several.BY_SPACE if "," in prefix else Several.BY_SPACE_OR_COMMA
+    separator = SignatureSeparator.SPACE if "," in prefix else SignatureSeparator.SPACE_OR_COMMA
     return HmacScheme(
         headers=SIGNATURE_HEADERS if named is None else (named.lower(),),
-        several=Several.NO if named is None else several,
+        separator=SignatureSeparator.NONE if named is None else separator,
         prefix=prefix,
         encoding=encoding,
         algorithm=algorithm,
@@ -79,24 +86,24 @@ def _scheme(
     )
 
 
-def _of_provider(trigger: WebhookTrigger, *, evidence: Evidence) -> Authentic | NotAuthentic:
+def _of_provider(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
     preset = PRESETS.get(trigger.config.provider) if trigger.config.provider is not None else None
     if preset is None:
         return NotAuthentic(reason=RejectionReason.NOT_SUPPORTED)
-    return _proven(trigger, claim=preset.scheme(evidence), evidence=evidence)
+    return _proven(trigger, check=preset.scheme(signed), signed=signed)
 
 
-def _bearer(trigger: WebhookTrigger, *, evidence: Evidence) -> Authentic | NotAuthentic:
-    values = evidence.request.values("authorization")
+def _bearer(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
+    values = signed.request.values("authorization")
     matches = [_BEARER.fullmatch(value) for value in values]
     if len(values) == 1 and matches[0] is None:
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_MISSING)
     presented = [match.group(1) if match else "" for match in matches]
-    return _credential(trigger, presented=presented, evidence=evidence)
+    return _credential(trigger, presented=presented, signed=signed)
 
 
 def _credential(
-    trigger: WebhookTrigger, *, presented: Sequence[str], evidence: Evidence
+    trigger: WebhookTrigger, *, presented: Sequence[str], signed: SignedRequest
 ) -> Authentic | NotAuthentic:
     if not presented:
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_MISSING)
@@ -104,23 +111,25 @@ def _credential(
         # Which of two credentials another hop looked at is anyone's guess.
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_INVALID)
     given = raw(presented[0])
-    return prove(
+    return verify(
         trigger,
-        claim=lambda secret: hmac.compare_digest(given, secret),
-        now=evidence.now,
+        check=lambda secret: hmac.compare_digest(given, secret),
+        now=signed.now,
         otherwise=RejectionReason.CREDENTIAL_INVALID,
     )
 
 
-def _signature(trigger: WebhookTrigger, *, evidence: Evidence) -> Authentic | NotAuthentic:
-    claim = hmac_scheme_of(trigger.config).claim(evidence)
-    if claim is RejectionReason.SIGNATURE_MISSING and not trigger.config.require_signature:
+def _signature(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
+    check = hmac_scheme_of(trigger.config).signature_check(signed)
+    if check is RejectionReason.SIGNATURE_MISSING and not trigger.config.require_signature:
         # A trigger without its secret refuses everybody: it could not tell a wrong signature either.
-        if trigger.usable_secrets(evidence.now):
+        if trigger.usable_secrets(signed.now):
             return Authentic()
         return NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
-    return _proven(trigger, claim=claim, evidence=evidence)
+    return _proven(trigger, check=check, signed=signed)
 
 
-def _proven(trigger: WebhookTrigger, *, claim: Claim, evidence: Evidence) -> Authentic | NotAuthentic:
-    return prove(trigger, claim=claim, now=evidence.now, otherwise=RejectionReason.SIGNATURE_INVALID)
+def _proven(
+    trigger: WebhookTrigger, *, check: SignatureCheck, signed: SignedRequest
+) -> Authentic | NotAuthentic:
+    return verify(trigger, check=check, now=signed.now, otherwise=RejectionReason.SIGNATURE_INVALID)

@@ -11,8 +11,7 @@ import msgspec
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
-from webhook_ingress.domain.answer import Answer
-from webhook_ingress.domain.presets import PRESETS, Holds
+from webhook_ingress.domain.presets import PRESETS, BodyContains
 from webhook_ingress.domain.request import Body, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -29,7 +28,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     body: Body
     received_at: datetime
     processing_ms: float
-    answer: Answer
+    response_status: int
+    response_body: bytes
 
 
 def accepted_delivery(
@@ -71,7 +71,7 @@ def rejected_delivery(
     body = attempt.body if isinstance(attempt.body, bytes) else b""
     return RejectedDelivery(
         **_facts(attempt, body=body, scrubber=scrubber),
-        body=b"" if len(body) > longest_body or scrubber.found_in(body) else body,
+        body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
         trigger_id=attempt.request.trigger_id,
         workspace=trigger.workspace if trigger else None,
         workflow_id=trigger.workflow_id if trigger else None,
@@ -83,7 +83,7 @@ def rejected_delivery(
 
 def _brings_secret(trigger: WebhookTrigger) -> bool:
     preset = PRESETS.get(trigger.config.provider) if trigger.config.provider is not None else None
-    return preset is not None and preset.body is Holds.SECRET
+    return preset is not None and preset.body is BodyContains.SECRET
 
 
 def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, An
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "client_address": request.client_address,
         "user_agent": None if agent is None else redaction.safe(agent, longest=_MAX_USER_AGENT),
-        "response_status": attempt.answer.status,
-        "response_body": attempt.answer.body.decode(),
+        "response_status": attempt.response_status,
+        "response_body": attempt.response_body.decode(),
         "processing_ms": attempt.processing_ms,
     }

@@ -11,7 +11,7 @@ import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.proof import Evidence
+from webhook_ingress.domain.verification import SignedRequest
 
 _MAX_CHALLENGE: Final = 2000
 VERIFY_TOKEN: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
@@ -29,9 +29,9 @@ class Reply:
 
 
 Opening = Reply | Reason | None
-Open = Callable[[Evidence, str | None], Opening]
+Open = Callable[[SignedRequest, str | None], Opening]
 """Answers before authentication; ``None`` is no handshake. The second argument is ``verifyToken``, hashed."""
-Signed = Callable[[Evidence, bytes], Reply | None]
+Signed = Callable[[SignedRequest, bytes], Reply | None]
 """Answers after authentication, with the secret that matched; ``None`` is no handshake."""
 
 
@@ -49,12 +49,12 @@ class _Validation(Part, frozen=True, kw_only=True):
     payload: _Plain
 
 
-def meta(evidence: Evidence, verify_token: str | None) -> Opening:
+def meta(signed: SignedRequest, verify_token: str | None) -> Opening:
     """Meta's ``hub.challenge``: https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
-    if evidence.request.method != "GET":
+    if signed.request.method != "GET":
         return None
     modes, tokens, challenges = (
-        [value for key, value in evidence.request.query if key == name]
+        [value for key, value in signed.request.query if key == name]
         for name in ("hub.mode", "hub.verify_token", "hub.challenge")
     )
     if modes != ["subscribe"]:
@@ -68,25 +68,25 @@ def meta(evidence: Evidence, verify_token: str | None) -> Opening:
     return _echo(challenges[0]) if len(challenges) == 1 else Reason.MALFORMED_REQUEST
 
 
-def slack(evidence: Evidence, _secret: bytes) -> Reply | None:
+def slack(signed: SignedRequest, _secret: bytes) -> Reply | None:
     """Slack's ``url_verification``: https://docs.slack.dev/reference/events/url_verification"""
-    message = read(evidence.body, _Challenge)
+    message = read(signed.body, _Challenge)
     if message is None or message.type != "url_verification" or message.challenge is None:
         return None
     return _echo(message.challenge)
 
 
-def twitch(evidence: Evidence, _secret: bytes) -> Reply | None:
+def twitch(signed: SignedRequest, _secret: bytes) -> Reply | None:
     """Twitch's challenge: https://dev.twitch.tv/docs/eventsub/handling-webhook-events/"""
-    if evidence.one("twitch-eventsub-message-type") != "webhook_callback_verification":
+    if signed.one("twitch-eventsub-message-type") != "webhook_callback_verification":
         return None
-    message = read(evidence.body, _Challenge)
+    message = read(signed.body, _Challenge)
     return None if message is None or message.challenge is None else _echo(message.challenge)
 
 
-def zoom(evidence: Evidence, secret: bytes) -> Reply | None:
+def zoom(signed: SignedRequest, secret: bytes) -> Reply | None:
     """Zoom's ``endpoint.url_validation``: https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint"""
-    message = read(evidence.body, _Validation)
+    message = read(signed.body, _Validation)
     if message is None or message.event != "endpoint.url_validation":
         return None
     token = message.payload.plain_token or ""

@@ -11,9 +11,9 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
-from webhook_ingress.domain.proof import Claim, Evidence, raw
 from webhook_ingress.domain.signed_content import template
 from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
 
 _BYTES: Final = {
     SignatureAlgorithm.SHA1: 20,
@@ -25,15 +25,15 @@ _MAX_SIGNATURES: Final = 20
 _BODY_ALONE: Final = "{body}"
 
 
-class Several(Enum):
+class SignatureSeparator(Enum):
     """What may stand between several signatures in one header, of which one has to be right."""
 
-    NO = ""
-    BY_SPACE = " "
-    BY_SPACE_OR_COMMA = ", ?| "
+    NONE = ""
+    SPACE = " "
+    SPACE_OR_COMMA = ", ?| "
 
 
-class Present(Enum):
+class RequiredSignatures(Enum):
     """Which of the signature headers that a request brings have to be right."""
 
     ALL = "all"
@@ -64,15 +64,15 @@ class HmacScheme:
     content: str = "{body}"
     timestamp: TimestampHeader | None = None
     id_header: str | None = None
-    several: Several = Several.NO
-    present: Present = Present.ALL
+    separator: SignatureSeparator = SignatureSeparator.NONE
+    required: RequiredSignatures = RequiredSignatures.ALL
     key: Callable[[bytes], bytes | None] = as_text
 
-    def claim(self, evidence: Evidence) -> Claim:
+    def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read the request: strictly, and before any secret is looked at."""
         presented = []
         for name in self.headers:
-            found = evidence.request.values(name)
+            found = signed.request.values(name)
             # Which of two another hop looked at is anyone's guess.
             signatures = self.signatures(found[0]) if len(found) == 1 else []
             if found and not signatures:
@@ -81,17 +81,17 @@ class HmacScheme:
                 presented.append(signatures)
         if not presented:
             return Reason.SIGNATURE_MISSING
-        content = self.signed(evidence)
+        content = self.signed_content(signed)
         if isinstance(content, Reason):
             return content
         return lambda secret: self.made_by(secret, presented=presented, content=content)
 
     def signatures(self, header: str) -> list[bytes]:
         """Return the signatures in a header, hex in lower case; none where one of them is not exactly one."""
-        if self.several is Several.NO:
+        if self.separator is SignatureSeparator.NONE:
             only = self._signature(header)
             return [only] if only else []
-        parts = re.split(self.several.value, header)
+        parts = re.split(self.separator.value, header)
         if len(parts) > _MAX_SIGNATURES:
             return []
         found = [self._signature(part) for part in parts]
@@ -105,27 +105,27 @@ class HmacScheme:
             return mac.hexdigest().encode()
         return base64.b64encode(mac.digest())
 
-    def signed(self, evidence: Evidence) -> bytes | Reason:
+    def signed_content(self, signed: SignedRequest) -> bytes | Reason:
         """Return what has to be signed, or why the request does not say it."""
         if self.content == _BODY_ALONE and self.timestamp is None and self.id_header is None:
-            return evidence.body
-        values = {"body": evidence.body}
+            return signed.body
+        values = {"body": signed.body}
         if self.timestamp is not None:
-            text = evidence.one(self.timestamp.name)
+            text = signed.one(self.timestamp.name)
             seconds = None if text is None else seconds_of(text, written=self.timestamp.written)
             if text is None or seconds is None:
                 return Reason.TIMESTAMP_INVALID
-            if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+            if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
                 return Reason.TIMESTAMP_INVALID
             values["timestamp"] = text.encode()
         if self.id_header is not None:
-            given = evidence.one(self.id_header)
+            given = signed.one(self.id_header)
             if not given:
                 return Reason.SIGNATURE_INVALID
             values["id"] = raw(given)
         wanted = template(self.content)
         if "url" in wanted.names:
-            values["url"] = evidence.url
+            values["url"] = signed.url
         return wanted.fill(values)
 
     def made_by(self, secret: bytes, *, presented: Sequence[Sequence[bytes]], content: bytes) -> bool:
@@ -136,7 +136,7 @@ class HmacScheme:
         expected = self.expected(key=key, content=content)
         # Texts are compared, not bytes: of the many ways to write base64 only the canonical one is equal.
         right = [True in [hmac.compare_digest(one, expected) for one in several] for several in presented]
-        return all(right) if self.present is Present.ALL else any(right)
+        return all(right) if self.required is RequiredSignatures.ALL else any(right)
 
     def _signature(self, text: str) -> bytes | None:
         if not text.startswith(self.prefix):

@@ -1,7 +1,7 @@
 """``config.provider``: how each provider signs its webhooks, names them and repeats them.
 
-One row a provider. What a row cannot say is a module of ``domain/providers``. ``proof`` is what the row was
-verified against; the README says it for readers.
+One row a provider. What a row cannot say is a module of ``domain/providers``. ``verified_against`` is what
+the row was verified against; the README says it for readers.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,14 @@ from trigger_contracts.webhook_config import SignatureEncoding
 from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain import handshake
 from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
-from webhook_ingress.domain.proof import Evidence, Scheme
 from webhook_ingress.domain.providers import (
     adyen,
     box,
+    delivery_ids,
     discord,
     hubspot,
     linear,
     microsoft_graph,
-    repetitions,
     sendgrid,
     tokens,
     twilio,
@@ -29,13 +28,14 @@ from webhook_ingress.domain.providers import (
 from webhook_ingress.domain.providers.labelled_header import LabelledHeader
 from webhook_ingress.domain.providers.standard_webhooks import StandardWebhooks
 from webhook_ingress.domain.timestamps import TimeFormat
+from webhook_ingress.domain.verification import SignatureScheme, SignedRequest
 
 
-class Repeats(Enum):
+class Redelivery(Enum):
     """Whether the same delivery id is the same execution where the trigger does not say."""
 
-    ONCE = "the provider repeats by itself"
-    EACH = "a repetition is somebody's wish"
+    SAME_EXECUTION = "the provider repeats by itself"
+    NEW_EXECUTION = "a person asks for it"
 
 
 class Url(Enum):
@@ -45,7 +45,7 @@ class Url(Enum):
     UNSIGNED = "unsigned"
 
 
-class Proof(Enum):
+class VerifiedAgainst(Enum):
     """What a row was verified against."""
 
     EXAMPLE = "a signature that the provider published"
@@ -54,7 +54,7 @@ class Proof(Enum):
     RULE = "the documentation's rule alone; no published signature"
 
 
-class Holds(Enum):
+class BodyContains(Enum):
     """Whether the body brings the secret itself, which no record may hold."""
 
     NOTHING = "nothing"
@@ -67,20 +67,20 @@ class DeliveryId:
 
     header: str | None = None
     body: str | None = None
-    made: Callable[[Evidence], str | None] | None = None
-    repeats: Repeats = Repeats.ONCE
+    made: Callable[[SignedRequest], str | None] | None = None
+    redelivery: Redelivery = Redelivery.SAME_EXECUTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """A row. ``tolerance`` is in seconds, and counts where the trigger has the usual one."""
 
-    scheme: Scheme
-    proof: frozenset[Proof]
+    scheme: SignatureScheme
+    verified_against: frozenset[VerifiedAgainst]
     delivery_id: DeliveryId | None = None
     tolerance: int = 300
     url: Url = Url.UNSIGNED
-    body: Holds = Holds.NOTHING
+    body: BodyContains = BodyContains.NOTHING
     opening: handshake.Open | None = None
     signed_handshake: handshake.Signed | None = None
 
@@ -90,163 +90,165 @@ class Preset:
         return self.opening is handshake.meta
 
 
-_EXAMPLE: Final = frozenset({Proof.EXAMPLE})
-_LIBRARY: Final = frozenset({Proof.LIBRARY})
+_EXAMPLE: Final = frozenset({VerifiedAgainst.EXAMPLE})
+_LIBRARY: Final = frozenset({VerifiedAgainst.LIBRARY})
 _BOTH: Final = _EXAMPLE | _LIBRARY
-_SOURCE: Final = frozenset({Proof.SOURCE})
-_RULE: Final = frozenset({Proof.RULE})
+_SOURCE: Final = frozenset({VerifiedAgainst.SOURCE})
+_RULE: Final = frozenset({VerifiedAgainst.RULE})
 
 
-def _of_body(*headers: str, prefix: str = "") -> Scheme:
-    return HmacScheme(headers=headers, prefix=prefix).claim
+def _of_body(*headers: str, prefix: str = "") -> SignatureScheme:
+    return HmacScheme(headers=headers, prefix=prefix).signature_check
 
 
-def _base64_of(content: str, *headers: str) -> Scheme:
-    return HmacScheme(headers=headers, encoding=SignatureEncoding.BASE64, content=content).claim
+def _base64_of(content: str, *headers: str) -> SignatureScheme:
+    return HmacScheme(headers=headers, encoding=SignatureEncoding.BASE64, content=content).signature_check
 
 
-def _v0(header: str, *, time: str) -> Scheme:
+def _v0(header: str, *, time: str) -> SignatureScheme:
     return HmacScheme(
         headers=(header,), prefix="v0=", content="v0:{timestamp}:{body}", timestamp=TimestampHeader(name=time)
-    ).claim
+    ).signature_check
 
 
-_SAME_BODY: Final = DeliveryId(made=repetitions.of_body)
+_SAME_BODY: Final = DeliveryId(made=delivery_ids.of_body)
 _META: Final = Preset(
     scheme=_of_body("x-hub-signature-256", prefix="sha256="),
     opening=handshake.meta,
     delivery_id=_SAME_BODY,
-    proof=_RULE,
+    verified_against=_RULE,
 )
 _SVIX: Final = StandardWebhooks(prefixes=("svix-", "webhook-"))
 _STANDARD: Final = Preset(
-    scheme=StandardWebhooks().claim,
+    scheme=StandardWebhooks().signature_check,
     delivery_id=DeliveryId(header="webhook-id"),
-    proof=_BOTH,
+    verified_against=_BOTH,
 )
 
 PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.ADYEN: Preset(
-        scheme=adyen.claim,
+        scheme=adyen.signature_check,
         delivery_id=DeliveryId(made=adyen.delivery_id),
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.BITBUCKET: Preset(
         scheme=_of_body("x-hub-signature", prefix="sha256="),
         delivery_id=DeliveryId(header="x-request-uuid"),
-        proof=_EXAMPLE,
+        verified_against=_EXAMPLE,
     ),
     WebhookProvider.BOX: Preset(
-        scheme=box.claim,
+        scheme=box.signature_check,
         delivery_id=DeliveryId(header="box-delivery-id"),
         tolerance=600,
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.DISCORD: Preset(
-        scheme=discord.claim,
+        scheme=discord.signature_check,
         signed_handshake=discord.handshake,
         delivery_id=_SAME_BODY,
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
     WebhookProvider.GITEA: Preset(
         scheme=_of_body("x-gitea-signature"),
-        delivery_id=DeliveryId(header="x-gitea-delivery", repeats=Repeats.EACH),
-        proof=_SOURCE,
+        delivery_id=DeliveryId(header="x-gitea-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        verified_against=_SOURCE,
     ),
     WebhookProvider.GITHUB: Preset(
         scheme=_of_body("x-hub-signature-256", prefix="sha256="),
         # GitHub repeats nothing by itself: whoever presses "redeliver" wants another run.
-        delivery_id=DeliveryId(header="x-github-delivery", repeats=Repeats.EACH),
-        proof=_EXAMPLE,
+        delivery_id=DeliveryId(header="x-github-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        verified_against=_EXAMPLE,
     ),
     WebhookProvider.GITLAB: Preset(
         scheme=tokens.gitlab,
         delivery_id=DeliveryId(header="idempotency-key"),
-        proof=_RULE,
+        verified_against=_RULE,
     ),
     WebhookProvider.GOGS: Preset(
         scheme=_of_body("x-gogs-signature"),
-        delivery_id=DeliveryId(header="x-gogs-delivery", repeats=Repeats.EACH),
-        proof=_SOURCE,
+        delivery_id=DeliveryId(header="x-gogs-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        verified_against=_SOURCE,
     ),
     WebhookProvider.HUBSPOT: Preset(
-        scheme=hubspot.claim,
-        delivery_id=DeliveryId(made=repetitions.of_hubspot),
+        scheme=hubspot.signature_check,
+        delivery_id=DeliveryId(made=delivery_ids.of_hubspot),
         url=Url.SIGNED,
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.LINE: Preset(
         scheme=_base64_of("{body}", "x-line-signature"),
-        delivery_id=DeliveryId(made=repetitions.of_line),
-        proof=_BOTH,
+        delivery_id=DeliveryId(made=delivery_ids.of_line),
+        verified_against=_BOTH,
     ),
     WebhookProvider.LINEAR: Preset(
-        scheme=linear.claim,
+        scheme=linear.signature_check,
         delivery_id=DeliveryId(header="linear-delivery"),
         tolerance=60,
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
     WebhookProvider.META: _META,
     WebhookProvider.MICROSOFT_GRAPH: Preset(
-        scheme=microsoft_graph.claim,
+        scheme=microsoft_graph.signature_check,
         # No delivery id: two changes of the same thing are told in the same words.
-        body=Holds.SECRET,
+        body=BodyContains.SECRET,
         opening=microsoft_graph.opening,
-        proof=_RULE,
+        verified_against=_RULE,
     ),
     WebhookProvider.PADDLE: Preset(
         scheme=LabelledHeader(
             header="paddle-signature", separator=";", time="ts", signature="h1", joint=b":"
-        ).claim,
+        ).signature_check,
         delivery_id=DeliveryId(body="event_id"),
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.RAZORPAY: Preset(
         scheme=_of_body("x-razorpay-signature"),
         delivery_id=DeliveryId(header="x-razorpay-event-id"),
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
-    WebhookProvider.SENDGRID: Preset(scheme=sendgrid.claim, delivery_id=_SAME_BODY, proof=_EXAMPLE),
+    WebhookProvider.SENDGRID: Preset(
+        scheme=sendgrid.signature_check, delivery_id=_SAME_BODY, verified_against=_EXAMPLE
+    ),
     WebhookProvider.SHOPIFY: Preset(
         scheme=_base64_of("{body}", "x-shopify-hmac-sha256"),
         delivery_id=DeliveryId(header="x-shopify-webhook-id"),
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
     WebhookProvider.SLACK: Preset(
         scheme=_v0("x-slack-signature", time="x-slack-request-timestamp"),
         delivery_id=DeliveryId(body="event_id"),
         signed_handshake=handshake.slack,
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.SQUARE: Preset(
         scheme=_base64_of("{url}{body}", "x-square-hmacsha256-signature"),
         delivery_id=DeliveryId(body="event_id"),
         url=Url.SIGNED,
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.STANDARD_WEBHOOKS: _STANDARD,
     WebhookProvider.STRIPE: Preset(
         scheme=LabelledHeader(
             header="stripe-signature", separator=",", time="t", signature="v1", joint=b"."
-        ).claim,
+        ).signature_check,
         delivery_id=DeliveryId(body="id"),
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
     WebhookProvider.SVIX: Preset(
-        scheme=_SVIX.claim,
+        scheme=_SVIX.signature_check,
         delivery_id=DeliveryId(made=_SVIX.delivery_id),
-        proof=_EXAMPLE,
+        verified_against=_EXAMPLE,
     ),
     WebhookProvider.TELEGRAM: Preset(
         scheme=tokens.token_in("x-telegram-bot-api-secret-token"),
         delivery_id=DeliveryId(body="update_id"),
-        proof=_RULE,
+        verified_against=_RULE,
     ),
     WebhookProvider.TWILIO: Preset(
-        scheme=twilio.claim,
+        scheme=twilio.signature_check,
         delivery_id=DeliveryId(header="i-twilio-idempotency-token"),
         url=Url.SIGNED,
-        proof=_BOTH,
+        verified_against=_BOTH,
     ),
     WebhookProvider.TWITCH: Preset(
         scheme=HmacScheme(
@@ -255,18 +257,18 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
             content="{id}{timestamp}{body}",
             timestamp=TimestampHeader(name="twitch-eventsub-message-timestamp", written=TimeFormat.RFC_3339),
             id_header="twitch-eventsub-message-id",
-        ).claim,
+        ).signature_check,
         delivery_id=DeliveryId(header="twitch-eventsub-message-id"),
         tolerance=600,
         signed_handshake=handshake.twitch,
-        proof=_SOURCE,
+        verified_against=_SOURCE,
     ),
     WebhookProvider.WHATSAPP: _META,
     WebhookProvider.ZOOM: Preset(
         scheme=_v0("x-zm-signature", time="x-zm-request-timestamp"),
         signed_handshake=handshake.zoom,
         delivery_id=_SAME_BODY,
-        proof=_LIBRARY,
+        verified_against=_LIBRARY,
     ),
 }
 """The providers that are served; ``domain/support.py`` refuses every other one."""

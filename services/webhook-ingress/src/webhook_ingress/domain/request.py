@@ -6,8 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from trigger_contracts.config import Time
 
-class BodyTrouble(Enum):
+
+class BodyProblem(Enum):
     """Why there is no body to decide on."""
 
     TOO_LARGE = "too large"
@@ -15,7 +17,7 @@ class BodyTrouble(Enum):
     TOO_SLOW = "too slow"
 
 
-Body = bytes | BodyTrouble
+Body = bytes | BodyProblem
 
 
 _Fields = tuple[tuple[str, str], ...]
@@ -64,3 +66,11 @@ class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
             and self.values("origin")
             and self.values("access-control-request-method")
         )
+
+
+class ReceivedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and when it came: ``begun`` is in seconds of a clock that only goes forward."""
+
+    request: WebhookRequest
+    received_at: Time
+    begun: float

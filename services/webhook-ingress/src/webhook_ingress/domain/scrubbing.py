@@ -44,7 +44,7 @@ class Scrubber:
         """Return a body without the secrets."""
         return self.text(body.decode("latin-1")).encode("latin-1")
 
-    def found_in(self, data: bytes) -> bool:
+    def contains_secret(self, data: bytes) -> bool:
         """Tell whether a body holds one of the secrets."""
         # Latin-1 maps every byte to one character, so that one pattern serves texts and bodies.
         return not self.is_free(data.decode("latin-1")) if self._secrets else False

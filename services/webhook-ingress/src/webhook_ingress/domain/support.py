@@ -64,21 +64,21 @@ _OF_HMAC: Final = (
 )
 
 
-def gap_in(config: WebhookConfig, *, public_url: str | None = None) -> str | None:
+def unsupported_option(config: WebhookConfig, *, public_url: str | None = None) -> str | None:
     """Return the option that this release cannot enforce, ``None`` where it can do all that is asked."""
     if (unenforced := _first_set(config, names=_UNENFORCED)) is not None:
         return unenforced
     return _gap_in(config, public_url=public_url)
 
 
-def gap_of(trigger: WebhookTrigger, *, public_url: str | None) -> str | None:
-    """Return ``gap_in`` of a trigger's options: looked for once, and asked at every request."""
+def unsupported_option_of(trigger: WebhookTrigger, *, public_url: str | None) -> str | None:
+    """Return ``unsupported_option`` of a trigger's options: looked for once, and asked at every request."""
     known = trigger.gaps
     if known is None:
         known = {}
         msgspec.structs.force_setattr(trigger, "gaps", known)
     if public_url not in known:
-        known[public_url] = gap_in(trigger.config, public_url=public_url)
+        known[public_url] = unsupported_option(trigger.config, public_url=public_url)
     return known[public_url]
 
 

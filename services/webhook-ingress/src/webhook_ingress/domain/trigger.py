@@ -41,7 +41,7 @@ class WebhookTrigger(msgspec.Struct, frozen=True, kw_only=True):
     unopened: tuple[UUID, ...] = ()
 
     gaps: dict[str | None, str | None] | None = None
-    """What ``support.gap_of`` has found out, by public URL; made when it is first asked for."""
+    """The result of ``support.unsupported_option_of`` by public URL; made when it is first asked for."""
 
     def usable_secrets(self, now: datetime) -> tuple[OpenedSecret, ...]:
         """Return the secrets that count at ``now``: neither blank nor short, and of the provider's form."""

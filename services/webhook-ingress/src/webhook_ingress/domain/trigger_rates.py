@@ -9,7 +9,7 @@ WINDOW_SECONDS: Final = 60.0
 _MOST_TRIGGERS: Final = 10_000
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     """What became of a request."""
 
     TAKEN = "taken"
@@ -17,11 +17,11 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Busy:
+class TriggerLoad:
     """A trigger and what it got in a window; ``None`` stands for all the others together."""
 
     trigger_id: UUID | None
-    fate: Fate
+    outcome: Outcome
     requests: int
 
 
@@ -33,28 +33,30 @@ class TriggerRates:
 
     def __init__(self) -> None:
         self._begun = 0.0
-        self._current: dict[tuple[UUID | None, Fate], int] = {}
-        self._last: dict[tuple[UUID | None, Fate], int] = {}
+        self._current: dict[tuple[UUID | None, Outcome], int] = {}
+        self._last: dict[tuple[UUID | None, Outcome], int] = {}
 
-    def note(self, trigger_id: UUID, *, fate: Fate, now: float) -> None:
+    def note(self, trigger_id: UUID, *, outcome: Outcome, now: float) -> None:
         """Count one request."""
         if now - self._begun >= WINDOW_SECONDS:
             self._turn(now)
-        key: tuple[UUID | None, Fate] = (trigger_id, fate)
+        key: tuple[UUID | None, Outcome] = (trigger_id, outcome)
         if key not in self._current and len(self._current) >= _MOST_TRIGGERS:
-            key = (None, fate)
+            key = (None, outcome)
         self._current[key] = self._current.get(key, 0) + 1
 
-    def busiest(self, count: int, *, now: float) -> list[Busy]:
+    def busiest(self, count: int, *, now: float) -> list[TriggerLoad]:
         """Return the busiest of the last whole window, the most requests first, and the rest as one."""
         if now - self._begun >= WINDOW_SECONDS:
             self._turn(now)
         ranked = sorted(self._last.items(), key=lambda item: item[1], reverse=True)
         named = [item for item in ranked if item[0][0] is not None]
-        found = [Busy(trigger_id=key[0], fate=key[1], requests=n) for key, n in named[:count]]
-        for fate in Fate:
-            rest = sum(n for key, n in named[count:] if key[1] is fate) + self._last.get((None, fate), 0)
-            found.append(Busy(trigger_id=None, fate=fate, requests=rest))
+        found = [TriggerLoad(trigger_id=key[0], outcome=key[1], requests=n) for key, n in named[:count]]
+        for outcome in Outcome:
+            rest = sum(n for key, n in named[count:] if key[1] is outcome) + self._last.get(
+                (None, outcome), 0
+            )
+            found.append(TriggerLoad(trigger_id=None, outcome=outcome, requests=rest))
         return found
 
     def _turn(self, now: float) -> None:

@@ -10,13 +10,13 @@ from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
 from webhook_ingress.domain import origins
-from webhook_ingress.domain.admission import Answered, Rejected
-from webhook_ingress.domain.answer import Answer
+from webhook_ingress.domain.admission import HandshakeReplied, Rejected
 from webhook_ingress.domain.authentication import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
 from webhook_ingress.entrypoints.custom_answer import JSON, TEXT, customized
+from webhook_ingress.ports import HttpResponse
 
 _PROBLEM: Final = "application/problem+json"
 
@@ -69,10 +69,10 @@ class HttpAnswers:
 
     def accepted(
         self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
-    ) -> Answer:
+    ) -> HttpResponse:
         """Return the 202, or what the trigger answers instead."""
         as_text = trigger.config.response_format is ResponseFormat.TEXT
-        usual = Answer(
+        usual = HttpResponse(
             status=202,
             headers=(
                 ("X-Execution-Id", str(execution_id)),
@@ -84,11 +84,13 @@ class HttpAnswers:
         )
         return customized(usual, config=trigger.config)
 
-    def handshake(self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: Answered) -> Answer:
+    def handshake(
+        self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: HandshakeReplied
+    ) -> HttpResponse:
         """Return what the provider asked to hear."""
         reply = verdict.reply
         content_type = TEXT if reply.content_type == "text/plain" else reply.content_type
-        return Answer(
+        return HttpResponse(
             status=reply.status,
             headers=_common(request, trigger=trigger),
             body=reply.body,
@@ -102,7 +104,7 @@ class HttpAnswers:
         trigger: WebhookTrigger | None,
         verdict: Rejected,
         rate: Rate | None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Return the refusal, with what its status demands: a challenge, methods, or when to repeat it."""
         reason = verdict.reason
         if trigger is not None and verdict.status < 400:
@@ -117,11 +119,13 @@ class HttpAnswers:
         problem = ProblemError(verdict.status, code=reason.value, detail=_DETAILS[reason], headers=headers)
         return _problem(problem, request=request, trigger=trigger, extra={"rejectionReason": reason.value})
 
-    def unavailable(self, request: WebhookRequest, *, trigger: WebhookTrigger | None, detail: str) -> Answer:
+    def unavailable(
+        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, detail: str
+    ) -> HttpResponse:
         """Return the 503 that asks to try again."""
         return _problem(unavailable(detail), request=request, trigger=trigger, extra={})
 
-    def preflight(self, request: WebhookRequest, *, trigger: WebhookTrigger | None) -> Answer:
+    def preflight(self, request: WebhookRequest, *, trigger: WebhookTrigger | None) -> HttpResponse:
         """Return the 204: with permissions where the trigger admits the origin, else neutral.
 
         Never with ``Access-Control-Allow-Credentials``: a browser's cookies mean nothing here.
@@ -129,10 +133,10 @@ class HttpAnswers:
         vary = ("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers")
         origin = _readable_by(request, trigger=trigger)
         if trigger is None or origin is None:
-            return Answer(status=204, headers=(vary,))
+            return HttpResponse(status=204, headers=(vary,))
         asked = ", ".join(request.values("access-control-request-headers"))
         wanted = (("Access-Control-Allow-Headers", asked),) if _HEADER_NAMES.fullmatch(asked) else ()
-        return Answer(
+        return HttpResponse(
             status=204,
             headers=(
                 vary,
@@ -150,8 +154,8 @@ def _problem(
     request: WebhookRequest,
     trigger: WebhookTrigger | None,
     extra: dict[str, str],
-) -> Answer:
-    return Answer(
+) -> HttpResponse:
+    return HttpResponse(
         status=problem.status,
         headers=(*problem.headers.items(), *_common(request, trigger=trigger)),
         body=problem.document(request_id=request.request_id, extra=extra),
@@ -159,10 +163,10 @@ def _problem(
     )
 
 
-def _ignored(request: WebhookRequest, *, trigger: WebhookTrigger) -> Answer:
+def _ignored(request: WebhookRequest, *, trigger: WebhookTrigger) -> HttpResponse:
     """Return the 200 of a trigger that is switched off and must not lose its sender."""
     as_text = trigger.config.response_format is ResponseFormat.TEXT
-    return Answer(
+    return HttpResponse(
         status=200,
         headers=_common(request, trigger=trigger),
         body=b"OK" if as_text else msgspec.json.encode(_Ignored()),

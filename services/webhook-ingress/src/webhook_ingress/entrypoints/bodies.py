@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError
 
-from webhook_ingress.domain.request import Body, BodyTrouble
+from webhook_ingress.domain.request import Body, BodyProblem
 from webhook_ingress.ports import UnavailableError
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -31,7 +31,7 @@ class BodyRoom:
         if not content.is_eof() or content.exception() is not None:
             return None
         body = content.read_nowait()
-        return body if len(body) <= self._longest else BodyTrouble.TOO_LARGE
+        return body if len(body) <= self._longest else BodyProblem.TOO_LARGE
 
     async def read(self, request: web.BaseRequest, *, into: "Reservation") -> Body:
         """Return the body, exactly as it was sent, a ``Content-Encoding`` left as it is.
@@ -39,7 +39,7 @@ class BodyRoom:
         Raises ``UnavailableError`` where there is no room.
         """
         if (request.content_length or 0) > self._longest:
-            return BodyTrouble.TOO_LARGE
+            return BodyProblem.TOO_LARGE
         if request.version >= HttpVersion11 and request.transport is not None and "Expect" in request.headers:
             # Only now: who is refused by the address alone need not send the body. Any other expectation is
             # passed over (RFC 9110, 10.1.1), for its request belongs on record like any other.
@@ -48,9 +48,9 @@ class BodyRoom:
             async with asyncio.timeout(self._seconds):
                 return await self._gather(request, into=into)
         except TimeoutError:
-            return BodyTrouble.TOO_SLOW
+            return BodyProblem.TOO_SLOW
         except (OSError, HttpProcessingError, web.RequestPayloadError):
-            return BodyTrouble.INCOMPLETE
+            return BodyProblem.INCOMPLETE
 
     def reserve(self) -> "Reservation":
         """Return an empty reservation, to be given back when the request is answered."""
@@ -70,7 +70,7 @@ class BodyRoom:
         body = bytearray()
         async for chunk in request.content.iter_any():
             if len(body) + len(chunk) > self._longest:
-                return BodyTrouble.TOO_LARGE
+                return BodyProblem.TOO_LARGE
             into.grow(len(chunk))
             body += chunk
         return bytes(body)

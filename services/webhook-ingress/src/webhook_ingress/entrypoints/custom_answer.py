@@ -6,7 +6,7 @@ import msgspec
 
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.response_headers import may_be_sent
-from webhook_ingress.domain.answer import Answer
+from webhook_ingress.ports import HttpResponse
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -16,7 +16,7 @@ _BODILESS: Final = frozenset({204, 205})
 _SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
 
 
-def customized(usual: Answer, *, config: WebhookConfig) -> Answer:
+def customized(usual: HttpResponse, *, config: WebhookConfig) -> HttpResponse:
     """Return the answer as the trigger wants it; what frames a message is never the trigger's to say."""
     response = config.response
     if response is None and not config.custom_headers:
@@ -28,7 +28,7 @@ def customized(usual: Answer, *, config: WebhookConfig) -> Answer:
     content_type = fields.pop("content-type", ("", content_type))[1]
     status = usual.status if response is None else response.status
     bodiless = status in _BODILESS
-    return Answer(
+    return HttpResponse(
         status=status,
         headers=(*usual.headers, _SANDBOX, *fields.values()),
         body=b"" if bodiless else body,

@@ -15,11 +15,11 @@ from aiohttp.http_parser import RawRequestMessage
 
 from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.queries import uuid_in
-from webhook_ingress.domain.answer import Answer
 from webhook_ingress.domain.client_address import client_address
-from webhook_ingress.domain.request import Body, BodyTrouble, WebhookRequest
+from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
 from webhook_ingress.entrypoints.bodies import BodyRoom, Reservation
 from webhook_ingress.entrypoints.written import Written, answer_bytes, connection_field
+from webhook_ingress.ports import HttpResponse
 from webhook_ingress.usecases import ReceiveDelivery
 
 log = structlog.stdlib.get_logger(__name__)
@@ -27,7 +27,7 @@ log = structlog.stdlib.get_logger(__name__)
 PREFIX: Final = "/api/webhooks/"
 ROUTE: Final = "/api/webhooks/{triggerId}"
 
-Observe = Callable[[WebhookRequest, Answer, float], None]
+Observe = Callable[[WebhookRequest, HttpResponse, float], None]
 """Takes in an answered request, and the seconds that it took."""
 
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -95,7 +95,7 @@ class WebhookDoor:
         begun = time.perf_counter()
         incoming = self._incoming(message, remote=remote)
 
-        def answered(answer: Answer) -> None:
+        def answered(answer: HttpResponse) -> None:
             self._observe(incoming, answer, time.perf_counter() - begun)
             write(_bytes_of(answer, message=message, request_id=incoming.request_id))
 
@@ -105,7 +105,7 @@ class WebhookDoor:
             else:
                 fits = len(body) <= self._limits.max_body_bytes
                 self._receive.receive_whole(
-                    incoming, body=body if fits else BodyTrouble.TOO_LARGE, answered=answered
+                    incoming, body=body if fits else BodyProblem.TOO_LARGE, answered=answered
                 )
         except Exception as error:
             log.error("request failed", exc_info=error, request_id=incoming.request_id)
@@ -113,7 +113,7 @@ class WebhookDoor:
 
     async def _answer(
         self, request: web.BaseRequest, *, incoming: WebhookRequest, reservation: Reservation
-    ) -> Answer:
+    ) -> HttpResponse:
         if incoming.is_preflight:
             return self._receive.preflight(incoming)
 
@@ -166,7 +166,7 @@ def _address(message: RawRequestMessage) -> tuple[str, str, str, tuple[tuple[str
     return place, url.raw_path, url.raw_path_qs, tuple(url.query.items())
 
 
-def _bytes_of(answer: Answer, *, message: RawRequestMessage, request_id: str) -> bytes:
+def _bytes_of(answer: HttpResponse, *, message: RawRequestMessage, request_id: str) -> bytes:
     return answer_bytes(
         answer,
         request_id=request_id,
@@ -175,9 +175,9 @@ def _bytes_of(answer: Answer, *, message: RawRequestMessage, request_id: str) ->
     )
 
 
-def _failed(incoming: WebhookRequest) -> Answer:
+def _failed(incoming: WebhookRequest) -> HttpResponse:
     problem = ProblemError(500, code="internal", detail="The request failed; the service's log says why.")
-    return Answer(
+    return HttpResponse(
         status=500,
         body=problem.document(request_id=incoming.request_id),
         content_type="application/problem+json",

@@ -13,7 +13,7 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http import HttpVersion, HttpVersion11
 
-from webhook_ingress.domain.answer import Answer
+from webhook_ingress.ports import HttpResponse
 
 _BODILESS: Final = frozenset({204, 304})
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
@@ -24,7 +24,7 @@ class Written:
 
     __slots__ = ("_answer", "_request", "_request_id", "keep_alive")
 
-    def __init__(self, answer: Answer, *, request_id: str) -> None:
+    def __init__(self, answer: HttpResponse, *, request_id: str) -> None:
         self._answer = answer
         self._request_id = request_id
         self._request: web.BaseRequest | None = None
@@ -51,13 +51,13 @@ class Written:
             await request.writer.drain()
 
 
-def answer_bytes(answer: Answer, *, request_id: str, method: str, connection: str) -> bytes:
+def answer_bytes(answer: HttpResponse, *, request_id: str, method: str, connection: str) -> bytes:
     """Return all of an answer to a request of that method."""
     head = head_of(answer, request_id=request_id, connection=connection)
     return head if method == "HEAD" else head + answer.body
 
 
-def head_of(answer: Answer, *, request_id: str, connection: str) -> bytes:
+def head_of(answer: HttpResponse, *, request_id: str, connection: str) -> bytes:
     """Return the status line and the fields; ``ValueError`` for a field that would begin another one."""
     lines = [_status_line(answer.status)]
     lines += [f"{name}: {value}\r\n" for name, value in answer.headers]

@@ -13,7 +13,7 @@ import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.json_body import Part, is_costly, read
-from webhook_ingress.domain.proof import Claim, Evidence
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _MOST_ITEMS: Final = 100
 """In one body: Adyen sends one, and up to a few where they are grouped."""
@@ -48,11 +48,11 @@ class _Message(Part, frozen=True, kw_only=True):
     notification_items: tuple[_Item, ...] = ()
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read all items: each has to be signed."""
-    if is_costly(evidence.body, key=b"NotificationRequestItem", most=_MOST_ITEMS):
+    if is_costly(signed.body, key=b"NotificationRequestItem", most=_MOST_ITEMS):
         return Reason.SIGNATURE_INVALID
-    message = read(evidence.body, _Message)
+    message = read(signed.body, _Message)
     if message is None or not message.notification_items:
         return Reason.SIGNATURE_MISSING
     pairs: list[tuple[bytes, bytes]] = []
@@ -67,9 +67,9 @@ def claim(evidence: Evidence) -> Claim:
     return lambda secret: _made(pairs, secret=secret)
 
 
-def delivery_id(evidence: Evidence) -> str | None:
+def delivery_id(signed: SignedRequest) -> str | None:
     """Return what Adyen repeats: event code and PSP reference, where there is one item."""
-    message = read(evidence.body, _Message)
+    message = read(signed.body, _Message)
     if message is None or len(message.notification_items) != 1:
         return None
     notice = message.notification_items[0].notification_request_item

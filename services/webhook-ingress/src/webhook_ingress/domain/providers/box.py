@@ -10,13 +10,13 @@ import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding
-from webhook_ingress.domain.hmac_scheme import HmacScheme, Present, TimestampHeader
-from webhook_ingress.domain.proof import Claim, Evidence
+from webhook_ingress.domain.hmac_scheme import HmacScheme, RequiredSignatures, TimestampHeader
 from webhook_ingress.domain.timestamps import TimeFormat
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _SCHEME: Final = HmacScheme(
     headers=("box-signature-primary", "box-signature-secondary"),
-    present=Present.ANY,
+    required=RequiredSignatures.ANY,
     encoding=SignatureEncoding.BASE64,
     content="{body}{timestamp}",
     timestamp=TimestampHeader(name="box-delivery-timestamp", written=TimeFormat.RFC_3339),
@@ -26,18 +26,20 @@ _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _SHORT: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read the signatures of version 1; there is no other yet."""
-    plain = _SCHEME.claim(evidence)
+    plain = _SCHEME.signature_check(signed)
     if isinstance(plain, Reason):
         return plain
-    if (evidence.one("box-signature-version"), evidence.one("box-signature-algorithm")) != (
+    if (signed.one("box-signature-version"), signed.one("box-signature-algorithm")) != (
         "1",
         "HmacSHA256",
     ):
         return Reason.SIGNATURE_INVALID
-    escaped = _escaped(evidence.body)
-    other = plain if escaped is None else _SCHEME.claim(msgspec.structs.replace(evidence, body=escaped))
+    escaped = _escaped(signed.body)
+    other = (
+        plain if escaped is None else _SCHEME.signature_check(msgspec.structs.replace(signed, body=escaped))
+    )
     return lambda secret: plain(secret) or (not isinstance(other, Reason) and other(secret))
 
 

@@ -11,9 +11,9 @@ import msgspec
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.proof import Claim, Evidence
 from webhook_ingress.domain.providers.public_keys import ed25519_raw_verifies
 from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _SIGNATURE: Final = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
 _KEY: Final = re.compile(rb"[0-9a-fA-F]{64}")
@@ -26,28 +26,28 @@ class _Message(Part, frozen=True, kw_only=True):
     event: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read ``X-Signature-Ed25519`` and ``X-Signature-Timestamp``."""
-    if not evidence.request.values("x-signature-ed25519"):
+    if not signed.request.values("x-signature-ed25519"):
         return Reason.SIGNATURE_MISSING
-    signature, time = evidence.one("x-signature-ed25519"), evidence.one("x-signature-timestamp")
+    signature, time = signed.one("x-signature-ed25519"), signed.one("x-signature-timestamp")
     if signature is None or not _SIGNATURE.fullmatch(signature):
         return Reason.SIGNATURE_INVALID
     seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
     if time is None or seconds is None:
         return Reason.TIMESTAMP_INVALID
-    if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+    if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
         return Reason.TIMESTAMP_INVALID
-    made, content = bytes.fromhex(signature), time.encode() + evidence.body
+    made, content = bytes.fromhex(signature), time.encode() + signed.body
     return lambda key: (
         bool(_KEY.fullmatch(key))
         and ed25519_raw_verifies(bytes.fromhex(key.decode()), signature=made, content=content)
     )
 
 
-def handshake(evidence: Evidence, _key: bytes) -> Reply | None:
-    """Answer a PING: of interactions it is type 1, of webhook events type 0 (where 1 is an event)."""
-    message = read(evidence.body, _Message)
+def handshake(signed: SignedRequest, _key: bytes) -> Reply | None:
+    """Reply to a PING: of interactions it is type 1, of webhook events type 0 (where 1 is an event)."""
+    message = read(signed.body, _Message)
     if message is None or message.event is not msgspec.UNSET:
         return None
     if message.type == _EVENT_PING:

@@ -14,8 +14,8 @@ from typing import Final
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.proof import Claim, Evidence, raw
 from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
 
 _V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -23,20 +23,20 @@ _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DECODED: Final = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read the newest version that the request brings."""
-    if values := evidence.request.values("x-hubspot-signature-v3"):
-        return _v3(evidence, values=values)
-    values = evidence.request.values("x-hubspot-signature")
+    if values := signed.request.values("x-hubspot-signature-v3"):
+        return _v3(signed, values=values)
+    values = signed.request.values("x-hubspot-signature")
     if not values:
         return Reason.SIGNATURE_MISSING
-    if len(values) > 1 or not _HEX.fullmatch(values[0]) or not _is_utf8(evidence.body):
+    if len(values) > 1 or not _HEX.fullmatch(values[0]) or not _is_utf8(signed.body):
         return Reason.SIGNATURE_INVALID
-    match evidence.one("x-hubspot-signature-version"):
+    match signed.one("x-hubspot-signature-version"):
         case "v1":
-            content = evidence.body
+            content = signed.body
         case "v2":
-            content = raw(evidence.request.method) + evidence.url + evidence.body
+            content = raw(signed.request.method) + signed.url + signed.body
         case _:
             return Reason.SIGNATURE_INVALID
     presented = values[0].encode()
@@ -45,18 +45,18 @@ def claim(evidence: Evidence) -> Claim:
     )
 
 
-def _v3(evidence: Evidence, *, values: Sequence[str]) -> Claim:
+def _v3(signed: SignedRequest, *, values: Sequence[str]) -> SignatureCheck:
     presented = _V3.signatures(values[0])
     if len(values) > 1 or not presented:
         return Reason.SIGNATURE_INVALID
-    time = evidence.one("x-hubspot-request-timestamp")
+    time = signed.one("x-hubspot-request-timestamp")
     seconds = None if time is None else seconds_of(time, written=TimeFormat.MILLISECONDS)
     if time is None or seconds is None:
         return Reason.TIMESTAMP_INVALID
-    if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+    if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
         return Reason.TIMESTAMP_INVALID
-    url = _DECODED.sub(lambda found: bytes([int(found.group(1), 16)]), evidence.url)
-    content = raw(evidence.request.method) + url + evidence.body + time.encode()
+    url = _DECODED.sub(lambda found: bytes([int(found.group(1), 16)]), signed.url)
+    content = raw(signed.request.method) + url + signed.body + time.encode()
     return lambda secret: _V3.made_by(secret, presented=[presented], content=content)
 
 

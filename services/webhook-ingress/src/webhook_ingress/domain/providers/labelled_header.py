@@ -6,8 +6,8 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.proof import Claim, Evidence
 from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _MAX_PARTS: Final = 20
 _PART: Final = re.compile(r"([a-z0-9]{1,20})=([A-Za-z0-9+/=_.-]{1,200})", re.ASCII)
@@ -26,9 +26,9 @@ class LabelledHeader:
     signature: str
     joint: bytes
 
-    def claim(self, evidence: Evidence) -> Claim:
+    def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read the header: one time, at least one signature, HMAC-SHA256 in hex."""
-        values = evidence.request.values(self.header)
+        values = signed.request.values(self.header)
         if not values:
             return Reason.SIGNATURE_MISSING
         parts = [_PART.fullmatch(part) for part in values[0].split(self.separator)]
@@ -37,12 +37,12 @@ class LabelledHeader:
         pairs = [part.groups() for part in parts if part]
         times = [value for label, value in pairs if label == self.time]
         seconds = seconds_of(times[0], written=TimeFormat.SECONDS) if len(times) == 1 else None
-        if seconds is None or not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+        if seconds is None or not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
             return Reason.TIMESTAMP_INVALID
         scheme = HmacScheme(headers=(self.header,))
         found = [scheme.signatures(value) for label, value in pairs if label == self.signature]
         signatures = [signature for several in found for signature in several]
         if not signatures:
             return Reason.SIGNATURE_INVALID
-        content = times[0].encode() + self.joint + evidence.body
+        content = times[0].encode() + self.joint + signed.body
         return lambda secret: scheme.made_by(secret, presented=[signatures], content=content)

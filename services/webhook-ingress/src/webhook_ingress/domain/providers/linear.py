@@ -10,8 +10,8 @@ from msgspec import Meta
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.proof import Claim, Evidence
 from webhook_ingress.domain.timestamps import is_near
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _SCHEME: Final = HmacScheme(headers=("linear-signature",))
 
@@ -20,14 +20,14 @@ class _Message(Part, frozen=True, kw_only=True):
     webhook_timestamp: Annotated[int, Meta(ge=0, le=10**15)]
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read the signature; an old body is refused even when it is rightly signed."""
-    found = _SCHEME.claim(evidence)
+    found = _SCHEME.signature_check(signed)
     if isinstance(found, Reason):
         return found
-    message = read(evidence.body, _Message)
+    message = read(signed.body, _Message)
     if message is None:
         return Reason.TIMESTAMP_INVALID
-    if not is_near(message.webhook_timestamp / 1000, now=evidence.now, tolerance=evidence.tolerance):
+    if not is_near(message.webhook_timestamp / 1000, now=signed.now, tolerance=signed.tolerance):
         return Reason.TIMESTAMP_INVALID
     return found

@@ -10,7 +10,7 @@ from typing import Final
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.handshake import Opening, Reply
 from webhook_ingress.domain.json_body import Part, is_costly, read
-from webhook_ingress.domain.proof import Claim, Evidence
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _MAX_TOKEN: Final = 2000
 _MOST_ITEMS: Final = 1000
@@ -25,21 +25,21 @@ class _Message(Part, frozen=True, kw_only=True):
     value: tuple[_Item, ...] = ()
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read the ``clientState`` of every item: each has to be the secret."""
-    if is_costly(evidence.body, key=b"clientState", most=_MOST_ITEMS):
+    if is_costly(signed.body, key=b"clientState", most=_MOST_ITEMS):
         return Reason.CREDENTIAL_INVALID
-    message = read(evidence.body, _Message)
+    message = read(signed.body, _Message)
     if message is None or not message.value:
         return Reason.CREDENTIAL_MISSING
     texts = [item.client_state.encode() for item in message.value]
     return lambda secret: all(hmac.compare_digest(text, secret) for text in texts)
 
 
-def opening(evidence: Evidence, _verify_token: str | None) -> Opening:
-    """Answer the validation of an address: it comes before anything is known that could be proven."""
-    tokens = [value for name, value in evidence.request.query if name == "validationToken"]
-    if not tokens or evidence.request.method != "POST" or evidence.body:
+def opening(signed: SignedRequest, _verify_token: str | None) -> Opening:
+    """Reply to the validation of an address: it comes before anything is known that could be proven."""
+    tokens = [value for name, value in signed.request.query if name == "validationToken"]
+    if not tokens or signed.request.method != "POST" or signed.body:
         return None
     if len(tokens) > 1 or not 0 < len(tokens[0]) <= _MAX_TOKEN or not tokens[0].isprintable():
         return Reason.MALFORMED_REQUEST

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.proof import Claim, Evidence, raw
 from webhook_ingress.domain.providers.public_keys import ed25519_verifies
 from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
 
 _SECRET: Final = b"whsec_"
 _PUBLIC: Final = b"whpk_"
@@ -27,34 +27,34 @@ class StandardWebhooks:
 
     prefixes: tuple[str, ...] = ("webhook-",)
 
-    def claim(self, evidence: Evidence) -> Claim:
+    def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read id, time and signatures."""
-        used = self._used(evidence)
+        used = self._used(signed)
         if used is None:
             return Reason.SIGNATURE_MISSING
-        listed = evidence.one(f"{used}signature")
-        message_id, time = evidence.one(f"{used}id"), evidence.one(f"{used}timestamp")
+        listed = signed.one(f"{used}signature")
+        message_id, time = signed.one(f"{used}id"), signed.one(f"{used}timestamp")
         if listed is None or not message_id:
             return Reason.SIGNATURE_INVALID
         seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
         if time is None or seconds is None:
             return Reason.TIMESTAMP_INVALID
-        if not is_near(seconds, now=evidence.now, tolerance=evidence.tolerance):
+        if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
             return Reason.TIMESTAMP_INVALID
         signatures = _read(listed)
         if not signatures:
             return Reason.SIGNATURE_INVALID
-        content = b".".join((raw(message_id), time.encode(), evidence.body))
+        content = b".".join((raw(message_id), time.encode(), signed.body))
         return lambda secret: _made(signatures, content=content, secret=secret)
 
-    def delivery_id(self, evidence: Evidence) -> str | None:
+    def delivery_id(self, signed: SignedRequest) -> str | None:
         """Return the id that was signed: of the same headers, for another one would be anybody's."""
-        used = self._used(evidence)
-        return None if used is None else evidence.one(f"{used}id")
+        used = self._used(signed)
+        return None if used is None else signed.one(f"{used}id")
 
-    def _used(self, evidence: Evidence) -> str | None:
+    def _used(self, signed: SignedRequest) -> str | None:
         for prefix in self.prefixes:
-            if evidence.request.values(f"{prefix}signature"):
+            if signed.request.values(f"{prefix}signature"):
                 return prefix
         return None
 

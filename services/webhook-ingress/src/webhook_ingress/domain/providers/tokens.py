@@ -6,46 +6,46 @@ from collections.abc import Callable
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.proof import Claim, Evidence, Scheme, raw
 from webhook_ingress.domain.providers.standard_webhooks import StandardWebhooks
+from webhook_ingress.domain.verification import SignatureCheck, SignatureScheme, SignedRequest, raw
 
 _SIGNED: Final = StandardWebhooks()
 # Not simply what begins with whsec_: this system's own secrets do, and are used as secret tokens.
 _SIGNING_TOKEN: Final = re.compile(rb"whsec_[A-Za-z0-9+/]{43}=")
 
 
-def token_in(header: str) -> Scheme:
+def token_in(header: str) -> SignatureScheme:
     """Return the scheme of a header that has to hold the secret."""
 
-    def claim(evidence: Evidence) -> Claim:
-        values = evidence.request.values(header)
+    def signature_check(signed: SignedRequest) -> SignatureCheck:
+        values = signed.request.values(header)
         if not values:
             return Reason.CREDENTIAL_MISSING
         if len(values) > 1:
             return Reason.CREDENTIAL_INVALID
         return _same(raw(values[0]))
 
-    return claim
+    return signature_check
 
 
-def gitlab(evidence: Evidence) -> Claim:
+def gitlab(signed: SignedRequest) -> SignatureCheck:
     """GitLab: https://docs.gitlab.com/user/project/integrations/webhooks/
 
     The secret says which of its two ways counts: a signing token (``whsec_`` and 32 bytes in base64, GitLab
     takes no other) signs as Standard Webhooks do; anything else is the secret token in ``X-Gitlab-Token``.
     """
-    signed = _SIGNED.claim(evidence)
-    token = _TOKEN(evidence)
-    if isinstance(signed, Reason) and isinstance(token, Reason):
-        return token if signed is Reason.SIGNATURE_MISSING else signed
-    return lambda secret: _holds(signed if _SIGNING_TOKEN.fullmatch(secret) else token, secret=secret)
+    signature = _SIGNED.signature_check(signed)
+    token = _TOKEN(signed)
+    if isinstance(signature, Reason) and isinstance(token, Reason):
+        return token if signature is Reason.SIGNATURE_MISSING else signature
+    return lambda secret: _holds(signature if _SIGNING_TOKEN.fullmatch(secret) else token, secret=secret)
 
 
 _TOKEN = token_in("x-gitlab-token")
 
 
-def _holds(claim: Claim, *, secret: bytes) -> bool:
-    return not isinstance(claim, Reason) and claim(secret)
+def _holds(check: SignatureCheck, *, secret: bytes) -> bool:
+    return not isinstance(check, Reason) and check(secret)
 
 
 def _same(given: bytes) -> Callable[[bytes], bool]:

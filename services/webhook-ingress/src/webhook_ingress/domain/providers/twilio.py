@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.proof import Claim, Evidence, raw
 from webhook_ingress.domain.request import WebhookRequest
+from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
 
 _SCHEME: Final = HmacScheme(
     headers=("x-twilio-signature",),
@@ -27,33 +27,33 @@ _MAX_FIELDS: Final = 1000
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
-def claim(evidence: Evidence) -> Claim:
+def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read the signature, and work out what it has to cover."""
-    values = evidence.request.values("x-twilio-signature")
+    values = signed.request.values("x-twilio-signature")
     if not values:
         return Reason.SIGNATURE_MISSING
     presented = _SCHEME.signatures(values[0])
-    covered = _covered(evidence)
+    covered = _covered(signed)
     if len(values) > 1 or not presented or covered is None:
         return Reason.SIGNATURE_INVALID
     # Twilio signs some addresses with their port and some without it, as its own libraries say.
-    contents = [url + covered for url in _spellings(evidence)]
+    contents = [url + covered for url in _spellings(signed)]
     return lambda secret: any(
         _SCHEME.made_by(secret, presented=[presented], content=content) for content in contents
     )
 
 
-def _covered(evidence: Evidence) -> bytes | None:
+def _covered(signed: SignedRequest) -> bytes | None:
     """Return what is signed beside the URL; ``None`` where the body is not covered by anything."""
-    request = evidence.request
+    request = signed.request
     hashes = [value for name, value in request.query if name == "bodySHA256"]
     if hashes:
-        digest = hashlib.sha256(evidence.body).hexdigest().encode()
+        digest = hashlib.sha256(signed.body).hexdigest().encode()
         right = len(hashes) == 1 and _SHA256.fullmatch(hashes[0]) is not None
         return b"" if right and hmac.compare_digest(hashes[0].lower().encode(), digest) else None
-    if not evidence.body:
+    if not signed.body:
         return b""
-    return _parameters(request, body=evidence.body)
+    return _parameters(request, body=signed.body)
 
 
 def _parameters(request: WebhookRequest, *, body: bytes) -> bytes | None:
@@ -74,9 +74,9 @@ def _parameters(request: WebhookRequest, *, body: bytes) -> bytes | None:
     return "".join(name + value for name, value in sorted(set(pairs))).encode("utf-8", "surrogatepass")
 
 
-def _spellings(evidence: Evidence) -> list[bytes]:
-    parts = urlsplit(evidence.public_url or "")
+def _spellings(signed: SignedRequest) -> list[bytes]:
+    parts = urlsplit(signed.public_url or "")
     host, port = parts.netloc.removesuffix(f":{parts.port}"), parts.port or _DEFAULT_PORTS[parts.scheme]
-    rest = raw(parts.path.rstrip("/") + evidence.request.target)
+    rest = raw(parts.path.rstrip("/") + signed.request.target)
     start = f"{parts.scheme}://{host}"
     return [start.encode() + rest, f"{start}:{port}".encode() + rest]

@@ -1,4 +1,4 @@
-"""Time, randomness and counting, as the use case needs them."""
+"""Time and randomness, as the use case needs them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,15 +9,14 @@ from trigger_contracts import ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """``clock`` is UTC, ``monotonic`` in seconds; ``tally`` counts outcomes by name."""
+class ClockAndIds:
+    """``now`` is UTC, ``monotonic`` in seconds."""
 
-    clock: Callable[[], datetime]
+    now: Callable[[], datetime]
     monotonic: Callable[[], float]
     random_bytes: Callable[[int], bytes]
-    tally: Callable[[str], None]
 
     def new_id(self, at: datetime | None = None) -> UUID:
         """Return a UUIDv7 of a moment, or of this one."""
-        unix_ms = int((at or self.clock()).timestamp() * 1000)
+        unix_ms = int((at or self.now()).timestamp() * 1000)
         return ids.uuid7(unix_ms=unix_ms, randomness=self.random_bytes(10))

@@ -1,7 +1,7 @@
-"""What a request offers as a proof of who sent it, before any secret is looked at.
+"""How the sender of a request is verified.
 
-A scheme reads the request and returns a ``Claim``: a check that a secret passes or fails, or the reason
-why there is nothing to check. Only ``prove`` touches secrets.
+A scheme reads the request and returns a ``SignatureCheck``: a check that a secret passes or fails, or the
+reason why there is nothing to check. Only ``verify`` touches secrets.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 
 Check = Callable[[bytes], bool]
 """Whether a secret made the proof. It compares in constant time."""
-Claim = Check | RejectionReason
+SignatureCheck = Check | RejectionReason
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request as a scheme sees it: the exact bytes; ``tolerance`` in seconds."""
 
     request: WebhookRequest
@@ -29,7 +29,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str | None = None
 
     def __repr__(self) -> str:
-        return f"Evidence(request={self.request!r})"
+        return f"SignedRequest(request={self.request!r})"
 
     def one(self, name: str) -> str | None:
         """Return a header that stands there once; ``None`` for none and for several."""
@@ -44,7 +44,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         return raw(self.public_url.rstrip("/") + self.request.target)
 
 
-Scheme = Callable[[Evidence], Claim]
+SignatureScheme = Callable[[SignedRequest], SignatureCheck]
 
 
 class Authentic(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,15 +59,15 @@ class NotAuthentic(msgspec.Struct, frozen=True, kw_only=True):
     reason: RejectionReason
 
 
-def prove(
-    trigger: WebhookTrigger, *, claim: Claim, now: datetime, otherwise: RejectionReason
+def verify(
+    trigger: WebhookTrigger, *, check: SignatureCheck, now: datetime, otherwise: RejectionReason
 ) -> Authentic | NotAuthentic:
     """Try the trigger's secrets; ``otherwise`` is why the sender is refused when none of them fits."""
-    if isinstance(claim, RejectionReason):
-        return NotAuthentic(reason=claim)
+    if isinstance(check, RejectionReason):
+        return NotAuthentic(reason=check)
     usable: tuple[OpenedSecret, ...] = trigger.usable_secrets(now)
     for secret in usable:
-        if secret.value and claim(secret.value):
+        if secret.value and check(secret.value):
             return Authentic(secret_id=secret.id)
     # Blame the sender only where every secret could be looked at.
     if trigger.unopened or not usable:

@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.proof import Evidence
+from webhook_ingress.domain.verification import SignedRequest
 
 
-def of_body(evidence: Evidence) -> str | None:
+def of_body(signed: SignedRequest) -> str | None:
     """Return the hash of the body, for bodies that hold ids or times and are repeated as they were."""
-    return f"sha256:{hashlib.sha256(evidence.body).hexdigest()}" if evidence.body else None
+    return f"sha256:{hashlib.sha256(signed.body).hexdigest()}" if signed.body else None
 
 
 class _LineEvent(Part, frozen=True, kw_only=True):
@@ -25,12 +25,12 @@ class _Line(Part, frozen=True, kw_only=True):
     events: tuple[_LineEvent, ...] = ()
 
 
-def of_line(evidence: Evidence) -> str | None:
+def of_line(signed: SignedRequest) -> str | None:
     """Return what LINE calls its events; a redelivery differs in ``deliveryContext.isRedelivery``.
 
     https://developers.line.biz/en/docs/messaging-api/receiving-messages/#check-webhook-redelivery
     """
-    message = read(evidence.body, _Line)
+    message = read(signed.body, _Line)
     return _joint([event.webhook_event_id for event in message.events]) if message else None
 
 
@@ -40,12 +40,12 @@ class _HubSpotEvent(Part, frozen=True, kw_only=True):
     occurred_at: int | str | None = None
 
 
-def of_hubspot(evidence: Evidence) -> str | None:
+def of_hubspot(signed: SignedRequest) -> str | None:
     """Return which events HubSpot tells; a repetition differs in ``attemptNumber``.
 
     https://developers.hubspot.com/docs/api/webhooks
     """
-    events = read(evidence.body, tuple[_HubSpotEvent, ...])
+    events = read(signed.body, tuple[_HubSpotEvent, ...])
     return _joint([(one.event_id, one.subscription_id, one.occurred_at) for one in events or ()])
 
 

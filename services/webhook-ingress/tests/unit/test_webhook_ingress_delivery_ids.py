@@ -13,7 +13,7 @@ from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.authentication import authenticate
 from webhook_ingress.domain.idempotency import key_of
 from webhook_ingress.domain.presets import PRESETS
-from webhook_ingress.domain.proof import Authentic, Evidence, NotAuthentic
+from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
 
 Make = Callable[..., Any]
 P = WebhookProvider
@@ -21,8 +21,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 def key(provider: WebhookProvider, request: Any, *, body: bytes) -> str | Reason | None:
-    evidence = Evidence(request=request, body=body, now=NOW, tolerance=300)
-    return key_of(WebhookConfig(provider=provider), evidence=evidence)
+    signed = SignedRequest(request=request, body=body, now=NOW, tolerance=300)
+    return key_of(WebhookConfig(provider=provider), signed=signed)
 
 
 def line(*ids: str, again: bool) -> bytes:
@@ -83,14 +83,14 @@ def test_every_provider_that_repeats_by_itself_has_its_repetitions_recognised() 
 def test_an_unsigned_request_is_refused_where_no_secret_could_tell_a_wrong_signature(
     make_trigger: Make, make_request: Make, make_secret: Make, unopened: bool
 ) -> None:
-    evidence = Evidence(request=make_request(), body=b"{}", now=NOW, tolerance=300)
+    signed = SignedRequest(request=make_request(), body=b"{}", now=NOW, tolerance=300)
     secret = make_secret()
     trigger = make_trigger(
         auth_type=AuthType.HMAC, require_signature=False, unopened=(secret.id,) if unopened else ()
     )
-    assert authenticate(trigger, evidence=evidence) == NotAuthentic(reason=Reason.SECRET_UNAVAILABLE)
+    assert authenticate(trigger, signed=signed) == NotAuthentic(reason=Reason.SECRET_UNAVAILABLE)
     trigger = make_trigger(auth_type=AuthType.HMAC, require_signature=False, secrets=(secret,))
-    assert isinstance(authenticate(trigger, evidence=evidence), Authentic)
+    assert isinstance(authenticate(trigger, signed=signed), Authentic)
 
 
 GRAPH, ADYEN = b'{"clientState":"x"}', b'{"NotificationRequestItem":{"additionalData":{"hmacSignature":"x"}}}'
@@ -106,11 +106,13 @@ GRAPH, ADYEN = b'{"clientState":"x"}', b'{"NotificationRequestItem":{"additional
 def test_a_stranger_has_few_items_read(
     make_request: Make, provider: WebhookProvider, frame: bytes, item: bytes, most: int, refusal: Reason
 ) -> None:
-    def claim(body: bytes) -> Any:
-        return PRESETS[provider].scheme(Evidence(request=make_request(), body=body, now=NOW, tolerance=300))
+    def check(body: bytes) -> Any:
+        return PRESETS[provider].scheme(
+            SignedRequest(request=make_request(), body=body, now=NOW, tolerance=300)
+        )
 
-    assert callable(claim(frame % b",".join([item] * most)))
-    assert claim(frame % b",".join([item] * (most + 1))) is refusal
-    assert claim(frame % item + b" " * 1024 * 1024) is refusal
+    assert callable(check(frame % b",".join([item] * most)))
+    assert check(frame % b",".join([item] * (most + 1))) is refusal
+    assert check(frame % item + b" " * 1024 * 1024) is refusal
     # Items without what proves them are not even built: the first one ends it.
-    assert isinstance(claim(frame % b",".join([b"{}"] * 1000)), Reason)
+    assert isinstance(check(frame % b",".join([b"{}"] * 1000)), Reason)
