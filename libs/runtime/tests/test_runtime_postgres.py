@@ -15,10 +15,9 @@ from embedded_stack.ports import free_port
 from trigger_runtime.postgres import (
     Database,
     DatabaseUnavailableError,
-    MigrationError,
     address_problem,
-    migrate,
 )
+from trigger_runtime.postgres_schema import MigrationError, migrate
 from trigger_runtime.settings import Secret
 
 pytestmark = pytest.mark.integration
@@ -63,7 +62,7 @@ async def test_it_starts_without_a_server_and_recovers_when_there_is_one(
     await dedicated.close()
     await postgres_server.start()
     await eventually(lambda: database.check() is None)
-    async with database.transaction() as connection:
+    async with database.connection() as connection, connection.transaction():
         assert await connection.fetchval("SELECT 1") == 1
     await database.stop()
 
@@ -71,10 +70,10 @@ async def test_it_starts_without_a_server_and_recovers_when_there_is_one(
 async def test_a_connection_that_is_cut_under_the_work(database: Database) -> None:
     for _ in range(2):
         with pytest.raises(DatabaseUnavailableError):
-            async with database.transaction() as connection:
+            async with database.connection() as connection, connection.transaction():
                 await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
         with pytest.raises(DatabaseUnavailableError):
-            async with database.transaction() as connection:
+            async with database.connection() as connection, connection.transaction():
                 pid = await connection.fetchval("SELECT pg_backend_pid()")
                 async with database.connection() as other:
                     await other.execute("SELECT pg_terminate_backend($1)", pid)
@@ -120,7 +119,7 @@ async def test_a_statement_over_its_time_is_the_databases_trouble(database: Data
         async with database.connection() as connection:
             await connection.execute("SELECT pg_sleep(10)", timeout=0.1)
     with pytest.raises(DatabaseUnavailableError, match="QueryCanceledError"):
-        async with database.transaction() as connection:
+        async with database.connection() as connection, connection.transaction():
             await connection.execute("SET LOCAL statement_timeout = 50")
             await connection.execute("SELECT pg_sleep(10)")
 
@@ -151,7 +150,7 @@ async def test_all_connections_lent_is_the_databases_trouble(
 )
 async def test_what_the_borrower_raises_is_its_own(database: Database, error: Exception) -> None:
     with pytest.raises(type(error), match="mine"):
-        async with database.transaction() as connection:
+        async with database.connection() as connection, connection.transaction():
             await connection.execute("CREATE TABLE never (x int)")
             raise error
     with pytest.raises(TimeoutError):
@@ -168,7 +167,7 @@ async def test_a_defect_is_not_an_outage(database: Database) -> None:
         ("SELECT $1::int", ("text",)),
         ("SELECT $1::int", (2**40,)),
         ("SELECT $1::int", ()),
-        ("SELECT nonsense", ()),
+        ("SELECT nonsense(1)", ()),
         ("SELECT 1 / 0", ()),
     ):
         with pytest.raises((asyncpg.InterfaceError, asyncpg.PostgresError)):

@@ -8,9 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from trigger_runtime.postgres import Database, DatabaseUnavailableError, migrate
-from trigger_runtime.postgres_errors import lent
-from trigger_runtime.postgres_schema import SchemaWatch, versions_in
+from trigger_runtime.postgres import Database, DatabaseUnavailableError
+from trigger_runtime.postgres_schema import SchemaWatch, migrate, versions_in
 from trigger_runtime.settings import Secret
 
 pytestmark = pytest.mark.integration
@@ -45,7 +44,7 @@ async def database(postgres: Any) -> AsyncIterator[Database]:
 )
 async def test_a_schema_that_is_not_there_yet_means_later(database: Database, statement: str) -> None:
     with pytest.raises(DatabaseUnavailableError) as caught:
-        async with lent(database) as connection:
+        async with database.connection() as connection:
             await connection.execute(statement)
     assert isinstance(caught.value.__cause__, asyncpg.PostgresError)
 
@@ -54,7 +53,7 @@ async def test_a_deadlock_means_later_for_one_and_nothing_for_the_other(database
     held = asyncio.Barrier(2)
 
     async def update(first: int, second: int) -> None:
-        async with lent(database) as connection, connection.transaction():
+        async with database.connection() as connection, connection.transaction():
             await connection.execute("UPDATE things SET n = 2 WHERE id = $1", first)
             await held.wait()
             await connection.execute("UPDATE things SET n = 3 WHERE id = $1", second)
@@ -65,7 +64,7 @@ async def test_a_deadlock_means_later_for_one_and_nothing_for_the_other(database
 
 async def test_a_serialization_failure_means_later(database: Database) -> None:
     with pytest.raises(DatabaseUnavailableError, match="SerializationError"):
-        async with lent(database) as one, one.transaction(isolation="serializable"):
+        async with database.connection() as one, one.transaction(isolation="serializable"):
             await one.fetchval("SELECT sum(n) FROM things")
             async with database.connection() as other, other.transaction(isolation="serializable"):
                 await other.fetchval("SELECT sum(n) FROM things")
@@ -74,10 +73,10 @@ async def test_a_serialization_failure_means_later(database: Database) -> None:
 
 
 async def test_a_lock_that_somebody_holds_means_later(database: Database) -> None:
-    async with database.transaction() as holder:
+    async with database.connection() as holder, holder.transaction():
         await holder.execute("LOCK TABLE things")
         with pytest.raises(DatabaseUnavailableError, match="LockNotAvailable"):
-            async with lent(database) as connection, connection.transaction():
+            async with database.connection() as connection, connection.transaction():
                 await connection.execute("LOCK TABLE things NOWAIT")
 
 
@@ -96,23 +95,23 @@ async def test_refused_values_are_told_apart(
     database: Database, statement: str, arguments: tuple[Any, ...]
 ) -> None:
     with pytest.raises(RefusedError):
-        async with lent(database, refused=RefusedError) as connection:
+        async with database.connection(refused=RefusedError) as connection:
             await connection.fetchval(statement, *arguments)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
-        async with lent(database) as connection:
+        async with database.connection() as connection:
             await connection.fetchval(statement, *arguments)
 
 
 async def test_defects_and_the_borrowers_own_errors_pass(database: Database) -> None:
     with pytest.raises(asyncpg.PostgresSyntaxError):
-        async with lent(database, refused=RefusedError) as connection:
+        async with database.connection(refused=RefusedError) as connection:
             await connection.execute("SELECT FROM WHERE")
     # Comparing types that do not compare is a defect of the statement and no missing schema.
     with pytest.raises(asyncpg.UndefinedFunctionError):
-        async with lent(database, refused=RefusedError) as connection:
+        async with database.connection(refused=RefusedError) as connection:
             await connection.execute("SELECT * FROM things WHERE id = 'x'::text")
     with pytest.raises(KeyError):
-        async with lent(database, refused=RefusedError):
+        async with database.connection(refused=RefusedError):
             raise KeyError("mine")
 
 
@@ -149,7 +148,7 @@ async def test_the_schema_is_watched_until_every_migration_is_applied(
 async def test_a_schema_that_may_not_be_looked_at_is_named(
     database: Database, migrations: Path, eventually: Any
 ) -> None:
-    watch = SchemaWatch(database, directory=migrations, table="pg_catalog.pg_authid; SELECT 1")
+    watch = SchemaWatch(database, directory=migrations, table="things")
     await watch.start()
     await eventually(lambda: (watch.check() or "").startswith("cannot look: "))
     await watch.stop()

@@ -15,13 +15,14 @@ from nats.aio.client import Client
 
 from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.app import build
-from execution_recorder.settings import DatabaseSettings, Settings
+from execution_recorder.settings import Settings
 from trigger_contracts import deliveries, streams
 from trigger_contracts.codec import Message, encode
 from trigger_contracts.config import Change, TriggerChanged, TriggerState, TriggerType, WebhookConfig
 from trigger_contracts.executions import Cause, CauseKind, Execution
 from trigger_runtime.lifecycle import Service
-from trigger_runtime.postgres import Database, migrate
+from trigger_runtime.postgres import Database, DatabaseSettings
+from trigger_runtime.postgres_schema import migrate
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.listener import HttpListener
 from trigger_runtime.web.tokens import TokenSettings

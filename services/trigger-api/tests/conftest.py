@@ -17,10 +17,11 @@ import nats
 import pytest
 from nats.js import api as js_api
 
-from trigger_api.app import MIGRATIONS, build
-from trigger_api.settings import DatabaseSettings, Settings
+from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
+from trigger_api.settings import Settings
 from trigger_contracts import codec, config, ids, schedule_requests, streams
-from trigger_runtime import postgres
+from trigger_runtime import postgres_schema
+from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.tokens import TokenSettings
 
@@ -86,7 +87,7 @@ class Answer:
 @pytest.fixture
 async def database_url(new_database: Any) -> str:
     def migrate(url: str) -> str:
-        return postgres.migrate(Secret(url), directory=MIGRATIONS, table="trigger_api.schema_migrations")
+        return postgres_schema.migrate(Secret(url), directory=MIGRATIONS, table=MIGRATIONS_TABLE)
 
     url: str = await new_database("trigger-api", migrate)
     return url

@@ -80,6 +80,47 @@ class BackgroundTask:
                 log.error("background task failed", task=self.name, exc_info=error)
 
 
+class StartAfter:
+    """Starts a component once ``ready`` returns.
+
+    A consumer waits like this for a directory: an event that is matched with half a directory is
+    acknowledged and lost to the other half.
+    """
+
+    def __init__(self, component: Component, *, ready: Callable[[], Awaitable[None]]) -> None:
+        self.name = component.name
+        self._component = component
+        self._ready = ready
+        self._waiting: asyncio.Task[None] | None = None
+        self._started = False
+
+    async def start(self) -> None:
+        """Begin to wait."""
+        self._waiting = asyncio.create_task(self._start_when_ready(), name=f"{self.name} waiting")
+
+    def tasks(self) -> Sequence[asyncio.Task[Any]]:
+        """Return what must not end by itself."""
+        return [self._waiting] if self._waiting is not None else []
+
+    async def stop(self) -> None:
+        """Stop waiting, or the component where it was started."""
+        if self._waiting is not None:
+            await cancel([self._waiting])
+        if self._started:
+            await self._component.stop()
+
+    async def _start_when_ready(self) -> None:
+        await self._ready()
+        # Before the start: a start that is interrupted half-way is to be stopped too.
+        self._started = True
+        await self._component.start()
+        if isinstance(self._component, Watched):
+            # This task lives on in its place: its watcher learns when the component's work ends.
+            ended, _ = await asyncio.wait(self._component.tasks(), return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+
+
 class Service:
     """The components of one process.
 

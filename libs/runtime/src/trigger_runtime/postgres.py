@@ -1,19 +1,14 @@
-"""PostgreSQL: a pool that need not be reachable at start, and migrations in plain SQL."""
+"""PostgreSQL: a pool that need not be reachable at start, and whose errors say whether to try again."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-import sysconfig
 import traceback
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from types import TracebackType
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import asyncpg
+import msgspec
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
@@ -42,6 +37,26 @@ AWAY: Final[tuple[type[Exception], ...]] = (
 """
 
 
+LATER: Final[tuple[type[asyncpg.PostgresError], ...]] = (
+    # A deployment under way: the schema is not there yet, or not ours to use yet.
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.InsufficientPrivilegeError,
+    # A deadlock or a serialisation failure: the other side went on.
+    asyncpg.TransactionRollbackError,
+    # Another session held a lock for longer than this one may wait.
+    asyncpg.LockNotAvailableError,
+)
+"""Nothing is wrong with the statement; trying again later can help."""
+
+VALUES_REFUSED: Final[tuple[type[asyncpg.PostgresError], ...]] = (
+    asyncpg.DataError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+"""The values themselves are wrong."""
+
 _ACQUIRE_SECONDS = 5.0
 
 LIMITS: Final = {
@@ -50,7 +65,7 @@ LIMITS: Final = {
     "lock_timeout": "5s",
 }
 """Settings of every session."""
-_REFUSED: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresError)
+_NO_CONNECTION: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresError)
 
 
 def address_problem(url: Secret) -> str | None:
@@ -66,30 +81,18 @@ def address_problem(url: Secret) -> str | None:
     return None if usable else "expected postgresql://user:password@host/database (%-escape what is special)"
 
 
+class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the database is: all that migrating needs."""
+
+    database_url: Secret
+
+    def __post_init__(self) -> None:
+        if problem := address_problem(self.database_url):
+            raise ValueError(f"DATABASE_URL: {problem}")
+
+
 class DatabaseUnavailableError(Exception):
     """The database cannot be used now. A commit that was under way may or may not have happened."""
-
-
-class Loan:
-    """A connection, lent for the length of an ``async with`` block."""
-
-    __slots__ = ("_connection", "_database")
-
-    def __init__(self, database: "Database") -> None:
-        self._database = database
-
-    async def __aenter__(self) -> Connection:
-        self._connection = await self._database.acquire()
-        return self._connection
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if isinstance(error, AWAY) and _is_servers(error, connection=self._connection):
-                raise DatabaseUnavailableError(type(error).__name__) from error
-        finally:
-            await self._database.give_back(self._connection)
 
 
 async def _leave_as_it_is(_connection: object) -> None:
@@ -111,7 +114,7 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._trouble: str | None = "not connected yet"
-        self._lent = 0
+        self._in_use = 0
 
     async def start(self) -> None:
         """Make the pool, without a connection, and begin to watch the server."""
@@ -144,57 +147,60 @@ class Database:
         """Return why the database cannot be used, as of the last look, or ``None``."""
         return self._trouble
 
-    def connection(self) -> "Loan":
-        """Lend a connection; ``DatabaseUnavailableError`` when the server cannot be used.
+    @asynccontextmanager
+    async def connection(self, *, refused: type[Exception] | None = None) -> AsyncIterator[Connection]:
+        """Borrow a connection. Begin a transaction inside, so that its commit is covered.
 
-        What the borrower raises of its own passes through, also an ``OSError`` or ``TimeoutError`` of
-        something else, and so does asyncpg's refusal of a wrong argument.
+        Raises ``DatabaseUnavailableError`` where the server cannot be used or a later try can help
+        (``LATER``), and ``refused`` where the server refuses the values. All else passes, also an
+        ``OSError`` or ``TimeoutError`` that the caller raises itself. The database's words stay in the
+        cause: they quote values.
         """
-        return Loan(self)
+        connection = await self._acquire()
+        try:
+            yield connection
+        except Exception as error:
+            translated = _translated(error, connection=connection, refused=refused)
+            if translated is None:
+                raise
+            raise translated from error
+        finally:
+            await self._release(connection)
 
-    async def acquire(self) -> Connection:
-        """Take a connection out of the pool, for ``Loan``. Raises ``DatabaseUnavailableError``."""
+    async def _acquire(self) -> Connection:
         if self._pool is None:
             raise DatabaseUnavailableError("the pool has not been started")
-        # A deadline costs about as much as the rest of acquiring. While fewer are lent than there may be,
-        # there is nobody to wait for, and connecting has a deadline of its own. Counted here: to tell how
-        # many are idle, the pool looks at each.
-        seconds = None if self._lent < self._max else _ACQUIRE_SECONDS
-        self._lent += 1
+        # A deadline costs about as much as the rest of acquiring. While fewer are in use than there may be,
+        # there is no queue, and connecting has a deadline of its own. Counted here: to tell how many are
+        # idle, the pool looks at each.
+        seconds = None if self._in_use < self._max else _ACQUIRE_SECONDS
+        self._in_use += 1
         try:
             return await self._pool.acquire(timeout=seconds)
         except BaseException as error:
-            self._lent -= 1
-            if isinstance(error, _REFUSED):
-                # Also a refused password or a database that is not there: an operator mends it, and until
-                # then it is nobody's defect.
+            self._in_use -= 1
+            if isinstance(error, _NO_CONNECTION):
+                # Also a refused password or a missing database: an operator mends it, no release does.
                 raise DatabaseUnavailableError(type(error).__name__) from error
             raise
 
-    async def give_back(self, connection: Connection) -> None:
-        """Put a connection back, for ``Loan``."""
+    async def _release(self, connection: Connection) -> None:
         if self._pool is None:
             return
         try:
             await self._pool.release(connection)
         except asyncio.CancelledError:
-            # Its release goes on, and nobody knows for how long: it counts as lent from now on, which costs
-            # deadlines that would not be needed, and never lacks one that is.
+            # The release goes on for an unknown time, so the connection counts as in use from now on: that
+            # costs deadlines that are not needed, and never lacks one that is.
             raise
         except Exception as error:
-            self._lent -= 1
-            if not isinstance(error, _REFUSED):
+            self._in_use -= 1
+            if not isinstance(error, _NO_CONNECTION):
                 raise
             # The work is done or has its own error; asyncpg has closed the connection.
             log.warning("connection lost on its return", reason=type(error).__name__)
         else:
-            self._lent -= 1
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Lend a connection inside a transaction."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+            self._in_use -= 1
 
     async def dedicated(self) -> "asyncpg.Connection[asyncpg.Record]":
         """Open a connection outside the pool: session locks and LISTEN do not survive the pool's reset.
@@ -208,7 +214,7 @@ class Database:
                 command_timeout=self._seconds,
                 server_settings={"application_name": f"{self._application} (dedicated)", **LIMITS},
             )
-        except _REFUSED as error:
+        except _NO_CONNECTION as error:
             raise DatabaseUnavailableError(type(error).__name__) from error
 
     def _say(self, trouble: str) -> None:
@@ -231,6 +237,25 @@ class Database:
             await asyncio.sleep(1.0 if self._trouble is None else 0.25)
 
 
+def _translated(
+    error: Exception, *, connection: Connection, refused: type[Exception] | None
+) -> Exception | None:
+    """Return the error of this module or ``refused`` that an error stands for, ``None`` where it passes."""
+    if isinstance(error, LATER):
+        log.warning("database asks for a later try", reason=type(error).__name__, sqlstate=error.sqlstate)
+        return DatabaseUnavailableError(type(error).__name__)
+    # asyncpg's own refusal of an argument is a ValueError too; its other interface errors are about the
+    # connection.
+    wrong_values = isinstance(error, VALUES_REFUSED) or (
+        isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
+    )
+    if wrong_values and refused is not None:
+        return refused(type(error).__name__)
+    if isinstance(error, AWAY) and _is_servers(error, connection=connection):
+        return DatabaseUnavailableError(type(error).__name__)
+    return None
+
+
 def _is_servers(error: Exception, *, connection: Connection) -> bool:
     """Tell an error of the server or the connection from one that its borrower raised."""
     if isinstance(error, asyncpg.PostgresError | asyncpg.InternalClientError) or _is_lost(connection):
@@ -248,41 +273,3 @@ def _is_lost(connection: Connection) -> bool:
         return connection.is_closed()
     except asyncpg.InterfaceError:
         return True  # the pool has taken it back, which it does by itself when the connection ends
-
-
-class MigrationError(RuntimeError):
-    """The migrations did not run; the text is dbmate's."""
-
-
-def migrate(url: Secret, *, directory: Path, table: str) -> str:
-    """Bring a schema up to date with dbmate; return what it said.
-
-    Several processes may do this at once: dbmate takes a lock. The URL goes through the environment,
-    where a process listing does not show it. Raises ``MigrationError``.
-    """
-    binary = shutil.which("dbmate", path=os.pathsep.join([sysconfig.get_path("scripts"), os.defpath]))
-    if binary is None:
-        raise MigrationError("the dbmate program is not installed")
-    done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
-        [
-            binary,
-            "--migrations-dir",
-            str(directory),
-            "--migrations-table",
-            table,
-            "--no-dump-schema",
-            "--migration-lock",
-            "--env-file",
-            os.devnull,
-            "migrate",
-        ],
-        env={"PATH": os.defpath, "DATABASE_URL": url.reveal()},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    said = (done.stdout + done.stderr).strip().replace(url.reveal(), "<database>")
-    if done.returncode != 0:
-        raise MigrationError(said)
-    return said

@@ -1,6 +1,10 @@
-"""Whether the database has the migrations that this version of a service was written for."""
+"""Migrations in plain SQL: applying them, and whether the database has those that this version needs."""
 
 import asyncio
+import os
+import shutil
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import asyncpg
@@ -8,6 +12,7 @@ import structlog
 
 from trigger_runtime.lifecycle import BackgroundTask
 from trigger_runtime.postgres import Database, DatabaseUnavailableError
+from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -20,7 +25,7 @@ def versions_in(directory: Path) -> frozenset[str]:
 class SchemaWatch(BackgroundTask):
     """A component that looks until every migration of a folder is applied, and now and then afterwards.
 
-    ``directory`` and ``table`` are those that ``postgres.migrate`` is given. Migrations that the folder
+    ``directory`` and ``table`` are those that ``migrate`` takes. Migrations that the folder
     does not have belong to a newer version beside this one, and are fine.
     """
 
@@ -46,9 +51,9 @@ class SchemaWatch(BackgroundTask):
     async def _look(self) -> str | None:
         try:
             async with self._database.connection() as connection:
+                if await connection.fetchval("SELECT to_regclass($1)", self._table) is None:
+                    return "no migration is applied: run the verb migrate"
                 rows = await connection.fetch(f"SELECT version FROM {self._table}")  # noqa: S608
-        except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
-            return "no migration is applied: run the verb migrate"
         except DatabaseUnavailableError as error:
             # What was seen is still true; whether the server can be used is another check's business.
             return self._trouble if self._trouble is None else f"cannot look: {error}"
@@ -56,3 +61,41 @@ class SchemaWatch(BackgroundTask):
             return f"cannot look: {type(error).__name__}"
         missing = sorted(self._expected - {row["version"] for row in rows})
         return f"not applied: {', '.join(missing)}: run the verb migrate" if missing else None
+
+
+class MigrationError(RuntimeError):
+    """The migrations did not run; the text is dbmate's."""
+
+
+def migrate(url: Secret, *, directory: Path, table: str) -> str:
+    """Bring a schema up to date with dbmate; return what it said.
+
+    Several processes may do this at once: dbmate takes a lock. The URL goes through the environment,
+    where a process listing does not show it. Raises ``MigrationError``.
+    """
+    binary = shutil.which("dbmate", path=os.pathsep.join([sysconfig.get_path("scripts"), os.defpath]))
+    if binary is None:
+        raise MigrationError("the dbmate program is not installed")
+    done = subprocess.run(  # noqa: S603 - a fixed program with our own arguments
+        [
+            binary,
+            "--migrations-dir",
+            str(directory),
+            "--migrations-table",
+            table,
+            "--no-dump-schema",
+            "--migration-lock",
+            "--env-file",
+            os.devnull,
+            "migrate",
+        ],
+        env={"PATH": os.defpath, "DATABASE_URL": url.reveal()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    said = (done.stdout + done.stderr).strip().replace(url.reveal(), "<database>")
+    if done.returncode != 0:
+        raise MigrationError(said)
+    return said

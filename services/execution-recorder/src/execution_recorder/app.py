@@ -15,14 +15,14 @@ from execution_recorder.entrypoints.error_map import problem_of
 from execution_recorder.entrypoints.pruning import PruningTask
 from execution_recorder.entrypoints.rate_routes import rate_routes
 from execution_recorder.entrypoints.routes import history_routes
-from execution_recorder.settings import DatabaseSettings, Settings
+from execution_recorder.settings import Settings
 from trigger_contracts import streams
-from trigger_runtime import postgres
+from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
-from trigger_runtime.postgres import Database
+from trigger_runtime.postgres import Database, DatabaseSettings
 from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.settings import load
 from trigger_runtime.web.application import new_application
@@ -112,4 +112,6 @@ def _now() -> datetime:
 
 def migrate() -> str:
     """Bring the schema up to date; return what was done. Raises ``MigrationError``."""
-    return postgres.migrate(load(DatabaseSettings).database_url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+    return postgres_schema.migrate(
+        load(DatabaseSettings).database_url, directory=MIGRATIONS, table=MIGRATIONS_TABLE
+    )

@@ -2,22 +2,11 @@
 
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
-from trigger_runtime.postgres import address_problem
-from trigger_runtime.settings import Secret, ServiceSettings
+from trigger_runtime.postgres import DatabaseSettings
+from trigger_runtime.settings import ServiceSettings
 from trigger_runtime.web.tokens import TokenSettings
-
-
-class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that migrating needs."""
-
-    database_url: Secret
-
-    def __post_init__(self) -> None:
-        if problem := address_problem(self.database_url):
-            raise ValueError(f"DATABASE_URL: {problem}")
 
 
 class Settings(ServiceSettings, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ async def test_two_processes_do_not_wait_for_each_other(database: Database, give
     pruning = PostgresPruning(database)
     counts = await asyncio.gather(*(pruning.prune(before=now, limit=60) for _ in range(3)))
     assert sum(counts) + len(await _ids(database, "webhook_logs")) == 200
-    async with database.transaction() as connection:
+    async with database.connection() as connection, connection.transaction():
         await connection.execute("SELECT 1 FROM execution_recorder.webhook_logs FOR UPDATE")
         assert await asyncio.wait_for(pruning.prune(before=now, limit=60), 5) == 0
 

@@ -11,14 +11,13 @@ from orchestrator_worker.adapters.temporal_retention import TemporalRetention
 from orchestrator_worker.adapters.temporal_starter import TemporalStarter
 from orchestrator_worker.entrypoints.consumers import deliveries_consumer, events_consumer, firings_consumer
 from orchestrator_worker.entrypoints.error_map import to_problem
-from orchestrator_worker.entrypoints.gate import StartsAfter
 from orchestrator_worker.entrypoints.task_queue import worker_factory
 from orchestrator_worker.settings import Settings
 from orchestrator_worker.usecases import Dispatcher
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
+from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
 from trigger_runtime.web.application import new_application
@@ -110,7 +109,7 @@ def build(settings: Settings) -> Service:
             BackgroundTask("temporal retention", retention.watch),
             follower,
             deliveries,
-            StartsAfter(events, ready=follower.caught_up),
+            StartAfter(events, ready=follower.caught_up),
             firings,
             worker,
             listener,

@@ -36,20 +36,20 @@ from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_api.ports import ClockAndIds
-from trigger_api.settings import DatabaseSettings, Settings
+from trigger_api.settings import Settings
 from trigger_api.usecases.runs_by_hand import RunsByHand
 from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_api.usecases.trigger_commands import Triggers
 from trigger_api.usecases.workflow_commands import Workflows
 from trigger_api.usecases.workshop import Workshop
 from trigger_contracts import ids, streams
-from trigger_runtime import postgres
+from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
-from trigger_runtime.postgres import Database
+from trigger_runtime.postgres import Database, DatabaseSettings
 from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, load
@@ -233,7 +233,7 @@ def _payload_problem(bus: Bus) -> str | None:
 def migrate() -> str:
     """Bring the schema ``trigger_api`` up to date; return what was done."""
     url = load(DatabaseSettings).database_url
-    return postgres.migrate(url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+    return postgres_schema.migrate(url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
 
 
 def _now() -> datetime:

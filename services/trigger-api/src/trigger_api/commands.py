@@ -9,8 +9,8 @@ import msgspec
 
 from trigger_api.adapters import announcing, rebuilding, resealing
 from trigger_api.app import document
-from trigger_api.settings import DatabaseSettings, ResealSettings
-from trigger_runtime.postgres import AWAY
+from trigger_api.settings import ResealSettings
+from trigger_runtime.postgres import AWAY, DatabaseSettings
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, load
 
@@ -38,7 +38,7 @@ def reseal() -> str:
     async def job(connection: DatabaseConnection) -> resealing.Resealed:
         return await resealing.reseal(connection, ring=ring)
 
-    done = _with_database(settings.database_url, job=job)
+    done = _with_database(settings.database.database_url, job=job)
     said = f"{done.count} secrets sealed anew with key {ring.current!r}"
     if done.unopened:
         some = ", ".join(done.unopened[:10])

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from trigger_api.domain.allowance import MOST, FiresPerDay
-from trigger_runtime.postgres import address_problem
+from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, ServiceSettings
 from trigger_runtime.web.tokens import TokenSettings
@@ -21,29 +21,14 @@ class IfMatch(StrEnum):
     REQUIRED = "required"
 
 
-class DatabaseSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that ``migrate`` needs."""
-
-    database_url: Secret
-
-    def __post_init__(self) -> None:
-        _check_address(self.database_url)
-
-
 class ResealSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All that ``reseal`` needs."""
 
-    database_url: Secret
+    database: DatabaseSettings
     secret_keys: Secret
 
     def __post_init__(self) -> None:
-        _check_address(self.database_url)
         _check_keys(self.secret_keys)
-
-
-def _check_address(url: Secret) -> None:
-    if problem := address_problem(url):
-        raise ValueError(f"DATABASE_URL: {problem}")
 
 
 def _check_keys(keys: Secret) -> None:

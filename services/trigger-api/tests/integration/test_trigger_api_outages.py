@@ -15,8 +15,8 @@ from msgspec.structs import replace
 from embedded_stack.servers.postgres import Durability, PostgresServer
 from embedded_stack.servers.running import running
 from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
-from trigger_api.settings import DatabaseSettings
-from trigger_runtime import postgres
+from trigger_runtime import postgres_schema
+from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.settings import Secret
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -76,7 +76,7 @@ async def test_a_database_that_restarts_loses_nothing(
     headers = {"Authorization": f"Bearer {make_token()}"}
     stop = asyncio.Event()
     async with running(changed(server, stop_signal=stop_signal)):
-        await asyncio.to_thread(postgres.migrate, url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+        await asyncio.to_thread(postgres_schema.migrate, url, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
         await service.start()
         session = aiohttp.ClientSession(f"http://127.0.0.1:{settings.http_port}", headers=headers)
 

@@ -7,8 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
-from trigger_api.settings import DatabaseSettings, Settings
-from trigger_runtime import postgres
+from trigger_api.settings import Settings
+from trigger_runtime import postgres_schema
+from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.settings import Secret
 
 pytestmark = pytest.mark.integration
@@ -35,7 +36,7 @@ async def test_it_waits_for_its_migrations(
             await eventually(says_so)
             async with session.get("/api/triggers") as answer:
                 assert answer.status == 503
-            postgres.migrate(empty, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
+            postgres_schema.migrate(empty, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
 
             async def ready() -> bool:
                 return bool(await missing() == {})

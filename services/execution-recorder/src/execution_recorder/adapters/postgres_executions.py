@@ -7,7 +7,6 @@ from uuid import UUID
 from msgspec import UNSET
 
 from execution_recorder.adapters.keyset_query import KeysetQuery
-from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.domain.execution import PRECEDENCE, ExecutionRecord
 from execution_recorder.domain.storable_text import storable
 from execution_recorder.ports import (
@@ -17,6 +16,7 @@ from execution_recorder.ports import (
     PageKey,
     PageRequest,
     StoredExecution,
+    UnstorableError,
 )
 from trigger_runtime.postgres import Connection, Database
 
@@ -135,7 +135,7 @@ class PostgresExecutions:
             f"SELECT {_PLAIN}, {', '.join(_DOCUMENTS)} FROM {_TABLE}"  # noqa: S608 - constants
             " WHERE id = $1 AND workspace = $2"
         )
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             row = await connection.fetchrow(statement, execution_id, storable(workspace))
         return None if row is None else StoredExecution(**dict(row))
 
@@ -149,7 +149,7 @@ class PostgresExecutions:
         query.where("accepted_at >=", wanted.since)
         query.where("accepted_at <", wanted.until)
         statement = query.text(page)
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             rows = await connection.fetch(statement, *query.arguments)
         items = [_listed(dict(row)) for row in rows[: page.limit]]
         more = len(rows) > page.limit

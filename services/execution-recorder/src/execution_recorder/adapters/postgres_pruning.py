@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Final
 
-from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.domain.webhook_rates import Span
+from execution_recorder.ports import UnstorableError
 from trigger_runtime.postgres import Database
 
 _RATES: Final = (
@@ -31,10 +31,10 @@ class PostgresPruning:
 
     async def prune(self, *, before: datetime, limit: int) -> int:
         """See ``ports.Pruning``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             return sum([int(await connection.fetchval(text, before, limit)) for text in _STATEMENTS])
 
     async def prune_rates(self, span: Span, *, before: datetime, limit: int) -> int:
         """See ``ports.Pruning``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             return int(await connection.fetchval(_RATES, before, limit, span.value))

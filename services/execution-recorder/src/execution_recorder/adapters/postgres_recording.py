@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.adapters.postgres_executions import merge_executions
 from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_logs
 from execution_recorder.adapters.postgres_webhook_rates import add_webhook_rates
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
+from execution_recorder.ports import UnstorableError
 from trigger_runtime.postgres import Database
 
 
@@ -19,7 +19,7 @@ class PostgresRecording:
 
     async def record(self, *, logs: Sequence[WebhookLog], executions: Sequence[ExecutionRecord]) -> None:
         """See ``ports.Recording``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             if not logs:
                 # A single statement is a transaction of its own, two round trips cheaper.
                 await merge_executions(connection, executions)

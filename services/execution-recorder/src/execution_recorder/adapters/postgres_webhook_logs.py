@@ -8,7 +8,6 @@ import msgspec
 from msgspec import UNSET
 
 from execution_recorder.adapters.keyset_query import KeysetQuery
-from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.domain.storable_text import storable
 from execution_recorder.domain.webhook_log import WebhookLog
 from execution_recorder.ports import (
@@ -17,6 +16,7 @@ from execution_recorder.ports import (
     PageKey,
     PageRequest,
     StoredWebhookLog,
+    UnstorableError,
     WebhookLogFilter,
 )
 from trigger_runtime.postgres import Connection, Database
@@ -84,7 +84,7 @@ class PostgresWebhookLogs:
             f"SELECT {_PLAIN}, {_LENGTH}, request_body FROM {_TABLE}"  # noqa: S608 - constants
             " WHERE id = $1 AND workspace = $2"
         )
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             row = await connection.fetchrow(statement, log_id, storable(workspace))
         return None if row is None else StoredWebhookLog(**dict(row))
 
@@ -100,7 +100,7 @@ class PostgresWebhookLogs:
         query.where("created_at >=", wanted.since)
         query.where("created_at <", wanted.until)
         statement = query.text(page)
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             rows = await connection.fetch(statement, *query.arguments)
         items = [_listed(dict(row)) for row in rows[: page.limit]]
         more = len(rows) > page.limit

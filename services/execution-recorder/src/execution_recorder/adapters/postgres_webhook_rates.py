@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from execution_recorder.adapters.postgres_errors import lent
 from execution_recorder.domain.storable_text import storable
 from execution_recorder.domain.webhook_log import WebhookLog
 from execution_recorder.domain.webhook_rates import Count, Span, tallied
-from execution_recorder.ports import OutcomeCount, TriggerTraffic
+from execution_recorder.ports import OutcomeCount, TriggerTraffic, UnstorableError
 from trigger_runtime.postgres import Connection, Database
 
 _TABLE: Final = "execution_recorder.webhook_rates"
@@ -74,7 +73,7 @@ class PostgresWebhookRates:
         self, trigger_id: UUID, *, workspace: str, span: Span, since: datetime, until: datetime
     ) -> Sequence[OutcomeCount]:
         """See ``ports.WebhookRates``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             rows = await connection.fetch(
                 _OF_TRIGGER, storable(workspace), trigger_id, span.value, since, until
             )
@@ -82,7 +81,7 @@ class PostgresWebhookRates:
 
     async def first(self, *, workspace: str, span: Span) -> datetime | None:
         """See ``ports.WebhookRates``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             found: datetime | None = await connection.fetchval(_FIRST, storable(workspace), span.value)
         return found
 
@@ -90,7 +89,7 @@ class PostgresWebhookRates:
         self, *, workspace: str, span: Span, before: datetime, since: datetime, until: datetime, limit: int
     ) -> Sequence[TriggerTraffic]:
         """See ``ports.WebhookRates``."""
-        async with lent(self._database) as connection:
+        async with self._database.connection(refused=UnstorableError) as connection:
             rows = await connection.fetch(
                 _BUSIEST, storable(workspace), span.value, before, since, until, limit
             )

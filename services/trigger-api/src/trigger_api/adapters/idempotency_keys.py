@@ -10,7 +10,6 @@ import structlog
 from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
 from trigger_api.ports import KeyReusedError
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
-from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -87,6 +86,6 @@ class KeyExpiry:
             await asyncio.sleep(_FORGET_EVERY_SECONDS)
 
     async def _forget_some(self) -> bool:
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             done = await connection.execute(_FORGET, self._now() - self._keep)
         return done != "DELETE 0"

@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from trigger_runtime.bus.connection import describe
 from trigger_runtime.postgres import Database, DatabaseUnavailableError
-from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -33,7 +32,7 @@ class OutboxGauges:
         """Look for as long as the process lives."""
         while True:
             try:
-                async with lent(self._database) as connection:
+                async with self._database.connection() as connection:
                     found = await connection.fetchrow(_LOOK)
                 if found is not None:
                     self._waiting.set(found["waiting"])

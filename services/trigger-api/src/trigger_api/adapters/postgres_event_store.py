@@ -25,7 +25,6 @@ from trigger_contracts import codec, streams
 from trigger_contracts.codec import Message
 from trigger_contracts.config import SealedSecret
 from trigger_runtime.postgres import Connection, Database
-from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -39,7 +38,7 @@ class PostgresEventStore:
     @asynccontextmanager
     async def unit(self) -> AsyncIterator["PostgresUnit"]:
         """Begin a unit of work: what it writes is written at its end, all of it or nothing."""
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             unit = PostgresUnit(connection)
             try:
                 yield unit

@@ -13,7 +13,6 @@ from trigger_api.domain.stored_events import TRIGGER_EVENTS, WORKFLOW_EVENTS, Ev
 from trigger_api.domain.trigger import Trigger, TriggerEvent
 from trigger_api.domain.workflow import Workflow, WorkflowEvent
 from trigger_runtime.postgres import Connection, Database
-from trigger_runtime.postgres_errors import lent
 
 _COLUMNS: Final = (
     "version, type, schema_version, data, actor, request_id, occurred_at, cause_stream, cause_version"
@@ -73,6 +72,6 @@ class PostgresHistory:
     async def _read(
         self, stream_id: UUID, *, workspace: str, aggregate: str, events: EventCodec[Any]
     ) -> list[Recorded[Any]]:
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(_HISTORY, workspace, stream_id, aggregate)
         return [recorded(row, events=events) for row in rows]

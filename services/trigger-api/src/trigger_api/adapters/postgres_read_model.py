@@ -18,7 +18,6 @@ from trigger_api.read_model import (
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.postgres import Connection, Database
-from trigger_runtime.postgres_errors import lent
 
 _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
 _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
@@ -62,19 +61,19 @@ class PostgresReadModel:
 
     async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
         """Return a trigger, ``None`` where the workspace has no such one."""
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(f"{_TRIGGER} AND t.id = $2", workspace, trigger_id)
         return _trigger_view(row) if row else None
 
     async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
         """Return a trigger and the version of its workflow, ``None`` where there is no such one."""
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(_RUNNABLE, workspace, trigger_id)
         return RunnableTrigger(**{**dict(row), "config": _config.decode(row["config"])}) if row else None
 
     async def activity(self, trigger_id: UUID) -> Activity:
         """Return what the bus says of a trigger; nothing yet, where it says nothing."""
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(_ACTIVITY, trigger_id)
         return _activity(row) if row else Activity()
 
@@ -90,14 +89,14 @@ class PostgresReadModel:
             query.text += " AND t.enabled" if where.enabled else " AND NOT t.enabled"
         query.add("t.name ILIKE {}", _containing(where.name))
         query.add("t.id < {}", before)
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             rows = await query.page(connection, key="t.id", limit=limit)
         views = [_trigger_view(row) for row in rows[:limit]]
         return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
 
     async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
         """Return a workflow, ``None`` where the workspace has no such one."""
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             row = await connection.fetchrow(f"{_WORKFLOW} AND id = $2", workspace, workflow_id)
         return _workflow_view(row) if row else None
 
@@ -108,7 +107,7 @@ class PostgresReadModel:
         query = _Query(_WORKFLOW, workspace)
         query.add("name ILIKE {}", _containing(name))
         query.add("id < {}", before)
-        async with lent(self._database) as connection:
+        async with self._database.connection() as connection:
             rows, more = await query.bounded_page(connection, key="id", weight="definition", limit=limit)
         views = [_workflow_view(row) for row in rows]
         return Page(items=tuple(views), last=views[-1].id if more else None)

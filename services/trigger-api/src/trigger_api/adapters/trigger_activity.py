@@ -14,7 +14,6 @@ from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.received import Received
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
-from trigger_runtime.postgres_errors import lent
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -81,7 +80,7 @@ class PositionedProjection:
     async def position(self) -> int | None:
         """Return the last sequence of the stream, as it is now, that was applied; 0 before the first."""
         try:
-            async with lent(self._database) as connection, connection.transaction():
+            async with self._database.connection() as connection, connection.transaction():
                 kept = await connection.fetchrow(_BEGIN, self._name)
                 # Asked under the row's lock: an older answer would set another replica's progress back.
                 info = await self._bus.js.stream_info(self._stream)
@@ -97,7 +96,7 @@ class PositionedProjection:
     async def apply(self, batch: Sequence[Received]) -> None:
         """Apply what is new in a batch. Raises ``RetryLaterError``."""
         try:
-            async with lent(self._database) as connection, connection.transaction():
+            async with self._database.connection() as connection, connection.transaction():
                 done = await connection.fetchval(_HOLD, self._name, self._created)
                 if done is None:
                     raise RetryLaterError("another replica follows a newer stream")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from orchestrator_worker.entrypoints.gate import StartsAfter
+from trigger_runtime.lifecycle import StartAfter
 
 
 class Part:
@@ -29,7 +29,7 @@ async def test_it_stops_even_where_a_cancellation_is_lost() -> None:
         except asyncio.CancelledError:
             await asyncio.Event().wait()
 
-    gate = StartsAfter(part, ready=ready)
+    gate = StartAfter(part, ready=ready)
     await gate.start()
     await waiting.wait()
     async with asyncio.timeout(10):
@@ -45,7 +45,7 @@ async def test_it_stops_what_it_started() -> None:
         await opened.wait()
         started.set()
 
-    gate = StartsAfter(part, ready=ready)
+    gate = StartAfter(part, ready=ready)
     await gate.start()
     assert part.calls == []
     opened.set()
