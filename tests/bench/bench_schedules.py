@@ -33,13 +33,13 @@ from scheduler_sync.adapters.temporal_schedules import AT_ONCE, TemporalSchedule
 from scheduler_sync.adapters.temporal_words import schedule_of
 from scheduler_sync.app import Core, build
 from scheduler_sync.domain.desired import desired_schedule
-from scheduler_sync.domain.timetables import KEPT
 from scheduler_sync.settings import Settings
 from scheduler_sync.usecases.comparing import Always, Comparison
 from scheduler_sync.usecases.turns import Turns
 from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedules import ScheduleSynced, schedule_id
+from trigger_cron.timetable_cache import CACHE
 from trigger_runtime.bus.received import Received
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
@@ -242,7 +242,7 @@ async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
     bare, ours, written = list[float](), list[float](), 0
     for _ in range(FIRST):
         bare.append(await timed(bench.bare_listing()))
-        KEPT.forget()
+        CACHE.clear()
         core = Core(settings)
         for component in core.components:
             await component.start()

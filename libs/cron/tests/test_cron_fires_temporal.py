@@ -24,10 +24,10 @@ from temporalio.client import (
     ScheduleState,
 )
 
+from trigger_contracts.config import DstPolicy
 from trigger_cron import (
     Calendar,
     CronError,
-    DstPolicy,
     Range,
     Timetable,
     TimetableError,

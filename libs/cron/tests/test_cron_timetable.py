@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
+from trigger_contracts.config import DstPolicy
 from trigger_cron import (
     CaveatKind,
-    DstPolicy,
     ExclusionError,
     Timetable,
     TimetableError,

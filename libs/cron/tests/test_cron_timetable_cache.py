@@ -1,78 +1,96 @@
 """Timetables that are kept."""
 
 from datetime import date, timedelta
-from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
 
+from trigger_contracts.config import DstPolicy, ScheduleConfig
 from trigger_cron import (
     CronError,
-    DstPolicy,
     ExclusionError,
     TimetableCache,
     TimetableError,
-    TimetableKey,
+    UnknownZoneError,
     compile_timetable,
+    is_cached,
     parse,
     timetable_cache,
+    timetable_of,
 )
 
 YEAR = tuple(date(2027, 1, 1) + timedelta(days=number) for number in range(366))
 
 
-def times(
-    *expressions: str,
+def schedule(
+    expression: str,
+    *additional: str,
     zone: str = "UTC",
     dates: tuple[date, ...] = (),
     dst_policy: DstPolicy = DstPolicy.LITERAL,
-) -> TimetableKey:
-    return TimetableKey(expressions, zone, dates, dst_policy)
+) -> ScheduleConfig:
+    return ScheduleConfig(
+        cron_expression=expression,
+        additional_expressions=additional,
+        timezone=zone,
+        excluded_dates=dates,
+        dst_policy=dst_policy,
+    )
 
 
-def test_what_was_worked_out_is_not_worked_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    keeper, daily = TimetableCache(10), times("0 9 * * *")
-    assert not keeper.has(daily)
-    found = keeper.timetable(daily)
-    assert found == compile_timetable([parse("0 9 * * *")], zone="UTC")
+def test_a_timetable_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, daily = TimetableCache(10), schedule("0 9 * * *")
+    assert not cache.has(daily)
+    timetable = cache.timetable_of(daily)
+    assert timetable == compile_timetable([parse("0 9 * * *")], zone="UTC")
     monkeypatch.setattr(timetable_cache, "compile_timetable", None)
-    assert keeper.has(daily)
-    assert keeper.timetable(daily) is found
-    keeper.forget()
-    assert not keeper.has(daily)
+    assert cache.has(daily)
+    assert cache.timetable_of(daily) is timetable
+    cache.clear()
+    assert not cache.has(daily)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "error"),
+    ("config", "error"),
     [
-        (times("0 9 * *"), CronError),
-        (times("30 1 * * *", zone="America/New_York", dst_policy=DstPolicy.SHIFT), TimetableError),
-        (times("* * * * *", "0 0 1 * *", dates=YEAR), ExclusionError),
+        (schedule("0 9 * *"), CronError),
+        (schedule("30 1 * * *", zone="America/New_York", dst_policy=DstPolicy.SHIFT), TimetableError),
+        (schedule("* * * * *", "0 0 1 * *", dates=YEAR), ExclusionError),
     ],
 )
-def test_why_there_is_none_is_kept_as_well(wanted: TimetableKey, error: type[Exception]) -> None:
-    keeper = TimetableCache(10)
+def test_the_error_is_kept_as_well(config: ScheduleConfig, error: type[Exception]) -> None:
+    cache = TimetableCache(10)
     caught = list[BaseException]()
     for _ in range(2):
         with pytest.raises(error) as raised:
-            keeper.timetable(wanted)
+            cache.timetable_of(config)
         caught.append(raised.value)
-    assert keeper.has(wanted)
+    assert cache.has(config)
     assert str(caught[0]) == str(caught[1])
     assert caught[0] is not caught[1]
 
 
-def test_an_unknown_zone_may_be_known_tomorrow() -> None:
-    keeper, wanted = TimetableCache(10), times("@daily", zone="Mars/Base", dst_policy=DstPolicy.SHIFT)
-    with pytest.raises(ZoneInfoNotFoundError):
-        keeper.timetable(wanted)
-    assert not keeper.has(wanted)
+def test_an_unknown_zone_is_not_kept() -> None:
+    cache, config = TimetableCache(10), schedule("@daily", zone="Mars/Base", dst_policy=DstPolicy.SHIFT)
+    with pytest.raises(UnknownZoneError):
+        cache.timetable_of(config)
+    assert not cache.has(config)
 
 
-def test_what_was_not_asked_for_the_longest_goes_first() -> None:
-    keeper = TimetableCache(2)
-    first, second, third = (times(f"{minute} 9 * * *") for minute in range(3))
-    keeper.timetable(first)
-    keeper.timetable(second)
-    keeper.timetable(first)
-    keeper.timetable(third)
-    assert [keeper.has(one) for one in (first, second, third)] == [True, False, True]
+def test_the_least_recently_used_entry_goes_first() -> None:
+    cache = TimetableCache(2)
+    first, second, third = (schedule(f"{minute} 9 * * *") for minute in range(3))
+    cache.timetable_of(first)
+    cache.timetable_of(second)
+    cache.timetable_of(first)
+    cache.timetable_of(third)
+    assert [cache.has(one) for one in (first, second, third)] == [True, False, True]
+
+
+def test_a_simple_schedule_counts_as_cached_and_a_slow_one_once_it_is_computed() -> None:
+    assert is_cached(schedule("7 9 * * *"))
+    slow = schedule("7 2 * * *", zone="Europe/Berlin", dst_policy=DstPolicy.SHIFT)
+    timetable_cache.CACHE.clear()
+    assert not is_cached(slow)
+    timetable_of(slow)
+    assert is_cached(slow)
+    assert not is_cached(schedule("7 9 * * *", dates=YEAR[:1]))

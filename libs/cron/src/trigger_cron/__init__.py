@@ -1,6 +1,6 @@
 """Classical five-field cron: read strictly, compiled to what Temporal's schedules take, and foretold.
 
-Pure and on the standard library: the same expression gives the same value wherever and whenever it is read.
+Pure: the same expression gives the same value wherever and whenever it is read.
 Only fire times also depend on the edition of the time zone data.
 """
 
@@ -9,8 +9,9 @@ from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
 from trigger_cron.cron import Cron, CronError, ExclusionError, TimetableError
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
 from trigger_cron.temporal_search import fire_times
-from trigger_cron.timetable import DstPolicy, Timetable, compile_timetable
-from trigger_cron.timetable_cache import TimetableCache, TimetableKey
+from trigger_cron.timetable import Timetable, compile_timetable
+from trigger_cron.timetable_cache import TimetableCache, is_cached, timetable_of
+from trigger_cron.zone_clock import UnknownZoneError
 
 __all__ = [
     "MAX_LENGTH",
@@ -19,18 +20,19 @@ __all__ = [
     "CaveatKind",
     "Cron",
     "CronError",
-    "DstPolicy",
     "ExclusionError",
     "Range",
     "Timetable",
     "TimetableCache",
     "TimetableError",
-    "TimetableKey",
+    "UnknownZoneError",
     "busy_day",
     "caveats",
     "compile_calendars",
     "compile_timetable",
     "expanded",
     "fire_times",
+    "is_cached",
     "parse",
+    "timetable_of",
 ]

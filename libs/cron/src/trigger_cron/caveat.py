@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from trigger_contracts.config import DstPolicy
 from trigger_cron.calendars import Calendar, compile_calendars, values
 from trigger_cron.clock_change import fired, named, window
 from trigger_cron.cron import Cron
 from trigger_cron.day_rules import DayRule, DayRuleKind, patterns_of
 from trigger_cron.temporal_search import Timeline
-from trigger_cron.timetable import DstPolicy, Timetable
-from trigger_cron.zone_clock import Transition, ZoneClock
+from trigger_cron.timetable import Timetable
+from trigger_cron.zone_clock import Transition, ZoneClock, zone_of
 
 HORIZON: Final = timedelta(days=2 * 366)
 """How far from ``now`` caveats are looked for."""
@@ -77,12 +78,11 @@ def caveats(
     where the day before it is named as well: ``28-31`` runs to the end of any month. With the policy
     ``SHIFT``, which ``compile_timetable`` has accepted, only what is shifted is to be known.
 
-    Raises ``ValueError`` for a ``now`` without a time zone, and ``zoneinfo.ZoneInfoNotFoundError`` for an
-    unknown zone.
+    Raises ``ValueError`` for a ``now`` without a time zone, and ``UnknownZoneError``.
     """
     if now.utcoffset() is None:
         raise ValueError("a datetime without a time zone is no instant")
-    zone = ZoneInfo(zone) if isinstance(zone, str) else zone
+    zone = zone_of(zone)
     changes = _clock_changes if dst_policy is DstPolicy.LITERAL else _shifts
     since = now.astimezone(zone).date()
     found = [

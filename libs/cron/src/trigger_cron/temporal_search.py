@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from trigger_cron.calendars import EVERY_HOUR, EVERY_MINUTE, EVERY_SECOND, LAST_YEAR, Calendar, values
-from trigger_cron.zone_clock import ZoneClock
+from trigger_cron.zone_clock import ZoneClock, zone_of
 
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - instants are naive here
 _ZERO: Final = timedelta(0)
@@ -45,10 +45,9 @@ def fire_times(
 
     The server's time zone data decides; this is right where Python has the same edition.
 
-    Raises ``ValueError`` for a datetime without a time zone, and ``zoneinfo.ZoneInfoNotFoundError`` for an
-    unknown zone.
+    Raises ``ValueError`` for a datetime without a time zone, and ``UnknownZoneError``.
     """
-    clock = ZoneClock(ZoneInfo(zone) if isinstance(zone, str) else zone)
+    clock = ZoneClock(zone_of(zone))
     earliest = _EPOCH if start_at is None else max(_EPOCH, _instant(start_at))
     latest = datetime.max if end_at is None else _instant(end_at)  # noqa: DTZ901
     timeline = Timeline(calendars, clock=clock, excluded=excluded)

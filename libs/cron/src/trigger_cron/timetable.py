@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from trigger_contracts.config import DstPolicy
 from trigger_cron.calendars import (
     EVERY_DAY_OF_WEEK,
     EVERY_HOUR,
@@ -20,21 +20,13 @@ from trigger_cron.calendars import (
 from trigger_cron.cron import Cron, TimetableError
 from trigger_cron.exclusion_limits import check_exclusions
 from trigger_cron.shift import corrections
+from trigger_cron.zone_clock import zone_of
 
 MAX_CALENDARS: Final = 500
 """Of both kinds together. The server itself minds only their bytes (2 MiB), but looks at each for each fire:
 500 cost it as much time as everything else about a schedule."""
 
 _HOURS_A_DAY: Final = 24
-
-
-class DstPolicy(StrEnum):
-    """What becomes of local times that a change of the clock skips or repeats."""
-
-    LITERAL = "literal"
-    """What Temporal does with them; ``caveats`` tells."""
-    SHIFT = "shift"
-    """A skipped time fires at the first moment after the gap, and a repeated one fires once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +52,7 @@ def compile_timetable(
 
     Raises ``TimetableError`` where ``SHIFT`` cannot be said in calendars, or it takes over
     ``MAX_CALENDARS`` of them, ``ExclusionError`` where too much is excluded, and with ``SHIFT``
-    ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
+    ``UnknownZoneError``.
     """
     calendars = _compiled(crons)
     dates = frozenset(excluded_dates)
@@ -69,7 +61,7 @@ def compile_timetable(
         found = corrections(
             _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
             by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
-            zone=ZoneInfo(zone) if isinstance(zone, str) else zone,
+            zone=zone_of(zone),
         )
         calendars, excluded = (*calendars, *found.added), (*found.excluded, *excluded)
     check_exclusions(dates, calendars=calendars)

@@ -8,10 +8,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _DAY: Final = timedelta(days=1)
 _SECOND: Final = timedelta(seconds=1)
+
+
+class UnknownZoneError(ZoneInfoNotFoundError):
+    """The time zone data of this machine does not know a name; the text is for its author."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def zone_of(zone: str | ZoneInfo) -> ZoneInfo:
+    """Return a time zone. Raises ``UnknownZoneError``."""
+    if isinstance(zone, ZoneInfo):
+        return zone
+    try:
+        return ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, IsADirectoryError, NotADirectoryError) as error:
+        # A folder of zones (``Europe``) and a path out of the folder (``../etc``) are unknown as well.
+        raise UnknownZoneError(f"unknown time zone {zone[:64]!r}") from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

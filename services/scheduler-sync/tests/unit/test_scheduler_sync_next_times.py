@@ -6,9 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
 from scheduler_sync.domain.next_times import agree, is_finished, next_times
-from scheduler_sync.domain.timetables import UncompilableError
 from trigger_contracts.config import DstPolicy, ScheduleConfig, TriggerState
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)

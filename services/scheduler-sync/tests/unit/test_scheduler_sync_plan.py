@@ -7,9 +7,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, desired_schedule
 from scheduler_sync.domain.plan import ActualSchedule, Create, Delete, Pause, Resume, Step, Update, plan
-from scheduler_sync.domain.timetables import UncompilableError
 from trigger_contracts.config import DstPolicy, ManualConfig, OverlapPolicy, ScheduleConfig, TriggerState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

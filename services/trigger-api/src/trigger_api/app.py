@@ -41,11 +41,11 @@ from trigger_api.usecases.runs_by_hand import RunsByHand
 from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_api.usecases.trigger_commands import Triggers
 from trigger_api.usecases.workflow_commands import Workflows
-from trigger_api.usecases.workshop import Workshop
 from trigger_contracts import ids, streams
 from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.fair_threads import FairThreads
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics
@@ -62,6 +62,8 @@ from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
 NAME = "trigger-api"
 MIGRATIONS_TABLE = "trigger_api.schema_migrations"
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+_SLOW_AT_A_TIME = 2
+"""Timetables and previews that are computed at a time: more would only share the processor."""
 """A definition of the largest size, the rest of the state, and the headers."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -177,8 +179,8 @@ def _operations(
         vault=vault,
         chance=chance,
     )
-    workshop = Workshop()
-    commands = Triggers(store, vault=vault, chance=chance, workshop=workshop)
+    threads = FairThreads(_SLOW_AT_A_TIME)
+    commands = Triggers(store, vault=vault, chance=chance, threads=threads)
     live = LiveSchedules(bus)
     answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
     return operations(
@@ -198,7 +200,7 @@ def _operations(
             access=access,
             in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
             fires_per_day=settings.fires_per_day,
-            workshop=workshop,
+            threads=threads,
         ),
         schedule_runs=ScheduleRunRoutes(
             ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.next_times import nominal_times
-from scheduler_sync.domain.timetables import UNKNOWN_ZONE
 from trigger_contracts.ids import fire_execution_id
 from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_FIRES
+from trigger_cron import UnknownZoneError
 
 _MOST_SEARCHES: Final = 25_000
 """Of the next fire of one calendar: about a second's work, of the two that whoever asks waits for."""
@@ -55,8 +55,8 @@ def decide_backfill(
     most = min(MAX_BACKFILL_FIRES, max(_MOST_SEARCHES // max(len(desired.calendars), 1), 1))
     try:
         times = nominal_times(desired, start_at=start_at, end_at=end_at, most=most)
-    except UNKNOWN_ZONE:
-        return Rejected(f"unknown time zone {desired.timezone[:64]!r}")
+    except UnknownZoneError as error:
+        return Rejected(str(error))
     if len(times) > most:
         return Rejected(f"that is more than {most} fires; choose a shorter range")
     return Backfill(

@@ -7,11 +7,14 @@ from uuid import UUID
 import msgspec
 
 from scheduler_sync.domain.plan import NOTE_PREFIX, Target
-from scheduler_sync.domain.timetables import timetable_of
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState, trigger_type_of
 from trigger_contracts.schedules import schedule_id
 from trigger_contracts.workflow_io import ScheduledRun, TriggeredInput
-from trigger_cron import Calendar
+from trigger_cron import Calendar, CronError, TimetableError, UnknownZoneError, timetable_of
+
+
+class UncompilableError(Exception):
+    """trigger-api accepts the configuration, and it cannot be compiled; the text tells its owner why."""
 
 
 class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -73,7 +76,10 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
     config = trigger.config
     if trigger.deleted_at is not None or not isinstance(config, ScheduleConfig):
         return None
-    timetable = timetable_of(config)
+    try:
+        timetable = timetable_of(config)
+    except (CronError, TimetableError, UnknownZoneError) as error:
+        raise UncompilableError(str(error)) from error
     return DesiredSchedule(
         schedule_id=schedule_id(trigger.id),
         trigger_id=trigger.id,

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from scheduler_sync.domain.desired import DesiredSchedule
-from scheduler_sync.domain.timetables import UNKNOWN_ZONE
-from trigger_cron import fire_times
+from trigger_cron import UnknownZoneError, fire_times
 
 _SECOND = timedelta(seconds=1)
 
@@ -23,7 +22,7 @@ def next_times(desired: DesiredSchedule, *, now: datetime, count: int) -> tuple[
         return None
     try:
         return tuple(islice(_times(desired, after=now), count))
-    except UNKNOWN_ZONE:
+    except UnknownZoneError:
         return None
 
 
@@ -34,7 +33,7 @@ def is_finished(desired: DesiredSchedule, *, now: datetime) -> bool:
     """
     try:
         return next(_times(desired, after=now), None) is None
-    except UNKNOWN_ZONE:
+    except UnknownZoneError:
         return False
 
 
@@ -57,7 +56,7 @@ def nominal_times(
 ) -> Sequence[datetime]:
     """Return the times from ``start_at`` to ``end_at``, both included, and one more than ``most``.
 
-    Raises one of ``UNKNOWN_ZONE`` where our zone data does not know the zone.
+    Raises ``UnknownZoneError``.
     """
     found = list[datetime]()
     for time in islice(_times(desired, after=start_at - _SECOND), most + 1):

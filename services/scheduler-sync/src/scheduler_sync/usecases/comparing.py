@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
+from scheduler_sync.domain.desired import UncompilableError
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
-from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import BusAwayError, Configuration, Leadership, Schedules, TemporalAwayError
 from scheduler_sync.usecases.announcing import Announcer
 from scheduler_sync.usecases.foretelling import Foreteller

@@ -1,15 +1,14 @@
 """Working out schedules and their next fires, beside the loop where that takes a while."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeVar
 
 from scheduler_sync.domain import next_times
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
-from scheduler_sync.domain.timetables import is_worked_out
-from trigger_contracts.config import TriggerState
-from trigger_runtime.fair_slots import FairSlots
+from trigger_contracts.config import ScheduleConfig, TriggerState
+from trigger_cron import is_cached
+from trigger_runtime.fair_threads import FairThreads
 
 T = TypeVar("T")
 
@@ -24,16 +23,16 @@ class Foreteller:
     """
 
     def __init__(self) -> None:
-        self._slow = FairSlots(1)
+        self._threads = FairThreads(1)
 
     async def desired(self, trigger: TriggerState) -> DesiredSchedule | None:
         """Return what a trigger's schedule shall be, ``None`` where there shall be none.
 
         Raises ``UncompilableError``.
         """
-        if is_worked_out(trigger):
+        if not isinstance(trigger.config, ScheduleConfig) or is_cached(trigger.config):
             return desired_schedule(trigger)
-        return await self._beside(lambda: desired_schedule(trigger), workspace=trigger.workspace)
+        return await self._threads.run(lambda: desired_schedule(trigger), owner=trigger.workspace)
 
     async def next_times(
         self, desired: DesiredSchedule, *, now: datetime, count: int
@@ -48,8 +47,4 @@ class Foreteller:
     async def _sought(self, desired: DesiredSchedule, work: Callable[[], T]) -> T:
         if not desired.excluded and len(desired.calendars) <= _FEW_CALENDARS:
             return work()
-        return await self._beside(work, workspace=desired.input.workspace)
-
-    async def _beside(self, work: Callable[[], T], *, workspace: str) -> T:
-        async with self._slow.of(workspace):
-            return await asyncio.to_thread(work)
+        return await self._threads.run(work, owner=desired.input.workspace)

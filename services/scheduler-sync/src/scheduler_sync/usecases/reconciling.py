@@ -1,9 +1,8 @@
 """Reconciling: look at what shall be and what is, do the difference, say what became of it."""
 
-import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from typing import Final, assert_never
@@ -11,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.next_times import agree
 from scheduler_sync.domain.plan import (
@@ -25,7 +24,6 @@ from scheduler_sync.domain.plan import (
     Update,
     plan,
 )
-from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import (
     Configuration,
     ScheduleExistsError,
@@ -38,6 +36,7 @@ from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
 from trigger_contracts.schedules import (
     schedule_id,
 )
+from trigger_runtime.key_locks import KeyLocks
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -70,7 +69,8 @@ class Reconciler:
         self._foreteller = foreteller
         self._now = now
         self._applied = applied
-        self._locks: dict[UUID, tuple[asyncio.Lock, int]] = {}
+        # Temporal's updates carry no token that would catch a lost race.
+        self._locks = KeyLocks()
 
     async def sync(
         self, trigger_id: UUID, *, seen: int | None = None, presumed: Presumed = Presumed.UNKNOWN
@@ -82,7 +82,7 @@ class Reconciler:
 
         Raises ``TemporalAwayError`` or ``BusAwayError``: try again.
         """
-        async with self._one_at_a_time(trigger_id):
+        async with self._locks.hold(trigger_id):
             trigger = self._configuration.known(trigger_id) if seen is not None else None
             if trigger is None or seen is None or trigger.version < seen:
                 trigger = await self._configuration.latest(trigger_id)
@@ -95,7 +95,7 @@ class Reconciler:
         are none of the trigger's are a reason to look at the schedule itself, and to put it right where
         somebody has changed it; returns whether that was so.
         """
-        async with self._one_at_a_time(listed.id):
+        async with self._locks.hold(listed.id):
             now = await self._configuration.latest(listed.id)
             if now is None or now.version != listed.version or now.deleted_at is not None:
                 return False
@@ -211,21 +211,6 @@ class Reconciler:
                 await self._schedules.resume(step.schedule_id, note=desired.note)
             case _:
                 assert_never(step)
-
-    @contextlib.asynccontextmanager
-    async def _one_at_a_time(self, trigger_id: UUID) -> AsyncIterator[None]:
-        """Serialise by trigger: Temporal's updates carry no token that would catch a lost race."""
-        lock, users = self._locks.get(trigger_id, (asyncio.Lock(), 0))
-        self._locks[trigger_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[trigger_id]
-            if users == 1:
-                del self._locks[trigger_id]
-            else:
-                self._locks[trigger_id] = (lock, users - 1)
 
 
 def _check_size(desired: DesiredSchedule | None) -> None:

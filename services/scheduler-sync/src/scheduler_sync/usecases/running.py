@@ -6,10 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
-from scheduler_sync.domain.desired import DesiredSchedule
+from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError
 from scheduler_sync.domain.limits import MAX_INPUT_BYTES, encoded_size
 from scheduler_sync.domain.run_now import run_now
-from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.ports import (
     Configuration,
     LiveSchedules,

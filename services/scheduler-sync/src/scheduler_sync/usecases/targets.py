@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
+from scheduler_sync.domain.desired import UncompilableError
 from scheduler_sync.domain.plan import Target
-from scheduler_sync.domain.timetables import UncompilableError
 from scheduler_sync.usecases.foretelling import Foreteller
 from trigger_contracts.config import TriggerState
 

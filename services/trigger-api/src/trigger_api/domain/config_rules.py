@@ -9,7 +9,6 @@ import msgspec
 
 from trigger_api.domain import webhook_rules
 from trigger_api.domain.input_schema import input_errors, schema_errors
-from trigger_api.domain.timetables import TimetableError, timetable_of
 from trigger_api.domain.webhook_rules import FieldRule
 from trigger_contracts import streams
 from trigger_contracts.config import (
@@ -20,7 +19,7 @@ from trigger_contracts.config import (
     ScheduleConfig,
     WebhookConfig,
 )
-from trigger_cron import CronError, ExclusionError, parse
+from trigger_cron import CronError, ExclusionError, TimetableError, parse, timetable_of
 from trigger_expressions import Expression, ExpressionError
 from trigger_validation import FieldError, pointer_step, size_errors
 

@@ -7,9 +7,8 @@ from itertools import chain, islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from trigger_api.domain.timetables import policy_of, timetable_of
 from trigger_contracts.config import ScheduleConfig
-from trigger_cron import CaveatKind, busy_day, caveats, fire_times, parse
+from trigger_cron import CaveatKind, busy_day, caveats, fire_times, parse, timetable_of
 
 _DAY: Final = timedelta(days=1)
 _YEAR: Final = timedelta(days=366)
@@ -86,7 +85,7 @@ def _caveats(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterat
     last = date.max if config.end_at is None else _day(config.end_at, zone)
     for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions)):
         for caveat in caveats(
-            parse(expression), zone=zone, now=_within_years(since), dst_policy=policy_of(config)
+            parse(expression), zone=zone, now=_within_years(since), dst_policy=config.dst_policy
         ):
             is_excluded = caveat.date in config.excluded_dates and caveat.kind is not CaveatKind.MISSING_DAY
             if caveat.date <= last and not is_excluded:

@@ -11,7 +11,6 @@ from aiohttp import web
 from trigger_api.domain import config_rules
 from trigger_api.domain.allowance import FiresPerDay
 from trigger_api.domain.preview import preview
-from trigger_api.domain.timetables import TimetableError
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.bodies import PreviewSaved, PreviewSchedule
@@ -19,10 +18,12 @@ from trigger_api.entrypoints.requests import body_of
 from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnknownError
 from trigger_api.read_model import ReadModel, TriggerView
 from trigger_api.usecases.appending import Caller
-from trigger_api.usecases.workshop import Workshop
+from trigger_api.usecases.config_check import config_errors
 from trigger_contracts.config import ScheduleConfig
 from trigger_contracts.schedule_requests import ScheduleStatus
 from trigger_contracts.schedules import schedule_id
+from trigger_cron import TimetableError
+from trigger_runtime.fair_threads import FairThreads
 from trigger_runtime.web import queries
 from trigger_runtime.web.application import json_response
 from trigger_runtime.web.bodies import convert, invalid
@@ -44,14 +45,14 @@ class ScheduleRoutes:
         access: Access,
         in_words: InWords,
         fires_per_day: FiresPerDay,
-        workshop: Workshop,
+        threads: FairThreads,
     ) -> None:
         self._read_model = read_model
         self._live = live
         self._access = access
         self._in_words = in_words
         self._fires_per_day = fires_per_day
-        self._workshop = workshop
+        self._threads = threads
 
     async def preview(self, request: web.Request) -> web.Response:
         """Return when a schedule would fire: one that may not exist yet, or a trigger's."""
@@ -69,7 +70,7 @@ class ScheduleRoutes:
                 # It was saved by a release that accepted more.
                 raise invalid([FieldError(pointer="/triggerId", detail=f"{error}.")]) from error
         body = convert(raw, PreviewSchedule, check=_check_field)
-        found = await self._workshop.field_errors_of(body.config, workspace=caller.workspace)
+        found = await config_errors(body.config, threads=self._threads, workspace=caller.workspace)
         errors = [FieldError(error.pointer.removeprefix("/config"), error.detail) for error in found]
         if errors:
             raise invalid(errors)
@@ -80,7 +81,7 @@ class ScheduleRoutes:
     ) -> web.Response:
         # Working out hundreds of calendars, or a policy for changes of the clock, takes a moment in which
         # others are served: by this loop, and by the threads that are left.
-        found = await self._workshop.beside(
+        found = await self._threads.run(
             partial(
                 preview,
                 config,
@@ -89,7 +90,7 @@ class ScheduleRoutes:
                 fires_per_day=self._fires_per_day.of(caller.workspace),
                 announced=announced,
             ),
-            workspace=caller.workspace,
+            owner=caller.workspace,
         )
         expressions = (config.cron_expression, *config.additional_expressions)
         return json_response(

@@ -28,8 +28,9 @@ from trigger_api.usecases.appending import (
     append_trigger_events,
     require,
 )
-from trigger_api.usecases.workshop import NotWorkedOutError, Workshop
+from trigger_api.usecases.config_check import NotComputedError, config_errors, known_config_errors
 from trigger_contracts.config import AnyTriggerConfig
+from trigger_runtime.fair_threads import FairThreads
 from trigger_validation import raise_if_invalid
 
 
@@ -58,12 +59,12 @@ class Triggers:
     Each may be keyed: then the same request gets the same answer, and changes nothing again.
     """
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds, workshop: Workshop) -> None:
+    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds, threads: FairThreads) -> None:
         self._store = store
         self._vault = vault
         self._chance = chance
         self._answering = Answering(vault, chance=chance)
-        self._workshop = workshop
+        self._threads = threads
 
     async def create(
         self,
@@ -76,7 +77,7 @@ class Triggers:
     ) -> Changed | StoredAnswer:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
         raise_if_invalid(
-            await self._workshop.field_errors_of(wanted.config, workspace=caller.workspace)
+            await config_errors(wanted.config, threads=self._threads, workspace=caller.workspace)
             + webhook_rules.secret_errors(wanted.config, secret=secret, before=None)
         )
         config = webhook_rules.without_plain_tokens(wanted.config)
@@ -195,7 +196,7 @@ class Triggers:
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
         raise_if_invalid(
-            self._workshop.known_field_errors(wanted.config)
+            known_config_errors(wanted.config)
             + webhook_rules.secret_errors(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
@@ -239,9 +240,9 @@ class Triggers:
         while True:
             try:
                 return await again_after_a_lost_race(attempt)
-            except NotWorkedOutError as first:
+            except NotComputedError as first:
                 # Not within the unit of work: others wait for the connection that it holds.
-                await self._workshop.field_errors_of(first.config, workspace=caller.workspace)
+                await config_errors(first.config, threads=self._threads, workspace=caller.workspace)
 
     def _new_secret(self, given: str | None) -> NewSecret:
         origin = SecretOrigin.GENERATED if given is None else SecretOrigin.SUPPLIED
