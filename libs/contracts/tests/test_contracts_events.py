@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from trigger_contracts.codec import MalformedMessageError
-from trigger_contracts.events import MAX_NESTING, nesting, parse
+from trigger_contracts.events import MAX_NESTING, parse
+from trigger_contracts.json_depth import nesting
 
 EVENT: dict[str, Any] = {
     "specversion": "1.0",

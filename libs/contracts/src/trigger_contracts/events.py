@@ -15,8 +15,6 @@ from trigger_contracts import streams
 from trigger_contracts.codec import MalformedMessageError
 from trigger_contracts.json_depth import nesting
 
-__all__ = ["MAX_NESTING", "CloudEvent", "nesting", "parse"]
-
 MAX_NESTING: Final = 64
 """JSON deeper than this is refused: every later reader of it recurses."""
 

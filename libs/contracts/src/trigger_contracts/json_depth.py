@@ -4,10 +4,6 @@ import re
 from itertools import accumulate
 from typing import Any, Final
 
-MAX_BODY_NESTING: Final = 100
-"""A webhook's body that nests deeper is taken and shown as text: what a run gets and what the log shows
-are the same."""
-
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
 

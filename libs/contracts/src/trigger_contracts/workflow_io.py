@@ -3,6 +3,8 @@
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from trigger_contracts.codec import Part
 from trigger_contracts.config import Time, TriggerType
 from trigger_contracts.definition import WorkflowDefinition
@@ -17,6 +19,17 @@ COMPLETE_TRIGGERED_EXECUTION: Final = "completeTriggeredExecution"
 
 WORKFLOW_NOT_FOUND: Final = "workflow_not_found"
 """Error code: the trigger's workflow does not exist (any more)."""
+
+
+MAX_INPUT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024
+"""An input or result as JSON, with room for what is sent with it: its metadata, memo and headers.
+
+Temporal refuses a payload over 2 MiB (``limit.blobSize.error``) and a gRPC message over 4 MiB, the second
+with the code of an overloaded server. So the sender checks: a refusal would look as if waiting could help.
+"""
+
+_SUMMARY_BYTES: Final = 200
+"""Temporal refuses a start whose summary is over 400 bytes, its encoding included."""
 
 
 def execution_workflow_id(execution_id: UUID) -> str:
@@ -59,6 +72,57 @@ class TriggeredInput(Part, frozen=True, kw_only=True):
     workflow_id: UUID
     run: TriggeredRun | None = None
     scheduled: ScheduledRun | None = None
+
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How ``triggeredWorkflow`` is started, in the words of Temporal's clients."""
+
+    workflow: str = TRIGGERED_WORKFLOW
+    id: str
+    task_queue: str = TASK_QUEUE
+    static_summary: str
+    """What Temporal's interface shows of a run."""
+    memo: dict[str, str] | None = None
+    """A schedule's runs write it themselves, once their execution id is known."""
+    id_reuse_policy: str = "REJECT_DUPLICATE"
+    """A name of ``WorkflowIDReusePolicy``: an execution id is started once, running or closed.
+
+    A schedule has no such policies: Temporal gives each of its runs an id of its own.
+    """
+    id_conflict_policy: str = "FAIL"
+    """A name of ``WorkflowIDConflictPolicy``."""
+
+
+def start_options(start: TriggeredInput) -> StartOptions:
+    """Return how a run is started, or each run of a schedule where the input has no run."""
+    summary = run_summary(start.trigger_name)
+    if start.run is None:
+        return StartOptions(id=scheduled_workflow_id(start.trigger_id), static_summary=summary)
+    return StartOptions(
+        id=execution_workflow_id(start.run.execution_id),
+        static_summary=summary,
+        memo=run_memo(start, execution_id=start.run.execution_id),
+    )
+
+
+def run_summary(trigger_name: str) -> str:
+    """Return the one line about a run that Temporal's interface shows."""
+    text = " ".join(trigger_name.split())
+    return text.encode()[:_SUMMARY_BYTES].decode(errors="ignore")
+
+
+def run_memo(start: TriggeredInput, *, execution_id: UUID) -> dict[str, str]:
+    """Return what Temporal's interface shows of a run besides."""
+    return {
+        "executionId": str(execution_id),
+        "triggerId": str(start.trigger_id),
+        "triggerName": start.trigger_name,
+    }
+
+
+def encoded_size(value: Any) -> int:
+    """Return the bytes of a value as Temporal gets it."""
+    return len(msgspec.json.encode(value))
 
 
 class PrepareInput(Part, frozen=True, kw_only=True):
@@ -105,7 +169,7 @@ class Failed(Part, tag_field="outcome", tag="failed", frozen=True, kw_only=True)
 
 
 class Cancelled(Part, tag_field="outcome", tag="cancelled", frozen=True, kw_only=True):
-    """Somebody cancelled it."""
+    """It was cancelled."""
 
 
 class TimedOut(Part, tag_field="outcome", tag="timed_out", frozen=True, kw_only=True):

@@ -6,20 +6,11 @@ from typing import Any
 import pytest
 
 from execution_recorder.domain.storable_text import storable
-from execution_recorder.domain.webhook_log import detail_of, headers_of, log_of, query_of, record_of_delivery
+from execution_recorder.domain.webhook_log import detail_of, log_of, record_of_delivery
 
 
 def test_unstorable_characters_are_replaced() -> None:
     assert storable("a\x00b\ud800c\udfffd\U0001f600é") == "a\ufffdb\ufffdc\ufffdd\U0001f600é"
-
-
-def test_lines_of_one_header_are_one_list() -> None:
-    pairs = [("Accept", "a"), ("X", "1"), ("accept", "b"), ("Cookie", "c=1"), ("cookie", "d=2")]
-    assert headers_of(pairs) == {"Accept": "a, b", "X": "1", "Cookie": "c=1; d=2"}
-
-
-def test_a_repeated_parameter_is_a_list() -> None:
-    assert query_of([("a", "1"), ("b", ""), ("a", "2")]) == {"a": ["1", "2"], "b": ""}
 
 
 def test_an_accepted_delivery(given: Any) -> None:

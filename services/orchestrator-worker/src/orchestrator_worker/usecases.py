@@ -10,9 +10,8 @@ from uuid import UUID
 
 import structlog
 
-from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, MAX_VALUE_BYTES, encoded_size
+from orchestrator_worker.domain.limits import MAX_VALUE_BYTES, truncated
 from orchestrator_worker.domain.memory import SHORTEST_MEMORY, sure_age
-from orchestrator_worker.domain.naming import bounded
 from orchestrator_worker.domain.starts import (
     Start,
     delivery_execution,
@@ -28,7 +27,7 @@ from trigger_contracts.deliveries import ClaimCheck, DeliveriesAccepted, LargeDe
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Execution, ExecutionError, ExecutionFact, ExecutionFailed
 from trigger_contracts.firings import ManualFiring
-from trigger_contracts.workflow_io import execution_workflow_id
+from trigger_contracts.workflow_io import MAX_INPUT_BYTES, encoded_size, execution_workflow_id
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -238,8 +237,8 @@ class Dispatcher:
                     structlog.contextvars.bind_contextvars(request_id=start.request_id)
                 try:
                     size = encoded_size(start.input)
-                    if size > MAX_BLOB_BYTES:
-                        raise StartRefusedError(f"the input of {size} bytes is over {MAX_BLOB_BYTES}")
+                    if size > MAX_INPUT_BYTES:
+                        raise StartRefusedError(f"the input of {size} bytes is over {MAX_INPUT_BYTES}")
                     await self._starter.start(start)
                 except StartRefusedError as error:
                     log.error("execution cannot be started", reason=str(error))
@@ -252,7 +251,7 @@ class Dispatcher:
                 at=self._now(),
                 temporal_workflow_id=execution_workflow_id(execution.id),
                 temporal_run_id="",
-                error=ExecutionError(code=code, message=bounded(message)),
+                error=ExecutionError(code=code, message=truncated(message)),
             )
         )
 

@@ -1,6 +1,6 @@
 """A webhook request's log row, and the execution that an accepted one began."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -12,6 +12,7 @@ from execution_recorder.domain.storable_text import storable
 from trigger_contracts.config import TriggerType
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from trigger_contracts.executions import CauseKind
+from trigger_contracts.payloads import group_values, join_headers
 
 _SURROGATES: Final = dict.fromkeys(range(55296, 57344), "�")
 
@@ -53,8 +54,8 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
         request_id=storable(delivery.request_id),
         request_method=storable(delivery.method),
         request_path=storable(delivery.path),
-        request_headers=_json(headers_of(delivery.headers)),
-        request_query=_json(query_of(delivery.query)),
+        request_headers=_json(join_headers(delivery.headers)),
+        request_query=_json(group_values(delivery.query)),
         request_body=delivery.body,
         request_body_sha256=storable(delivery.body_sha256),
         response_status=delivery.response_status,
@@ -83,28 +84,6 @@ def record_of_delivery(delivery: AcceptedDelivery) -> ExecutionRecord:
             at=delivery.received_at,
         ),
     )
-
-
-def headers_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return header fields as an object. Lines of one name are one list (RFC 9110, 5.3; cookies 6265, 5.4).
-
-    Names keep the spelling of their first line.
-    """
-    spelling: dict[str, str] = {}
-    values: dict[str, str] = {}
-    for name, value in pairs:
-        key = spelling.setdefault(name.lower(), name)
-        separator = "; " if name.lower() == "cookie" else ", "
-        values[key] = value if key not in values else f"{values[key]}{separator}{value}"
-    return values
-
-
-def query_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Return query parameters as an object; one that is repeated has the list of its values."""
-    values: dict[str, list[str]] = {}
-    for name, value in pairs:
-        values.setdefault(name, []).append(value)
-    return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
 class _Problem(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from execution_recorder.ports import PageKey, StoredExecution, StoredWebhookLog
-from trigger_contracts.json_depth import MAX_BODY_NESTING, nesting_of_text
+from trigger_contracts.payloads import embeddable_json, logged_body
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -121,7 +121,7 @@ def webhook_log_view(stored: StoredWebhookLog) -> WebhookLogView:
         request_method=stored.request_method,
         request_path=stored.request_path,
         request_headers=Raw(stored.request_headers),
-        request_body=body if body is UNSET else body_view(body, content_type=_content_type(stored)),
+        request_body=body if body is UNSET else logged_body(body, content_type=_content_type(stored)),
         request_body_bytes=stored.request_body_bytes,
         request_body_sha256=stored.request_body_sha256,
         request_query=Raw(stored.request_query),
@@ -136,37 +136,9 @@ def webhook_log_view(stored: StoredWebhookLog) -> WebhookLogView:
     )
 
 
-def body_view(body: bytes, *, content_type: str) -> Raw | str | dict[str, bytes] | None:
-    """Return a body as the JSON it says it is, else as text, else as base64; ``None`` for an empty one."""
-    if not body:
-        return None
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
-        value = _json_or_none(body)
-        if value is not None:
-            return value
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return {"base64": body}
-
-
 def _answer(text: str) -> Raw | str | None:
-    value = _json_or_none(text.encode())
+    value = embeddable_json(text.encode())
     return (text or None) if value is None else value
-
-
-def _json_or_none(data: bytes) -> Raw | None:
-    """Return the text as a value to embed, if it is JSON that every reader of the answer can read.
-
-    Decoding to Raw checks the grammar and keeps every digit; it checks neither encoding nor depth.
-    """
-    try:
-        data.decode()
-        value = msgspec.json.decode(data, type=Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    return value if nesting_of_text(data) <= MAX_BODY_NESTING else None
 
 
 def _embedded(text: str | UnsetType | None) -> Raw | UnsetType | None:

@@ -8,7 +8,6 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from orchestrator_worker.domain.limits import MAX_BLOB_BYTES, encoded_size
 from orchestrator_worker.usecases import ExecutionLog, FactTooLargeError, WorkflowDefinitions
 from trigger_contracts.codec import MalformedMessageError
 from trigger_contracts.config import WorkflowState
@@ -23,6 +22,7 @@ from trigger_contracts.executions import (
 )
 from trigger_contracts.workflow_io import (
     COMPLETE_TRIGGERED_EXECUTION,
+    MAX_INPUT_BYTES,
     PREPARE_TRIGGERED_EXECUTION,
     WORKFLOW_NOT_FOUND,
     Cancelled,
@@ -32,6 +32,7 @@ from trigger_contracts.workflow_io import (
     PreparedExecution,
     PrepareInput,
     TimedOut,
+    encoded_size,
 )
 
 log = structlog.stdlib.get_logger(__name__)
@@ -86,8 +87,8 @@ class ExecutionLifecycle:
             await self._started(given, version=workflow.version)
             # Both go to the child workflow in one input.
             size = encoded_size(given) + encoded_size(workflow.definition)
-            if size > MAX_BLOB_BYTES:
-                reason = f"payload and definition are {size} bytes together, over {MAX_BLOB_BYTES}"
+            if size > MAX_INPUT_BYTES:
+                reason = f"payload and definition are {size} bytes together, over {MAX_INPUT_BYTES}"
                 raise _final(PAYLOAD_TOO_LARGE, reason)
             return PreparedExecution(workflow_version=workflow.version, definition=workflow.definition)
 

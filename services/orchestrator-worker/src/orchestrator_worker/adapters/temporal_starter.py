@@ -9,14 +9,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from orchestrator_worker.domain.naming import summary
 from orchestrator_worker.domain.starts import Start
 from orchestrator_worker.usecases import StartRefusedError, StartUnavailableError
-from trigger_contracts.workflow_io import (
-    TASK_QUEUE,
-    TRIGGERED_WORKFLOW,
-    execution_workflow_id,
-)
+from trigger_contracts.workflow_io import start_options
 from trigger_runtime.temporal import TemporalConnection
 
 log = structlog.stdlib.get_logger(__name__)
@@ -38,21 +33,17 @@ class TemporalStarter:
 
     async def start(self, start: Start) -> None:
         """Start the workflow; one that was started before, running or closed, is a success."""
-        execution = start.execution
+        options = start_options(start.input)
         try:
             await self._connection.client.start_workflow(
-                TRIGGERED_WORKFLOW,
+                options.workflow,
                 start.input,
-                id=execution_workflow_id(execution.id),
-                task_queue=TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                static_summary=summary(execution.trigger_name),
-                memo={
-                    "executionId": str(execution.id),
-                    "triggerId": str(execution.trigger_id),
-                    "triggerName": execution.trigger_name,
-                },
+                id=options.id,
+                task_queue=options.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy[options.id_reuse_policy],
+                id_conflict_policy=WorkflowIDConflictPolicy[options.id_conflict_policy],
+                static_summary=options.static_summary,
+                memo=options.memo,
                 rpc_timeout=_DEADLINE,
             )
         except WorkflowAlreadyStartedError:

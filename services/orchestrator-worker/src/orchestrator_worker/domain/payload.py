@@ -1,31 +1,29 @@
 """The payload that a workflow sees as ``trigger.payload``, for each kind of cause."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from orchestrator_worker.domain.body import grouped, read_body
-from orchestrator_worker.domain.limits import MAX_VALUE_BYTES, encoded_size
+from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
 from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.payloads import group_values, join_headers, payload_body, rfc3339
+from trigger_contracts.workflow_io import encoded_size
 
 
 def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
-    """Return a webhook's payload. Header names are in lower case, repeated headers joined (RFC 9110, 5.3)."""
-    headers: dict[str, str] = {}
-    for name, value in delivery.headers:
-        key = name.lower()
-        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    """Return a webhook's payload. Header names are in lower case."""
+    headers = {name.lower(): value for name, value in join_headers(delivery.headers).items()}
     return {
         "headers": headers,
-        "body": read_body(
+        "body": payload_body(
             delivery.body,
             content_type=headers.get("content-type"),
             content_encoding=headers.get("content-encoding"),
+            max_bytes=MAX_VALUE_BYTES,
         ),
-        "query": grouped(delivery.query),
+        "query": group_values(delivery.query),
         "method": delivery.method,
         "timestamp": rfc3339(delivery.received_at),
         "triggerId": str(delivery.trigger_id),
@@ -57,13 +55,3 @@ def event_payload(event: CloudEvent) -> dict[str, Any]:
 def manual_payload(firing: ManualFiring) -> dict[str, Any]:
     """Return a manual run's payload: its inputs."""
     return firing.inputs
-
-
-def schedule_payload(nominal_time: datetime, *, given: Any) -> dict[str, Any]:
-    """Return a schedule's payload: the time that the fire was due at, and the trigger's configured input."""
-    return {"scheduledTime": rfc3339(nominal_time), "input": given}
-
-
-def rfc3339(time: datetime) -> str:
-    """Return an aware time as RFC 3339 in UTC, ending in ``Z``."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -9,8 +9,6 @@ from orchestrator_worker.domain.payload import (
     event_payload,
     large_delivery_payload,
     manual_payload,
-    rfc3339,
-    schedule_payload,
 )
 from trigger_contracts import ids
 from trigger_contracts.config import TriggerState, TriggerType
@@ -18,6 +16,7 @@ from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Cause, CauseKind, Execution
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.payloads import rfc3339, schedule_payload
 from trigger_contracts.workflow_io import TriggeredInput, TriggeredRun
 
 
@@ -108,7 +107,9 @@ def fired_run(start: TriggeredInput, *, nominal_time: datetime, fired_at: dateti
         execution_id=ids.fire_execution_id(start.trigger_id, nominal_time=nominal_time),
         cause=Cause(kind=CauseKind.SCHEDULE, id=rfc3339(nominal_time)),
         accepted_at=fired_at,
-        payload=schedule_payload(nominal_time, given=start.scheduled.input if start.scheduled else None),
+        payload=schedule_payload(
+            nominal_time, configured_input=start.scheduled.input if start.scheduled else None
+        ),
     )
 
 

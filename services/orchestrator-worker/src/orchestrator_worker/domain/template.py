@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from orchestrator_worker.domain.json_path import MISSING, find
-from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES, encoded_size
+from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
 from trigger_contracts.json_depth import nesting
+from trigger_contracts.workflow_io import encoded_size
 from trigger_expressions import Path, parts
 
 Scope = dict[str, Any]

@@ -4,7 +4,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from orchestrator_worker.domain.interpreter import InterpretationError, interpret
-from orchestrator_worker.domain.naming import bounded
+from orchestrator_worker.domain.limits import truncated
 from trigger_contracts.workflow_io import ORCHESTRATOR_WORKFLOW, OrchestratorInput, OrchestratorResult
 
 
@@ -19,6 +19,6 @@ class OrchestratorWorkflow:
             outputs = interpret(given.definition, execution=given.execution, payload=given.payload)
         except InterpretationError as error:
             raise ApplicationError(
-                bounded(error.message), error.node, type=error.code, non_retryable=True
+                truncated(error.message), error.node, type=error.code, non_retryable=True
             ) from error
         return OrchestratorResult(outputs=outputs)

@@ -11,7 +11,7 @@ from temporalio.exceptions import (
 )
 from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
-from orchestrator_worker.domain.naming import bounded
+from orchestrator_worker.domain.limits import truncated
 from trigger_contracts.executions import ExecutionError
 from trigger_contracts.workflow_io import Cancelled, Failed, Outcome, TimedOut
 
@@ -35,13 +35,13 @@ def outcome_of(error: FailureError | asyncio.CancelledError) -> Outcome:
         case ApplicationError():
             return Failed(error=_application_error(cause))
         case _:
-            return Failed(error=ExecutionError(code=INTERNAL, message=bounded(str(cause))))
+            return Failed(error=ExecutionError(code=INTERNAL, message=truncated(str(cause))))
 
 
 def _application_error(error: ApplicationError) -> ExecutionError:
     node = error.details[0] if error.details else None
     return ExecutionError(
         code=error.type or INTERNAL,
-        message=bounded(error.message),
+        message=truncated(error.message),
         node=node if isinstance(node, str) else None,
     )

@@ -10,7 +10,6 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ApplicationError, CancelledError, FailureError
 from temporalio.workflow import ParentClosePolicy
 
-from orchestrator_worker.domain.naming import summary
 from orchestrator_worker.domain.starts import execution_of, fired_run
 from orchestrator_worker.workflows.outcome import outcome_of
 from trigger_contracts.executions import Execution
@@ -31,6 +30,8 @@ from trigger_contracts.workflow_io import (
     TimedOut,
     TriggeredInput,
     TriggeredRun,
+    run_memo,
+    run_summary,
 )
 
 T = TypeVar("T")
@@ -79,13 +80,7 @@ def _run_of(start: TriggeredInput) -> TriggeredRun:
         )
     info = workflow.info()
     run = fired_run(start, nominal_time=_nominal_time(info), fired_at=info.start_time)
-    workflow.upsert_memo(
-        {
-            "executionId": str(run.execution_id),
-            "triggerId": str(start.trigger_id),
-            "triggerName": start.trigger_name,
-        }
-    )
+    workflow.upsert_memo(run_memo(start, execution_id=run.execution_id))
     return run
 
 
@@ -117,7 +112,7 @@ async def _outcome(execution: Execution, *, run: TriggeredRun) -> Outcome:
             result_type=OrchestratorResult,
             execution_timeout=timedelta(seconds=prepared.definition.settings.timeout),
             parent_close_policy=ParentClosePolicy.TERMINATE,
-            static_summary=summary(execution.trigger_name),
+            static_summary=run_summary(execution.trigger_name),
         )
     except (FailureError, asyncio.CancelledError) as error:
         return outcome_of(error)
