@@ -53,7 +53,7 @@ def definitions(folder: Path) -> list[ServiceDefinition]:
             serve=(*me, "service"),
             needs=frozenset({"nats"}),
             uses=frozenset({"temporal"}),
-            settings=("NATS_URL", "TRUSTED_PROXY_HOPS"),
+            settings=("NATS_URL", "TRUSTED_PROXY_HOPS", "ACCESS_LOG"),
         ),
     ]
 

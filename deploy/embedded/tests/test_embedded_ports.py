@@ -59,6 +59,38 @@ def test_a_port_is_not_given_again_before_its_server_listens() -> None:
     assert len(set(ports)) == 2000
 
 
+def test_a_public_port_is_given_to_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    public = public_port(chosen=unreserved_port(), default=1)
+    other = unreserved_port()
+    drawn = iter([public, other])
+    monkeypatch.setattr("random.randint", lambda *_: next(drawn))
+    assert free_port() == other
+
+
+def test_a_port_that_another_process_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "from embedded_stack.ports import free_port; print(free_port(), flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as neighbour:
+        assert neighbour.stdout is not None
+        theirs = int(neighbour.stdout.readline())
+        ours = unreserved_port()
+        drawn = iter([theirs, ours])
+        monkeypatch.setattr("random.randint", lambda *_: next(drawn))
+        assert free_port() == ours
+        neighbour.communicate("\n")
+    # Its end gives the port back.
+    drawn = iter([theirs, unreserved_port()])
+    assert free_port() == theirs
+
+
+def unreserved_port() -> int:
+    """A free port that nobody reserved: the kernel chooses from another range than `free_port`."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
 def test_up_with_a_chosen_port_in_use_starts_nothing(tmp_path: Path, taken: int) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "embedded_stack", "up", "--var", tmp_path / "var", "--port", str(taken)],

@@ -17,11 +17,14 @@ import asyncpg
 import nats
 import pytest
 
+from embedded_stack.credentials import kept_credentials
 from embedded_stack.launch import shimmed
 from embedded_stack.leftovers import fingerprint
 from embedded_stack.ports import free_port, is_free
 from embedded_stack.services import SERVICES
+from embedded_stack.stack import compose
 from embedded_stack.testing import Extent, running_stack
+from embedded_stack.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 STAND_IN = Path(__file__).with_name("embedded_stand_in.py")
@@ -55,10 +58,12 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @asynccontextmanager
-async def stand_in_stack(var: Path, *, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def stand_in_stack(
+    var: Path, *, port: int, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     command = shimmed([sys.executable, STAND_IN, "up", var, str(port)], death_signal=signal.SIGTERM)
     process = await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, "LOG_LEVEL": "debug", "PRIVATE": "to the caller"}, start_new_session=True
+        *command, env={**os.environ, **environment}, start_new_session=True
     )
     try:
         await until(lambda: bool(document(var)) or process.returncode is not None)
@@ -111,7 +116,7 @@ async def test_the_servers_start_serve_and_leave_nothing(tmp_path: Path) -> None
 
 async def test_services_get_their_settings_and_nothing_else(tmp_path: Path) -> None:
     var, port = tmp_path / "var", free_port()
-    async with stand_in_stack(var, port=port):
+    async with stand_in_stack(var, port=port, LOG_LEVEL="debug", ACCESS_LOG="each", PRIVATE="to the caller"):
         stack = document(var)
         assert set(stack["services"]) == {"trigger-api", "webhook-ingress"}
         assert (tmp_path / "migrated").read_text() == "flowmaestro"
@@ -125,7 +130,26 @@ async def test_services_get_their_settings_and_nothing_else(tmp_path: Path) -> N
     assert (api["LOG_LEVEL"], api["JWT_SECRET"]) == ("debug", stack["jwt_secret"])
     assert "PRIVATE" not in api
     assert ingress["TRUSTED_PROXY_HOPS"] == "1"
+    assert ingress["ACCESS_LOG"] == "each"
     assert not {"DATABASE_URL", "JWT_SECRET", "SECRET_KEYS"} & set(ingress)
+
+
+def test_the_door_writes_a_summary_of_its_requests_unless_the_caller_asks_for_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def access_log() -> str:
+        stack = compose(
+            Workspace(tmp_path),
+            port=8080,
+            credentials=kept_credentials(tmp_path / "secrets.json"),
+            definitions=SERVICES,
+        )
+        return stack.services["webhook-ingress"].environment["ACCESS_LOG"]
+
+    monkeypatch.delenv("ACCESS_LOG", raising=False)
+    assert access_log() == "summary"
+    monkeypatch.setenv("ACCESS_LOG", "each")
+    assert access_log() == "each"
 
 
 async def test_what_dies_comes_back_and_the_document_says_where(tmp_path: Path) -> None:

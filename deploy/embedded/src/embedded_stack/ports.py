@@ -1,16 +1,57 @@
 """Which TCP ports of the loopback address are free."""
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 # Below the range from which Linux takes the ports of outgoing connections (32768-60999), so that no outgoing
 # connection takes the port of a server while it restarts.
 _LOWEST, _HIGHEST = 15000, 32000
-# What this process has been given. A port is asked for well before its server listens, so that "nobody
-# listens" alone would give two servers the same one now and then.
-_given: set[int] = set()
 LOOPBACK = "127.0.0.1"
+
+
+class _Reservations:
+    """The ports that this process has taken, against a second taker in this process or another one.
+
+    A port is chosen well before its server listens. Byte N of a file that all processes of a user share is
+    locked while a process has port N; the kernel gives the locks back when the process ends (fcntl(2)).
+    """
+
+    def __init__(self) -> None:
+        self._ports: set[int] = set()
+        self._file: int | None = None
+
+    def take(self, port: int) -> bool:
+        """Whether nobody else had it. The lock does not know its own process, the set does."""
+        if port in self._ports or not self._lock(port):
+            return False
+        self._ports.add(port)
+        return True
+
+    def forget_if_many(self, limit: int) -> None:
+        """Start again in a process that has used up the range. The servers of its first ports have ended."""
+        if len(self._ports) > limit:
+            self._ports.clear()
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+
+    def _lock(self, port: int) -> bool:
+        if self._file is None:
+            path = Path(tempfile.gettempdir()) / f"flowmaestro-ports-{os.getuid()}"
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+
+_reservations = _Reservations()
 
 
 class PortTakenError(RuntimeError):
@@ -51,23 +92,18 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free and were not given to this process before.
-
-    They are chosen at random, so that two processes which ask at the same time rarely meet.
-    """
-    found: list[int] = []
+    """Ports that are free and that no other process of this user, nor this one, was given before."""
+    ports: list[int] = []
     with ExitStack() as listeners:
-        while len(found) < count:
-            if len(_given) > (_HIGHEST - _LOWEST) // 2:
-                _given.clear()
+        while len(ports) < count:
+            _reservations.forget_if_many((_HIGHEST - _LOWEST) // 2)
             port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311 - no secret
-            if port in _given:
+            if not _reservations.take(port):
                 continue
             with suppress(OSError):
                 listeners.enter_context(_listen(LOOPBACK, port=port, family=socket.AF_INET))
-                found.append(port)
-                _given.add(port)
-    return found
+                ports.append(port)
+    return ports
 
 
 def free_port() -> int:
@@ -76,12 +112,16 @@ def free_port() -> int:
 
 
 def public_port(*, chosen: int | None, default: int) -> int:
-    """`chosen` if it is free (else PortTakenError); where nobody chose, the first free from `default` on."""
+    """`chosen` if it is free (else PortTakenError); where nobody chose, the first free from `default` on.
+
+    `free_ports` gives it to nobody afterwards.
+    """
     if chosen is not None:
         if not is_free(chosen):
             raise PortTakenError(chosen)
+        _reservations.take(chosen)  # the process that started this one may have reserved it already
         return chosen
     for port in range(default, default + 1000):
-        if is_free(port):
+        if is_free(port) and _reservations.take(port):
             return port
     raise PortTakenError(default)
