@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trigger_api.domain import config_rules, webhook_rules
-from trigger_api.domain.trigger import needs_secret
+from trigger_api.domain import config_rules
 from trigger_contracts.config import AuthType, HttpMethod, WebhookConfig
 from trigger_contracts.webhook_config import (
     IdempotencyKeySource,
@@ -21,6 +20,7 @@ from trigger_contracts.webhook_config import (
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
+from trigger_webhooks import generate_secret, needs_secret, secret_errors, without_plain_token
 from webhook_ingress.domain.support import unsupported_option
 
 HEADERS = st.sampled_from(
@@ -88,7 +88,7 @@ CONFIGS = st.builds(
 def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
     if config_rules.field_errors_of(config):
         return
-    kept = webhook_rules.without_plain_tokens(config)
+    kept = without_plain_token(config)
     assert isinstance(kept, WebhookConfig)
     assert unsupported_option(kept, public_url="https://hooks.example.com") is None
 
@@ -96,7 +96,7 @@ def test_what_can_be_saved_is_served(config: WebhookConfig) -> None:
 @settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS)
 def test_what_is_not_served_cannot_be_saved(config: WebhookConfig) -> None:
-    kept = webhook_rules.without_plain_tokens(config)
+    kept = without_plain_token(config)
     assert isinstance(kept, WebhookConfig)
     if unsupported_option(kept, public_url="https://hooks.example.com") is not None:
         assert config_rules.field_errors_of(config)
@@ -107,13 +107,11 @@ def test_a_secret_that_is_made_up_is_one_that_the_provider_takes(provider: Webho
     config = WebhookConfig(provider=provider, auth_type=AuthType.HMAC)
     assert needs_secret(config)
     for seed in range(200):
-        secret = webhook_rules.made_up_secret(
-            config, random=bytes((seed * 7 + n * 13) % 256 for n in range(32))
-        )
+        secret = generate_secret(config, random=bytes((seed * 7 + n * 13) % 256 for n in range(32)))
         if provider is None or PROVIDER_SECRETS[provider].chosen_by_user:
-            assert webhook_rules.secret_errors(config, secret=secret, before=None) == []
+            assert secret_errors(config, secret=secret, before=None) == []
     if provider is not None and not PROVIDER_SECRETS[provider].chosen_by_user:
-        (error,) = webhook_rules.secret_errors(config, secret=None, before=None)
+        (error,) = secret_errors(config, secret=None, before=None)
         assert (error.pointer, str(provider) in error.detail) == ("/secret", True)
 
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trigger_contracts.config import AuthType, HttpMethod, ResponseFormat
-from trigger_contracts.response_headers import may_be_sent
 from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from trigger_webhooks import may_be_sent
 
 Make = Callable[..., Any]
 

@@ -1,15 +1,14 @@
 """What a trigger's configuration must be beyond its shape."""
 
 import re
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Final, assert_never
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-from trigger_api.domain import webhook_rules
 from trigger_api.domain.input_schema import input_errors, schema_errors
-from trigger_api.domain.webhook_rules import FieldRule
 from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
@@ -22,6 +21,8 @@ from trigger_contracts.config import (
 from trigger_cron import CronError, ExclusionError, TimetableError, parse, timetable_of
 from trigger_expressions import Expression, ExpressionError
 from trigger_validation import FieldError, pointer_step, size_errors
+from trigger_webhooks import RULED_FIELDS, errors_between
+from trigger_webhooks import field_errors as webhook_field_errors
 
 _PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
 MAX_BYTES: Final = 256 * 1024
@@ -69,7 +70,7 @@ def _errors_between(config: AnyTriggerConfig) -> list[FieldError]:
         case ScheduleConfig():
             return _schedule(config)
         case WebhookConfig():
-            return webhook_rules.errors_between(config)
+            return list(errors_between(config))
         case ManualConfig():
             return _manual(config)
         case EventConfig():
@@ -163,7 +164,7 @@ def _manual(config: ManualConfig) -> list[FieldError]:
     return input_errors(config.inputs, schema=relaxed, pointer="/inputs")
 
 
-_FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
+_FIELD_RULES: Final[dict[tuple[type, str], Callable[[Any], list[FieldError]]]] = {
     (ScheduleConfig, "cron_expression"): _cron,
     (ScheduleConfig, "additional_expressions"): _crons,
     (ScheduleConfig, "timezone"): _timezone,
@@ -171,5 +172,5 @@ _FIELD_RULES: Final[dict[tuple[type, str], FieldRule]] = {
     (EventConfig, "filters"): _filters,
     (EventConfig, "expression"): _expression,
     (ManualConfig, "input_schema"): _input_schema,
-    **webhook_rules.FIELD_RULES,
+    **{(WebhookConfig, name): partial(webhook_field_errors, name) for name in RULED_FIELDS},
 }

@@ -11,8 +11,9 @@ import msgspec
 
 from trigger_api.domain.recorded import Recorded
 from trigger_api.domain.sameness import same
-from trigger_contracts.config import AnyTriggerConfig, AuthType, TriggerType, WebhookConfig, trigger_type_of
+from trigger_contracts.config import AnyTriggerConfig, TriggerType, WebhookConfig, trigger_type_of
 from trigger_contracts.webhook_providers import WebhookProvider
+from trigger_webhooks import needs_secret
 
 
 class DeletionReason(StrEnum):
@@ -207,13 +208,6 @@ def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[S
     )
     still = [secret for secret in older if secret.valid_until is None or secret.valid_until > at]
     return (SecretRef(id=event.secret_id), *still[:MAX_OLDER_SECRETS])
-
-
-def needs_secret(config: AnyTriggerConfig) -> bool:
-    """Tell whether the sender of a webhook has to know a secret."""
-    if not isinstance(config, WebhookConfig):
-        return False
-    return config.provider is not None or config.auth_type is not AuthType.NONE
 
 
 def _provider(config: AnyTriggerConfig) -> WebhookProvider | None:

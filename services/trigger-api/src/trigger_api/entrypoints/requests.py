@@ -11,7 +11,7 @@ from aiohttp import web
 from trigger_api.domain import config_rules
 from trigger_api.domain.idempotency import Keyed, Once, StoredAnswer, fingerprint
 from trigger_api.domain.recorded import Author
-from trigger_api.domain.trigger import Trigger, Wanted, needs_secret
+from trigger_api.domain.trigger import Trigger, Wanted
 from trigger_api.entrypoints.bodies import REPLACE_TRIGGER, CreateTrigger, ReplaceTrigger
 from trigger_api.settings import IfMatch
 from trigger_api.usecases.appending import Caller, Condition
@@ -22,6 +22,7 @@ from trigger_runtime.web.bodies import convert, invalid, read_json
 from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.tokens import TokenVerifier
 from trigger_validation import MAX_FIELD_ERRORS, FieldError, pointer_step
+from trigger_webhooks import needs_secret
 
 T = TypeVar("T")
 

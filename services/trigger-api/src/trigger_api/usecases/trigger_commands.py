@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain import webhook_rules
 from trigger_api.domain.idempotency import Keyed, StoredAnswer
 from trigger_api.domain.recorded import EventRef
 from trigger_api.domain.trigger import (
@@ -32,6 +31,7 @@ from trigger_api.usecases.config_check import NotComputedError, config_errors, k
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_runtime.fair_threads import FairThreads
 from trigger_validation import raise_if_invalid
+from trigger_webhooks import generate_secret, needs_secret, secret_errors, without_plain_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,11 @@ class Triggers:
         """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
         raise_if_invalid(
             await config_errors(wanted.config, threads=self._threads, workspace=caller.workspace)
-            + webhook_rules.secret_errors(wanted.config, secret=secret, before=None)
+            + secret_errors(wanted.config, secret=secret, before=None)
         )
-        config = webhook_rules.without_plain_tokens(wanted.config)
+        config = without_plain_token(wanted.config)
         now, trigger_id, new = self._chance.now(), self._chance.new_id(), self._new_secret(secret)
-        needed = triggers.needs_secret(config)
+        needed = needs_secret(config)
         event = triggers.TriggerCreated(
             trigger_id=trigger_id,
             workspace=caller.workspace,
@@ -174,9 +174,9 @@ class Triggers:
         """Put a new secret in force. Raises ``SecretNotUsedError`` where the trigger takes none."""
 
         def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            if not triggers.needs_secret(trigger.config):
+            if not needs_secret(trigger.config):
                 raise SecretNotUsedError
-            raise_if_invalid(webhook_rules.secret_errors(trigger.config, secret=secret, before=None))
+            raise_if_invalid(secret_errors(trigger.config, secret=secret, before=None))
             return triggers.decide_rotation(secret=new, overlap=overlap, now=self._chance.now())
 
         return await self._change(
@@ -196,13 +196,12 @@ class Triggers:
     ) -> list[TriggerEvent]:
         before = trigger.config if trigger.secret_in_force is not None else None
         raise_if_invalid(
-            known_config_errors(wanted.config)
-            + webhook_rules.secret_errors(wanted.config, secret=secret, before=before)
+            known_config_errors(wanted.config) + secret_errors(wanted.config, secret=secret, before=before)
         )
         kept = Wanted(
             name=wanted.name,
             enabled=wanted.enabled,
-            config=webhook_rules.without_plain_tokens(wanted.config),
+            config=without_plain_token(wanted.config),
         )
         return triggers.decide_revision(trigger, wanted=kept, secret=new, now=self._chance.now())
 
@@ -249,7 +248,7 @@ class Triggers:
         return NewSecret(self._chance.new_id(), origin)
 
     def _made_up(self, config: AnyTriggerConfig) -> str:
-        return webhook_rules.made_up_secret(config, random=self._chance.random_bytes(32))
+        return generate_secret(config, random=self._chance.random_bytes(32))
 
     def _keep_secret(
         self, unit: Unit, *, trigger: Trigger, events: Sequence[TriggerEvent], secret: str | None

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from trigger_contracts.response_headers import may_be_sent
+from trigger_webhooks import may_be_sent
 from webhook_ingress.domain import addresses
 from webhook_ingress.domain.handshake import VERIFY_TOKEN
 from webhook_ingress.domain.json_body import is_path

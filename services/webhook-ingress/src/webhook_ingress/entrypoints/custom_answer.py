@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import WebhookConfig
-from trigger_contracts.response_headers import may_be_sent
+from trigger_webhooks import may_be_sent
 from webhook_ingress.ports import HttpResponse
 
 JSON: Final = "application/json"

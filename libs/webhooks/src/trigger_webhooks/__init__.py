@@ -1,0 +1,41 @@
+"""What a webhook trigger may be: the rules of its options, asked when it is saved and when it is served."""
+
+from trigger_webhooks.body_path import BodyPath, body_path_of
+from trigger_webhooks.config_rules import RULED_FIELDS, errors_between, field_errors, unserved_option
+from trigger_webhooks.networks import Network, is_allowed, parse_network
+from trigger_webhooks.response_headers import may_be_sent
+from trigger_webhooks.secret import (
+    VERIFY_TOKEN_PROVIDERS,
+    generate_secret,
+    hash_of_token,
+    is_token_hash,
+    is_usable,
+    needs_secret,
+    secret_errors,
+    without_plain_token,
+)
+from trigger_webhooks.signed_content import SignedContent, SignedContentError, signed_content_of
+
+__all__ = [
+    "RULED_FIELDS",
+    "VERIFY_TOKEN_PROVIDERS",
+    "BodyPath",
+    "Network",
+    "SignedContent",
+    "SignedContentError",
+    "body_path_of",
+    "errors_between",
+    "field_errors",
+    "generate_secret",
+    "hash_of_token",
+    "is_allowed",
+    "is_token_hash",
+    "is_usable",
+    "may_be_sent",
+    "needs_secret",
+    "parse_network",
+    "secret_errors",
+    "signed_content_of",
+    "unserved_option",
+    "without_plain_token",
+]

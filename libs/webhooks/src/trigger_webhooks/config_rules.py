@@ -1,0 +1,199 @@
+"""What the options of a webhook trigger may be, each by itself and together.
+
+trigger-api reports every error when a trigger is saved. webhook-ingress refuses the requests of a trigger
+that breaks a served rule: an option without effect, be it an allow-list or a signature scheme, would let
+requests in that the trigger's owner believes to be kept out.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from trigger_validation import FieldError, pointer_step
+from trigger_webhooks.body_path import body_path_of
+from trigger_webhooks.networks import has_host_bits, parse_network
+from trigger_webhooks.response_headers import may_be_sent
+from trigger_webhooks.secret import VERIFY_TOKEN_PROVIDERS
+from trigger_webhooks.signed_content import SignedContentError, signed_content_of
+
+FieldRule = Callable[[Any], Iterable[FieldError]]
+"""From the value of an option to its errors, with pointers from the option on."""
+
+_DEFAULTS: Final = WebhookConfig()
+_NAMES: Final = {field.encode_name: field.name for field in msgspec.structs.fields(WebhookConfig)}
+_ENCODED: Final = {name: encoded for encoded, name in _NAMES.items()}
+_HMAC_OPTIONS: Final = (
+    "signature_header",
+    "signature_prefix",
+    "signature_encoding",
+    "algorithm",
+    "signed_content",
+    "timestamp_header",
+    "id_header",
+)
+"""What ``authType: hmac`` leaves to the user, and a provider's preset fixes."""
+
+
+def field_errors(name: str, value: Any) -> list[FieldError]:
+    """Return what is wrong with the value of an option, with pointers from the option on."""
+    rules = (_SERVED.get(name), _SPELLING.get(name))
+    return [error for rule in rules if rule is not None for error in rule(value)]
+
+
+def errors_between(config: WebhookConfig) -> Iterator[FieldError]:
+    """Yield which options contradict or miss one another, with pointers from the configuration on."""
+    if config.provider is not None:
+        yield from _provider_errors(config)
+    elif config.auth_type is not AuthType.HMAC:
+        for name in _set_options(config, names=(*_HMAC_OPTIONS, "tolerance_seconds")):
+            yield FieldError(f"/{_ENCODED[name]}", 'This applies only with "authType": "hmac".')
+    else:
+        yield from _hmac_errors(config)
+    if config.verify_token is not None and config.provider not in VERIFY_TOKEN_PROVIDERS:
+        users = " and ".join(sorted(VERIFY_TOKEN_PROVIDERS))
+        yield FieldError("/verifyToken", f"Only the providers {users} use this. Leave it out.")
+
+
+def unserved_option(config: WebhookConfig) -> str | None:
+    """Return the first option that breaks a served rule; ``None`` where all are right.
+
+    It asks a part of what ``field_errors`` and ``errors_between`` ask: what can be saved breaks none of it.
+    """
+    for name, rule in _SERVED.items():
+        for _ in rule(getattr(config, name)):
+            return name
+    for error in errors_between(config):
+        return _NAMES[error.pointer.removeprefix("/")]
+    return None
+
+
+def _set_options(config: WebhookConfig, *, names: tuple[str, ...]) -> list[str]:
+    return [name for name in names if getattr(config, name) != getattr(_DEFAULTS, name)]
+
+
+def _provider_errors(config: WebhookConfig) -> Iterator[FieldError]:
+    for name in _set_options(config, names=_HMAC_OPTIONS):
+        yield FieldError(f"/{_ENCODED[name]}", f"The provider {config.provider} fixes this. Leave it out.")
+    if config.auth_type not in {AuthType.NONE, AuthType.HMAC}:
+        detail = f"The provider {config.provider} fixes how its requests are verified. Leave this out."
+        yield FieldError("/authType", detail)
+
+
+def _hmac_errors(config: WebhookConfig) -> Iterator[FieldError]:
+    for placeholder, header, name in (
+        ("{timestamp}", config.timestamp_header, "timestampHeader"),
+        ("{id}", config.id_header, "idHeader"),
+    ):
+        if placeholder in config.signed_content and header is None:
+            detail = f"signedContent has {placeholder}. Name the header that carries it."
+            yield FieldError(f"/{name}", detail)
+        if placeholder not in config.signed_content and header is not None:
+            detail = f"{name} is set, but its value is not signed. Example: {placeholder}.{{body}}"
+            yield FieldError("/signedContent", detail)
+    if config.timestamp_header is None and config.tolerance_seconds != _DEFAULTS.tolerance_seconds:
+        yield FieldError("/toleranceSeconds", "This applies only with a timestampHeader.")
+
+
+def _signed_content(template: str) -> Iterator[FieldError]:
+    try:
+        placeholders = signed_content_of(template).placeholders
+    except SignedContentError as error:
+        yield FieldError("", str(error))
+        return
+    if "body" not in placeholders:
+        yield FieldError("", "Add {body}: a signature that does not cover the body is right for any body.")
+
+
+def _key_source(source: IdempotencyKeySource | None) -> Iterator[FieldError]:
+    if source is None:
+        return
+    if (source.header is None) is (source.body is None):
+        yield FieldError("", 'Expected either header or body. Example: {"header": "X-Delivery-Id"}')
+    elif source.body is not None and body_path_of(source.body) is None:
+        yield FieldError("/body", "Not a path into a JSON body. Examples: data.id, items[0].id")
+
+
+def _networks(networks: tuple[str, ...]) -> Iterator[FieldError]:
+    for index, text in enumerate(networks):
+        try:
+            parse_network(text)
+        except ValueError:
+            yield FieldError(f"/{index}", "Not an address or a network. Examples: 192.0.2.7, 2001:db8::/32")
+
+
+def _headers(headers: Mapping[str, str]) -> Iterator[FieldError]:
+    for name, value in headers.items():
+        if not may_be_sent(name, value=value):
+            yield FieldError(f"/{pointer_step(name)}", "A trigger cannot set this header.")
+
+
+def _response_headers(response: WebhookResponse | None) -> Iterator[FieldError]:
+    for error in _headers(response.headers) if response is not None else ():
+        yield FieldError(f"/headers{error.pointer}", error.detail)
+
+
+def _response_body(response: WebhookResponse | None) -> Iterator[FieldError]:
+    if response is not None and response.status in {204, 205} and response.body is not msgspec.UNSET:
+        yield FieldError("/body", f"A response with status {response.status} has no body. Leave it out.")
+
+
+def _network_spelling(networks: tuple[str, ...]) -> Iterator[FieldError]:
+    for index, text in enumerate(networks):
+        try:
+            network = parse_network(text)
+        except ValueError:
+            continue
+        if has_host_bits(text):
+            yield FieldError(f"/{index}", f"This is an address in a network. The network is {network}.")
+
+
+def _origins(origins: tuple[str, ...]) -> Iterator[FieldError]:
+    for index, origin in enumerate(origins):
+        if not _is_origin(origin):
+            detail = "Not an origin in lower case. Examples: https://app.example.com, http://localhost:3000"
+            yield FieldError(f"/{index}", detail)
+
+
+def _is_origin(text: str) -> bool:
+    """Tell whether a text is a serialised origin (RFC 6454, 6.2) in lower case, or ``null``."""
+    if text == "null":
+        return True
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and f"{parts.scheme}://{parts.netloc}" == text == text.lower()
+        and (port is None or port > 0)
+        and re.fullmatch(r"[a-z0-9.:\[\]-]+", parts.netloc, re.ASCII) is not None
+    )
+
+
+_SERVED: Final[dict[str, FieldRule]] = {
+    "signed_content": _signed_content,
+    "idempotency_key": _key_source,
+    "allowed_ips": _networks,
+    "custom_headers": _headers,
+    "response": _response_headers,
+}
+"""Asked when a trigger is saved and when it is served."""
+_SPELLING: Final[dict[str, FieldRule]] = {
+    "allowed_origins": _origins,
+    "allowed_ips": _network_spelling,
+    "response": _response_body,
+}
+"""Asked only when a trigger is saved: how an option is written, where the door understands more than one way.
+
+What earlier releases saved otherwise is still served.
+"""
+RULED_FIELDS: Final = frozenset(_SERVED) | frozenset(_SPELLING)
+"""The fields of ``WebhookConfig`` that ``field_errors`` has a rule for."""
