@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -17,11 +18,13 @@ from msgspec import Meta
 from trigger_runtime.lifecycle import Readiness
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.settings import Secret
-from trigger_runtime.web import bodies, queries
+from trigger_runtime.web import bodies
 from trigger_runtime.web.application import json_response, new_application, request_id
 from trigger_runtime.web.listener import HttpListener
+from trigger_runtime.web.operations import Response, Success, operation, routes_of
+from trigger_runtime.web.parameters import encode_cursor
 from trigger_runtime.web.problem import ProblemError, not_found, unavailable
-from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
+from trigger_runtime.web.tokens import Principal, TokenSettings, TokenVerifier
 
 LIMIT = 2000
 THING = "6f1c54a4-0d5e-4f0b-9a3e-2f6d3c1e7a01"
@@ -56,6 +59,22 @@ class Cursor(msgspec.Struct, frozen=True):
     id: UUID
 
 
+class Kind(StrEnum):
+    A = "a"
+    B = "b"
+
+
+class ListThings(msgspec.Struct, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    at: datetime | None = None
+    id: UUID | None = None
+    kind: Kind | None = None
+    cursor: Cursor | None = None
+
+
+OK = Success(description="So it is.")
+
+
 def map_error(error: Exception) -> ProblemError | None:
     if isinstance(error, MapFailsError):
         raise TypeError("the map itself is broken")
@@ -71,10 +90,13 @@ class Door:
         self.bound: dict[str, Any] = {}
         self.verifier = TokenVerifier(TokenSettings(jwt_secret=Secret("x" * 40)), metrics=Metrics())
 
-    async def read(self, request: web.Request) -> web.Response:
-        thing = bodies.convert(await bodies.read_json(request), Thing)
+    @operation(
+        "POST", "/things", scope=None, tag="Things", success=Success(status=201, description="It is made.")
+    )
+    async def make_thing(self, request: web.Request, body: Thing) -> dict[str, str]:
+        """Make a thing."""
         self.bound = structlog.contextvars.get_contextvars()
-        return json_response({"name": thing.thing_name, "requestId": request_id(request)}, status=201)
+        return {"name": body.thing_name, "requestId": request_id(request)}
 
     async def hurried(self, request: web.Request) -> web.Response:
         self.entered.set()
@@ -83,22 +105,15 @@ class Door:
     async def raw(self, request: web.Request) -> web.Response:
         return json_response({"bytes": len(await request.read())})
 
-    async def query(self, request: web.Request) -> web.Response:
-        known = ("limit", "cursor", "at", "id", "kind")
-        queries.refuse_unknown(request, known=known)
-        cursor = queries.cursor_of(request, Cursor)
-        return json_response(
-            {
-                "limit": queries.limit_of(request),
-                "at": queries.time_of(request, "at"),
-                "id": queries.uuid_of(request, "id"),
-                "kind": queries.choice_of(request, "kind", among=("a", "b")),
-                "cursor": cursor,
-            }
-        )
+    @operation("GET", "/things", scope=None, tag="Things", success=OK)
+    async def list_things(self, query: ListThings) -> ListThings:
+        """List things."""
+        return query
 
-    async def one(self, request: web.Request) -> web.Response:
-        return json_response({"id": queries.path_id(request, what="thing")})
+    @operation("GET", "/things/{id}", scope=None, tag="Things", success=OK)
+    async def show_thing(self, thing_id: UUID) -> Response[dict[str, UUID]]:
+        """Show a thing."""
+        return Response(content={"id": thing_id}, headers={"ETag": '"1"'})
 
     async def fail(self, request: web.Request) -> web.Response:
         match request.match_info["how"]:
@@ -118,8 +133,10 @@ class Door:
         await self.release.wait()
         return web.Response(text="finished")
 
-    async def guarded(self, request: web.Request) -> web.Response:
-        return json_response({"who": (await self.verifier.principal(request, scope="x")).subject})
+    @operation("GET", "/guarded", scope="x", tag="Things", success=OK)
+    async def guarded(self, caller: Principal) -> dict[str, str]:
+        """Say who calls."""
+        return {"who": caller.subject}
 
 
 @pytest.fixture
@@ -136,14 +153,11 @@ def readiness() -> Readiness:
 async def listener(door: Door, readiness: Readiness, metrics: Metrics) -> AsyncIterator[HttpListener]:
     application = new_application(
         routes=[
-            web.post("/things", door.read),
+            *routes_of(door, authenticate=door.verifier.principal),
             web.post("/hurried", door.hurried),
             web.put("/raw", door.raw),
-            web.get("/things", door.query),
-            web.get("/things/{id}", door.one),
             web.get("/fail/{how}", door.fail),
             web.get("/slow", door.slow),
-            web.get("/guarded", door.guarded),
         ],
         readiness=readiness,
         metrics=metrics,
@@ -338,7 +352,7 @@ async def test_what_fits_is_taken(http: aiohttp.ClientSession) -> None:
 
 async def test_queries(http: aiohttp.ClientSession) -> None:
     key = Cursor(at=datetime(2026, 1, 31, 9, tzinfo=UTC), id=UUID(THING))
-    good = f"?limit=200&at=2026-01-31T10:00:00+01:00&id={THING}&kind=b&cursor={queries.encode_cursor(key)}"
+    good = f"?limit=200&at=2026-01-31T10:00:00+01:00&id={THING}&kind=b&cursor={encode_cursor(key)}"
     async with http.get(f"/things{good}") as answer:
         assert answer.status == 200
         assert await answer.json() == {
@@ -353,7 +367,7 @@ async def test_queries(http: aiohttp.ClientSession) -> None:
         assert found == {"limit": 50, "at": None, "id": None, "kind": None, "cursor": None}
 
 
-CURSOR = queries.encode_cursor(Cursor(at=datetime(2026, 1, 31, 9, tzinfo=UTC), id=UUID(THING)))
+CURSOR = encode_cursor(Cursor(at=datetime(2026, 1, 31, 9, tzinfo=UTC), id=UUID(THING)))
 
 
 @pytest.mark.parametrize(
@@ -544,7 +558,7 @@ async def test_a_slow_body_that_arrives_in_time_is_read(listener: HttpListener, 
     writer.close()
 
 
-def test_each_trouble_with_a_body_has_its_answer() -> None:
+def test_each_problem_with_a_body_has_its_status() -> None:
     problems = {
         kind: bodies.problem_of_body(kind()).status
         for kind in (bodies.BodyTooLargeError, bodies.BodyTooSlowError, bodies.BodyIncompleteError)

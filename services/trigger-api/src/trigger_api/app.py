@@ -28,6 +28,7 @@ from trigger_api.adapters.vault import RingVault
 from trigger_api.entrypoints import error_map
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.catalog_routes import CatalogRoutes
+from trigger_api.entrypoints.declared import Operation
 from trigger_api.entrypoints.operations import TITLE, api_document, operations
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
@@ -56,7 +57,6 @@ from trigger_runtime.settings import Secret, load
 from trigger_runtime.web.api_pages import api_pages
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
-from trigger_runtime.web.operations import Operation, routes
 from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
 
 NAME = "trigger-api"
@@ -91,7 +91,7 @@ def build(settings: Settings) -> Service:
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
     offered = _operations(settings, database=database, bus=bus, tokens=tokens, chance=chance)
     app = new_application(
-        routes=[*routes(offered), *api_pages(api_document(offered), title=TITLE)],
+        routes=[*[one.route() for one in offered], *api_pages(api_document(offered), title=TITLE)],
         readiness=readiness,
         metrics=metrics,
         error_map=error_map.answer,

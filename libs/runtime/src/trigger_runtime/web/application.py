@@ -15,7 +15,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from trigger_runtime.lifecycle import Readiness
 from trigger_runtime.metrics import Metrics
-from trigger_runtime.web.problem import ProblemError
+from trigger_runtime.web.problem import ProblemError, invalid
+from trigger_validation import InvalidError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -39,8 +40,8 @@ def new_application(
 ) -> web.Application:
     """Return the application: the service's routes, and ``/livez``, ``/readyz``, ``/metrics``.
 
-    ``error_map`` turns the service's typed errors into answers; what it does not know is a 500 that
-    says nothing and logs everything.
+    ``InvalidError`` is a 422. ``error_map`` turns the service's own errors into responses. What it does not
+    know is a 500 that says nothing and logs everything.
     """
     app = web.Application(
         middlewares=[_around(metrics, error_map=error_map)],
@@ -68,19 +69,19 @@ def new_application(
 def json_response(
     value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return an answer with a msgspec-encodable body."""
+    """Return a response with a msgspec-encodable body."""
     return web.Response(
         body=msgspec.json.encode(value), status=status, headers={**(headers or {}), **_JSON_CONTENT}
     )
 
 
 def request_id(request: web.Request) -> str:
-    """Return the id of the request: the caller's ``X-Request-Id`` where it is a sane one, else a new one."""
+    """Return the id of the request: the caller's ``X-Request-Id`` where that is safe, else a new one."""
     return request[REQUEST_ID]
 
 
 def _around(metrics: Metrics, *, error_map: ErrorMap) -> Middleware:
-    """Return the one middleware: it names the request, answers its errors, says and counts what became of it.
+    """Return the one middleware: it names the request, maps its errors, logs and counts the outcome.
 
     One and not three: each layer of them costs a request about as much as looking up its route.
     """
@@ -88,14 +89,14 @@ def _around(metrics: Metrics, *, error_map: ErrorMap) -> Middleware:
 
     @web.middleware
     async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-        begun = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        identity = request[REQUEST_ID] = given if _SAFE_ID.fullmatch(given) else _new_id()
+        started = time.perf_counter()
+        sent_id = request.headers.get("X-Request-Id", "")
+        identity = request[REQUEST_ID] = sent_id if _SAFE_ID.fullmatch(sent_id) else _new_id()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=identity)
-        response = await _answered(request, handler=handler, error_map=error_map)
+        response = await _respond(request, handler=handler, error_map=error_map)
         response.headers["X-Request-Id"] = identity
-        seconds = time.perf_counter() - begun
+        seconds = time.perf_counter() - started
         resource = request.match_info.route.resource
         # The template, never the path: a stranger's paths would make labels without end.
         route = resource.canonical if resource is not None else "unknown"
@@ -120,27 +121,29 @@ def _around(metrics: Metrics, *, error_map: ErrorMap) -> Middleware:
 
 
 def _new_id() -> str:
-    # An id and no secret: the system's randomness would be a system call for each request.
+    # An id is not a secret: the system's randomness would be a system call for each request.
     return f"{random.getrandbits(128):032x}"
 
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
-async def _answered(request: web.Request, *, handler: Handler, error_map: ErrorMap) -> web.StreamResponse:
+async def _respond(request: web.Request, *, handler: Handler, error_map: ErrorMap) -> web.StreamResponse:
     try:
         return await handler(request)
     except ProblemError as error:
-        answer = error
+        problem = error
+    except InvalidError as error:
+        problem = invalid(error)
     except web.HTTPException as error:
-        answer = _of_framework(error)
-    except Exception as error:  # noqa: BLE001 - the one place where every error becomes an answer
-        answer = _of_caller(error, request=request) or _mapped(error, error_map=error_map)
-    return answer.response(request_id=request_id(request))
+        problem = _of_framework(error)
+    except Exception as error:  # noqa: BLE001 - the one place where every error becomes a response
+        problem = _of_caller(error, request=request) or _mapped(error, error_map=error_map)
+    return problem.response(request_id=request_id(request))
 
 
 def _of_caller(error: Exception, *, request: web.Request) -> ProblemError | None:
-    """Return the answer, which nobody will read, to a caller who left before the body was complete."""
+    """Return the problem of a caller who left before the body was complete. No one reads it."""
     left = request.transport is None or request.transport.is_closing()
     if left and isinstance(error, ConnectionError):
         return ProblemError(400, code="body_incomplete", detail="The body ended early.")
@@ -150,7 +153,7 @@ def _of_caller(error: Exception, *, request: web.Request) -> ProblemError | None
 def _mapped(error: Exception, *, error_map: ErrorMap) -> ProblemError:
     try:
         return error_map(error) or _unexpected(error)
-    except Exception as broken:  # noqa: BLE001 - past this the framework answers, and logs nowhere
+    except Exception as broken:  # noqa: BLE001 - past this the framework responds, and logs nowhere
         return _unexpected(broken)
 
 

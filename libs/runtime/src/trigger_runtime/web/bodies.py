@@ -1,4 +1,4 @@
-"""Request bodies: read within limits, JSON decoded strictly."""
+"""Request bodies: read within limits, parsed as strict JSON."""
 
 import asyncio
 from typing import Any, Final, TypeVar, cast
@@ -25,7 +25,7 @@ class BodyTooLargeError(BodyError):
 
 
 class BodyIncompleteError(BodyError):
-    """The connection broke, or what came is no body: a bad chunk, or less than Content-Length said."""
+    """The connection broke, a chunk is malformed, or there are fewer bytes than Content-Length says."""
 
 
 class BodyTooSlowError(BodyError):
@@ -55,7 +55,7 @@ async def read_body(request: web.Request, *, limit: int, seconds: float) -> byte
 
 
 def problem_of_body(error: BodyError) -> ProblemError:
-    """Return the answer to a body that could not be read: 413, 408 or 400."""
+    """Return the problem of a body that could not be read: 413, 408 or 400."""
     match error:
         case BodyTooLargeError():
             return ProblemError(413, code="body_too_large", detail="The body is over the limit.")
@@ -93,25 +93,13 @@ async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
 
 
 def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField | None = None) -> T:
-    """Return the value as ``kind``; ``ProblemError`` 422 names everything that does not fit.
-
-    The types themselves ignore unknown fields, since messages on the bus must; a caller of the API
-    is told about a misspelt one instead.
-    """
-    try:
-        return cast("T", decode(value, kind, pointer=pointer, check=check))
-    except InvalidError as error:
-        raise invalid(list(error.field_errors)) from error
+    """Return the value as ``kind``."""
+    return cast("T", decode(value, kind, pointer=pointer, check=check))
 
 
-def invalid(errors: list[FieldError]) -> ProblemError:
-    """Return the 422 for a body that is JSON but does not mean what it must."""
-    return ProblemError(
-        422,
-        code="validation_failed",
-        detail=errors[0].detail if len(errors) == 1 else f"{len(errors)} things are wrong.",
-        errors=errors,
-    )
+def invalid(errors: list[FieldError]) -> InvalidError:
+    """Return the error, which is a 422."""
+    return InvalidError(errors)
 
 
 def _too_deep() -> ProblemError:

@@ -12,7 +12,7 @@ _HIGHEST_PORT: Final = 65535
 
 
 class ProblemProtocol(web.RequestHandler):
-    """Answers what never becomes a request: aiohttp's own answer is plain text and quotes the bytes."""
+    """Refuses what never becomes a request: aiohttp's own response is plain text and quotes the bytes."""
 
     __slots__ = ()
 
@@ -23,19 +23,19 @@ class ProblemProtocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        # For what it raises and logs; its answer is dropped.
+        # For what it raises and logs; its response is dropped.
         super().handle_error(request, status, exc, message)
-        detail = "The request is no HTTP, or a part of its head is malformed or too long."
+        detail = "The request is not HTTP, or a part of its head is malformed or too long."
         problem = (
             ProblemError(400, code="malformed_request", detail=detail)
             if status == 400
             else ProblemError(status, code="internal", detail="The request failed.")
         )
         request_id = str(uuid4())
-        answer = problem.response(request_id=request_id)
-        answer.headers["X-Request-Id"] = request_id
-        answer.force_close()
-        return answer
+        response = problem.response(request_id=request_id)
+        response.headers["X-Request-Id"] = request_id
+        response.force_close()
+        return response
 
 
 class _Server(web.Server):
@@ -53,7 +53,7 @@ class _Runner(web.AppRunner):
 
 
 def require_port(port: int) -> None:
-    """Raise ``OSError`` for what is no TCP port: uvloop would take it modulo 65536."""
+    """Raise ``OSError`` for what is not a TCP port: uvloop would take it modulo 65536."""
     if not 0 <= port <= _HIGHEST_PORT:
         raise OSError(f"there is no port {port}")
 
@@ -71,7 +71,7 @@ class HttpListener:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Bind and listen; ``OSError`` where the address cannot be had."""
+        """Bind and listen; ``OSError`` where the address is not free."""
         require_port(self._port)
         self._runner = _Runner(
             self._app,

@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document, from the operations and the types that decode and encode their bodies."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
-from trigger_runtime.web.operations import Answer, Body, Operation, Parameter
+from trigger_runtime.web.operations import Body, Operation, Success
+from trigger_runtime.web.parameters import Parameter
 from trigger_runtime.web.problem import ProblemDocument
 
 _REF: Final = "#/components/schemas/"
-_TEMPLATE: Final = re.compile(r"\{(\w+)\}")
 _ALWAYS: Final = (500, 503)
 _PROBLEM_HEADERS: Final[Mapping[int, Mapping[str, str]]] = {
     401: {"WWW-Authenticate": "How to authenticate."},
@@ -44,8 +43,8 @@ def document(
     them and not within. What requests hold is closed: a field that does not exist is refused.
     """
     bodies = [kind for operation in operations if operation.body is not None for kind in operation.body.kinds]
-    answers = [operation.answer.kind for operation in operations if operation.answer.kind is not None]
-    kinds = [*bodies, *answers, *extra, ProblemDocument]
+    successes = [one.kind for operation in operations for one in operation.successes if one.kind is not None]
+    kinds = [*bodies, *successes, *extra, ProblemDocument]
     shown, components = msgspec.json.schema_components(kinds, ref_template=_REF + "{name}")
     for kind in untagged:
         _without_tag(components[kind.__name__], field=str(kind.__struct_config__.tag_field))
@@ -70,63 +69,55 @@ def document(
 
 
 def _operation(operation: Operation, *, schemas: Mapping[int, Any]) -> dict[str, Any]:
-    parameters = [*_path_parameters(operation.path), *operation.parameters]
     responses: dict[str, Any] = {
-        str(operation.answer.status): _success(operation.answer, schemas=schemas),
+        **{str(one.status): _success(one, schemas=schemas) for one in operation.successes},
         **{str(status): {"$ref": f"#/components/responses/{status}"} for status in _problems_of(operation)},
     }
-    found: dict[str, Any] = {
+    documented: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
-        "parameters": [_parameter(one) for one in parameters],
+        "parameters": [_parameter(one) for one in operation.parameters],
         "responses": responses,
         "security": [{"token": [operation.scope]}] if operation.scope else [],
     }
     if operation.description:
-        found["description"] = operation.description
+        documented["description"] = operation.description
     if operation.body is not None:
-        found["requestBody"] = _body(operation.body, schemas=schemas)
-    return found
-
-
-def _path_parameters(path: str) -> list[Parameter]:
-    return [
-        Parameter(name=name, where="path", schema={"type": "string", "format": "uuid"}, description="Its id.")
-        for name in _TEMPLATE.findall(path)
-    ]
+        documented["requestBody"] = _body(operation.body, schemas=schemas)
+    return documented
 
 
 def _parameter(one: Parameter) -> dict[str, Any]:
     return {
         "name": one.name,
         "in": one.where,
-        "required": one.where == "path",
+        "required": one.required,
         "description": one.description,
         "schema": dict(one.schema),
     }
 
 
 def _body(body: Body, *, schemas: Mapping[int, Any]) -> dict[str, Any]:
-    found = [schemas[id(kind)] for kind in body.kinds]
-    schema = found[0] if len(found) == 1 else {"anyOf": found}
+    kinds = [schemas[id(kind)] for kind in body.kinds]
+    schema = kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {}
     return {
-        "required": not body.optional,
+        "required": not body.is_optional,
         "content": {media_type: {"schema": schema} for media_type in body.media_types},
     }
 
 
-def _success(answer: Answer, *, schemas: Mapping[int, Any]) -> dict[str, Any]:
-    headers = {"X-Request-Id": "The request's id, in every log too.", **answer.headers}
-    found: dict[str, Any] = {"description": answer.description, "headers": _headers(headers)}
-    if answer.kind is not None:
-        found["content"] = {answer.media_type: {"schema": schemas[id(answer.kind)]}}
-    if answer.links:
-        found["links"] = {
+def _success(success: Success, *, schemas: Mapping[int, Any]) -> dict[str, Any]:
+    headers = {"X-Request-Id": "The request's id, in every log too.", **success.headers}
+    documented: dict[str, Any] = {"description": success.description, "headers": _headers(headers)}
+    if success.kind is not None:
+        documented["content"] = {success.media_type: {"schema": schemas[id(success.kind)]}}
+    if success.links:
+        documented["links"] = {
             name: {"operationId": name, "parameters": dict(parameters)}
-            for name, parameters in answer.links.items()
+            for name, parameters in success.links.items()
         }
-    return found
+    return documented
 
 
 def _problem(status: int) -> dict[str, Any]:
@@ -143,7 +134,7 @@ def _headers(named: Mapping[str, str]) -> dict[str, Any]:
 
 def _problems_of(operation: Operation) -> list[int]:
     guarded = (401, 403) if operation.scope else ()
-    return sorted({*operation.problems, *guarded, *_ALWAYS})
+    return sorted({*operation.errors, *guarded, *_ALWAYS})
 
 
 def _statuses(operations: Sequence[Operation]) -> list[int]:

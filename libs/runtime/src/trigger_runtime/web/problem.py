@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from aiohttp import web
 
-from trigger_validation import FieldError
+from trigger_validation import FieldError, InvalidError
 
 _TYPE = "https://flowmaestro.dev/problems/"
 
@@ -29,7 +29,7 @@ _TITLES = {
 
 
 class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """An answer that is an error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people."""
+    """A response that is an error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people."""
 
     type: str
     title: str
@@ -41,7 +41,7 @@ class ProblemDocument(msgspec.Struct, frozen=True, kw_only=True, rename="camel",
 
 
 class ProblemError(Exception):
-    """An answer that is an error. ``code`` is stable and meant for programs, ``detail`` for people."""
+    """A response that is an error. ``code`` is stable and for programs, ``detail`` for people."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class ProblemError(Exception):
         return msgspec.json.encode({**msgspec.to_builtins(body), **extra} if extra else body)
 
     def response(self, *, request_id: str) -> web.Response:
-        """Return the answer."""
+        """Return the response."""
         return web.Response(
             status=self.status,
             body=self.document(request_id=request_id),
@@ -82,8 +82,15 @@ class ProblemError(Exception):
         )
 
 
+def invalid(error: InvalidError) -> ProblemError:
+    """Return the 422 for a request that is well-formed, with everything that is wrong with it."""
+    errors = error.field_errors
+    detail = errors[0].detail if len(errors) == 1 else f"{len(errors)} things are wrong."
+    return ProblemError(422, code="validation_failed", detail=detail, errors=errors)
+
+
 def not_found(what: str) -> ProblemError:
-    """Return the 404 for what does not exist or belongs to somebody else: the two look the same."""
+    """Return the 404 for what does not exist or belongs to another workspace: the two look the same."""
     return ProblemError(404, code="not_found", detail=f"There is no such {what}.")
 
 

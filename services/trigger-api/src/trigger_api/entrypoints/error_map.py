@@ -19,9 +19,7 @@ from trigger_api.ports import (
     TriggerDisabledError,
 )
 from trigger_runtime.postgres import DatabaseUnavailableError
-from trigger_runtime.web.bodies import invalid
 from trigger_runtime.web.problem import ProblemError, not_found, unavailable
-from trigger_validation import InvalidError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -56,8 +54,6 @@ def _outage(error: Exception) -> ProblemError | None:
 
 def _refusal(error: Exception) -> ProblemError | None:
     match error:
-        case InvalidError():
-            return invalid(list(error.field_errors))
         case NotFoundError():
             return not_found(str(error))
         case NeverSoError():

@@ -6,6 +6,7 @@ from typing import Any, Final
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import READ
 from trigger_api.entrypoints.catalog_routes import CatalogRoutes
+from trigger_api.entrypoints.declared import Answer, Operation
 from trigger_api.entrypoints.schedule_operations import schedule_operations
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
@@ -17,7 +18,6 @@ from trigger_api.entrypoints.workflow_operations import workflow_operations
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
 from trigger_runtime.web.openapi import ApiInfo, document
-from trigger_runtime.web.operations import Answer, Operation
 
 TITLE: Final = "FlowMaestro triggers: configuration"
 _CONFIGS: Final = (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
@@ -68,4 +68,4 @@ def api_document(found: list[Operation]) -> dict[str, Any]:
             "Schedules": "When it starts.",
         },
     )
-    return document(info, operations=found, extra=_CONFIGS, untagged=_CONFIGS)
+    return document(info, operations=[one.declared() for one in found], extra=_CONFIGS, untagged=_CONFIGS)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from trigger_runtime.web.operations import Parameter
+from trigger_api.entrypoints.declared import Parameter
 
 LIMIT: Final = Parameter(
     name="limit",

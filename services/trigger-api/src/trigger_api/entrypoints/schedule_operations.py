@@ -3,9 +3,9 @@
 from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
 from trigger_api.entrypoints.access import READ, RUN
+from trigger_api.entrypoints.declared import Answer, Body, Operation
 from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
-from trigger_runtime.web.operations import Answer, Body, Operation
 
 
 def schedule_operations(routes: ScheduleRoutes, *, runs: ScheduleRunRoutes) -> list[Operation]:

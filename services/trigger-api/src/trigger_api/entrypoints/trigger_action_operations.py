@@ -5,8 +5,8 @@ from typing import Final
 from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
 from trigger_api.entrypoints.access import RUN, WRITE
+from trigger_api.entrypoints.declared import Answer, Body, Operation
 from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
-from trigger_runtime.web.operations import Answer, Body, Operation
 
 _TAG: Final = {"ETag": "The version, in quotes, for If-Match."}
 _CHANGE: Final = (400, 404, 409, 412, 413, 415, 422, 428)

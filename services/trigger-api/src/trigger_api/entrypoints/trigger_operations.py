@@ -5,8 +5,8 @@ from typing import Final
 from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
 from trigger_api.entrypoints.access import READ, WRITE
+from trigger_api.entrypoints.declared import JSON, MERGE_PATCH, Answer, Body, Operation
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
-from trigger_runtime.web.operations import JSON, MERGE_PATCH, Answer, Body, Operation
 
 _TAG: Final = {"ETag": "The version, in quotes, for If-Match."}
 _ID: Final = {"id": "$response.body#/id"}
