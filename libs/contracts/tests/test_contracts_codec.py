@@ -25,8 +25,8 @@ CODECS: tuple[Codec[Any], ...] = (
     MANUAL,
     executions.FACTS,
     schedules.FACTS,
-    schedule_requests.REQUESTS,
-    schedule_requests.ANSWERS,
+    schedule_requests.DESCRIBE_REQUESTS,
+    schedule_requests.DESCRIBE_REPLIES,
     secret_uses.USES,
 )
 REMOVED = schedules.ScheduleRemoved(

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from trigger_contracts.codec import MalformedMessageError
-from trigger_contracts.events import MAX_NESTING, parse
+from trigger_contracts.events import MAX_NESTING, covers, is_type_pattern, parse, patterns_of
 from trigger_contracts.json_depth import nesting
 
 EVENT: dict[str, Any] = {
@@ -163,3 +163,16 @@ def test_the_depth_is_bounded_in_both_modes() -> None:
     ):
         with pytest.raises(MalformedMessageError, match="deeper than"):
             parse(data, subject=SUBJECT, headers=headers)
+
+
+def test_the_patterns_of_a_type_are_those_that_include_it() -> None:
+    assert list(patterns_of("order.line.added")) == ["order.line.added", "order.line.*", "order.*"]
+    for pattern in patterns_of("order.line.added"):
+        assert is_type_pattern(pattern)
+        assert covers(pattern, event_type="order.line.added")
+        assert not covers(pattern, event_type="order")
+
+
+@pytest.mark.parametrize("text", ["", ".*", "*", "order.**", "order..*", "order*", "a b.*"])
+def test_what_is_not_a_pattern(text: str) -> None:
+    assert not is_type_pattern(text)

@@ -436,7 +436,7 @@ CODECS: tuple[Codec[Any], ...] = (
     executions.FACTS,
     schedules.FACTS,
     schedule_requests.EVERY_REQUEST,
-    schedule_requests.EVERY_ANSWER,
+    schedule_requests.EVERY_REPLY,
     secret_uses.USES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.

@@ -53,8 +53,8 @@ def test_frozen_execution_ids() -> None:
     assert [
         str(made)
         for made in (
-            ids.keyed_execution_id(TRIGGER, key="72d3162e-cc78-11e3-81ab-4c9367dc0958"),
-            ids.keyed_execution_id(TRIGGER, key="schlüssel ☕"),
+            ids.delivery_execution_id(TRIGGER, key="72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+            ids.delivery_execution_id(TRIGGER, key="schlüssel ☕"),
             ids.event_execution_id(TRIGGER, source="/shop", event_id="e-1"),
             ids.fire_execution_id(TRIGGER, nominal_time=nominal),
         )
@@ -69,10 +69,10 @@ def test_frozen_execution_ids() -> None:
 def test_what_differs_has_another_id() -> None:
     nominal = datetime(2026, 11, 24, 14, tzinfo=UTC)
     made = [
-        ids.keyed_execution_id(TRIGGER, key="a"),
-        ids.keyed_execution_id(TRIGGER, key="b"),
-        ids.keyed_execution_id(OTHER, key="a"),
-        ids.keyed_execution_id(TRIGGER, key=""),
+        ids.delivery_execution_id(TRIGGER, key="a"),
+        ids.delivery_execution_id(TRIGGER, key="b"),
+        ids.delivery_execution_id(OTHER, key="a"),
+        ids.delivery_execution_id(TRIGGER, key=""),
         ids.event_execution_id(TRIGGER, source="a", event_id="b"),
         ids.event_execution_id(OTHER, source="a", event_id="b"),
         ids.event_execution_id(TRIGGER, source="b", event_id="a"),

@@ -1,11 +1,11 @@
-"""Stream ``EVENTS``: CloudEvents 1.0 from internal services, one a message.
+"""Stream ``EVENTS``: CloudEvents 1.0 from internal services, one a message, and which types a trigger names.
 
-They come from outside these services, so nothing about them is taken for granted. Both modes of the
+They come from outside these services, so every part of them is checked. Both modes of the
 CloudEvents NATS binding are read: structured (the message is the JSON event) and binary (attributes
 in ``ce-`` headers, the message is the data).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -17,6 +17,9 @@ from trigger_contracts.json_depth import nesting
 
 MAX_NESTING: Final = 64
 """JSON deeper than this is refused: every later reader of it recurses."""
+
+
+_ALL_BELOW: Final = ".*"
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,10 +40,30 @@ class _Required(msgspec.Struct, frozen=True):
     workspace: str | None = None
 
 
-def parse(data: bytes, *, subject: str, headers: Mapping[str, str] | None = None) -> CloudEvent:
-    """Return the event; ``MalformedMessageError`` says what is wrong with one that is none.
+def is_type_pattern(text: str) -> bool:
+    """Tell whether a text can be a trigger's event type: a type, or ``order.*`` for all types below it."""
+    return streams.is_event_type(text.removesuffix(_ALL_BELOW))
 
-    The subject must agree with the event's type: a publisher's permissions are given by subject.
+
+def covers(pattern: str, *, event_type: str) -> bool:
+    """Tell whether a trigger's event type includes the type of an event."""
+    if pattern.endswith(_ALL_BELOW):
+        return event_type.startswith(pattern.removesuffix("*"))
+    return event_type == pattern
+
+
+def patterns_of(event_type: str) -> Iterator[str]:
+    """Yield every pattern that includes a type: ``a.b.c``, ``a.b.*``, ``a.*``."""
+    yield event_type
+    while "." in event_type:
+        event_type = event_type.rpartition(".")[0]
+        yield event_type + _ALL_BELOW
+
+
+def parse(data: bytes, *, subject: str, headers: Mapping[str, str] | None = None) -> CloudEvent:
+    """Return the event. Raises ``MalformedMessageError``, which says what is wrong.
+
+    The subject must agree with the event's type: permissions to publish are granted by subject.
     """
     attributes = {name.lower(): value for name, value in (headers or {}).items()}
     try:

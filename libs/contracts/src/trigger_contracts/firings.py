@@ -8,7 +8,7 @@ from trigger_contracts.config import Time, TriggerType
 
 
 class ManualFiring(Message, tag="ManualFiring/1", frozen=True, kw_only=True):
-    """On ``firings.manual``: somebody asked for a run and was told its execution id."""
+    """On ``firings.manual``: a run was asked for, and its execution id was returned."""
 
     execution_id: UUID
     workspace: str
@@ -18,7 +18,7 @@ class ManualFiring(Message, tag="ManualFiring/1", frozen=True, kw_only=True):
     trigger_version: int
     workflow_id: UUID
     workflow_version: int | None = None
-    """The workflow's version when the run was asked for: an older definition is not to run."""
+    """The workflow's version when the run was asked for: an older definition must not run."""
     inputs: dict[str, Any]
     requested_at: Time
     actor: str

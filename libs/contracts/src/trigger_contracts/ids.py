@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 # Frozen: changing one of these would give a redelivered message a second execution.
-_KEYED_DELIVERY = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a01")
+_DELIVERY = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a01")
 _EVENT = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a02")
-_KEYED_REQUEST = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a04")
+_MANUAL = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a04")
 _FIRE = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a03")
 
 
@@ -20,17 +20,17 @@ def uuid7(*, unix_ms: int, randomness: bytes) -> UUID:
     return UUID(int=value)
 
 
-def keyed_execution_id(trigger_id: UUID, *, key: str) -> UUID:
+def delivery_execution_id(trigger_id: UUID, *, key: str) -> UUID:
     """Return the execution id of a delivery that carries an idempotency key."""
-    return uuid5(_KEYED_DELIVERY, f"{trigger_id}\n{key}")
+    return uuid5(_DELIVERY, f"{trigger_id}\n{key}")
 
 
-def requested_execution_id(trigger_id: UUID, *, key: str) -> UUID:
+def manual_execution_id(trigger_id: UUID, *, key: str) -> UUID:
     """Return the execution id of a run by hand that was asked for with an idempotency key.
 
     Apart from the deliveries' ids: the same key on both doors is not the same request.
     """
-    return uuid5(_KEYED_REQUEST, f"{trigger_id}\n{key}")
+    return uuid5(_MANUAL, f"{trigger_id}\n{key}")
 
 
 def event_execution_id(trigger_id: UUID, *, source: str, event_id: str) -> UUID:

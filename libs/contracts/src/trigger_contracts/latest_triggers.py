@@ -52,8 +52,8 @@ class _VersionOf(msgspec.Struct, frozen=True):
     version: int
 
 
-class _Glimpse(msgspec.Struct, frozen=True):
-    """As much of a state as a reader of another version may still make out."""
+class _VersionOnly(msgspec.Struct, frozen=True):
+    """The part of a state that a reader of another version can still read."""
 
     trigger: _VersionOf
 
@@ -73,7 +73,7 @@ class LatestTriggers:
         self._known: dict[UUID, Known] = {}
 
     def apply(self, subject: str, *, data: bytes) -> Known | None:
-        """Take a message in; return what its trigger is from now on, ``None`` where nothing has changed."""
+        """Apply a message; return what its trigger is from now on, ``None`` where nothing has changed."""
         trigger_id = _id_in(subject)
         try:
             state = TRIGGERS.decode(data).trigger
@@ -85,16 +85,16 @@ class LatestTriggers:
         known = self._known.get(state.id)
         if known is not None and state.version <= _version_of(known):
             return None
-        found = state if state.deleted_at is None and self._keeps(state) else self._removed(state)
-        self._known[state.id] = found
-        return found
+        latest = state if state.deleted_at is None and self._keeps(state) else self._removed(state)
+        self._known[state.id] = latest
+        return latest
 
     def get(self, trigger_id: UUID) -> Known | None:
-        """Return what is known of a trigger, ``None`` where that is nothing."""
+        """Return what is known of a trigger, ``None`` for an unknown one."""
         return self._known.get(trigger_id)
 
     def states(self) -> Iterable[TriggerState]:
-        """Return the triggers of the kept kinds that are there, enabled or not."""
+        """Return the triggers of the kept kinds that exist, enabled or not."""
         return [known for known in self._known.values() if isinstance(known, TriggerState)]
 
     def tombstones(self) -> Iterable[TriggerState]:
@@ -116,15 +116,15 @@ class LatestTriggers:
     def _hide(self, subject: str, *, trigger_id: UUID | None, data: bytes, reason: str) -> Unreadable | None:
         known = None if trigger_id is None else self._known.get(trigger_id)
         known_version = 0 if known is None else _version_of(known)
-        seen = _glimpse(data)
+        seen = _readable_version(data)
         if seen is not None and seen <= known_version:
             return None
-        # The same state may come once more in words that can be read; what is older stays hidden.
+        # The same state may come again in a form that can be read; what is older stays hidden.
         hidden_to = known_version if seen is None else seen - 1
-        found = Unreadable(subject=subject, trigger_id=trigger_id, reason=reason, hidden_to=hidden_to)
+        unreadable = Unreadable(subject=subject, trigger_id=trigger_id, reason=reason, hidden_to=hidden_to)
         if trigger_id is not None:
-            self._known[trigger_id] = found
-        return found
+            self._known[trigger_id] = unreadable
+        return unreadable
 
 
 def _version_of(known: Known) -> int:
@@ -138,9 +138,9 @@ def _id_in(subject: str) -> UUID | None:
         return None
 
 
-def _glimpse(data: bytes) -> int | None:
-    """Return the version that a state has, as far as that can be made out."""
+def _readable_version(data: bytes) -> int | None:
+    """Return the version of a state that may be unreadable otherwise."""
     try:
-        return msgspec.json.decode(data, type=_Glimpse).trigger.version
+        return msgspec.json.decode(data, type=_VersionOnly).trigger.version
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None

@@ -52,7 +52,7 @@ def payload_body(
     """Return a body as the JSON value that a workflow gets.
 
     It is the first of these that the bytes are: ``None`` where they are empty, base64 where they are
-    compressed, JSON or a form by the content type (JSON is tried where there is none), text, base64.
+    compressed, JSON or a form by the content type (JSON is tried where it is absent), text, base64.
 
     Never fails: the request has had its 202 and has to run. A form whose value is over ``max_bytes`` as JSON
     counts as unreadable: 1 MiB of control characters is 6 MiB as JSON text.

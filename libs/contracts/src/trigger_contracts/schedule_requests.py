@@ -1,6 +1,6 @@
-"""What trigger-api asks scheduler-sync over the bus: a request, and its one answer.
+"""What trigger-api asks scheduler-sync over the bus: a request, and its one reply.
 
-Each request has its subject and its codec. The answer to any of them can be ``RequestFailed``.
+Each request has its subject and its codec. The reply to any of them can be ``RequestFailed``.
 """
 
 from enum import StrEnum
@@ -28,26 +28,26 @@ class ScheduleStatus(StrEnum):
 
 
 class FailureCode(StrEnum):
-    """Whether asking again can help."""
+    """Whether the same request can succeed later."""
 
     UNAVAILABLE = "unavailable"
-    """Now it cannot be done; later it may."""
+    """It cannot be done now; it may be possible later."""
     UNKNOWN_REQUEST = "unknownRequest"
-    """No request that the answering release knows."""
+    """The release that replies does not know the request."""
     NOT_FOUND = "notFound"
     """There is no such schedule trigger, or it is not in Temporal."""
     REFUSED = "refused"
-    """It will not be done as it was asked for; ``reason`` says what about it."""
+    """The request itself is refused; ``reason`` says why."""
 
 
 class DescribeSchedule(Message, tag="DescribeSchedule/1", frozen=True, kw_only=True):
-    """What does Temporal have for this trigger? Answered by ``ScheduleDescribed``."""
+    """Asks what Temporal has for this trigger. The reply is ``ScheduleDescribed``."""
 
     trigger_id: UUID
 
 
 class ScheduleDescribed(Message, tag="ScheduleDescribed/1", frozen=True, kw_only=True):
-    """As Temporal says at this moment: at most ten times each way, ``recent`` oldest first."""
+    """What Temporal has at this moment: at most ten times each way, ``recent`` oldest first."""
 
     trigger_id: UUID
     schedule_id: str
@@ -59,10 +59,9 @@ class ScheduleDescribed(Message, tag="ScheduleDescribed/1", frozen=True, kw_only
 
 
 class RunSchedule(Message, tag="RunSchedule/1", frozen=True, kw_only=True):
-    """Run it now, also while it is paused or another run goes on. Answered by ``ScheduleRunStarted``.
+    """Run it now, also while it is paused or another run is active. The reply is ``ScheduleRunStarted``.
 
-    Whoever asks makes the execution id, so that a request whose answer was lost can be repeated and runs
-    once.
+    The caller makes the execution id: a request whose reply was lost can be repeated, and runs once.
     """
 
     trigger_id: UUID
@@ -82,9 +81,9 @@ class ScheduleRunStarted(Message, tag="ScheduleRunStarted/1", frozen=True, kw_on
 
 
 class PreviewBackfill(Message, tag="PreviewBackfill/1", frozen=True, kw_only=True):
-    """What would a backfill from ``start_at`` to ``end_at``, both included, run?
+    """Asks what a backfill from ``start_at`` to ``end_at``, both included, would run.
 
-    Answered by ``BackfillPreviewed``, and refused where a backfill would be.
+    The reply is ``BackfillPreviewed``. It is refused where the backfill would be refused.
     """
 
     trigger_id: UUID
@@ -103,8 +102,8 @@ class BackfillPreviewed(Message, tag="BackfillPreviewed/1", frozen=True, kw_only
 class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=True):
     """Run now what would have fired from ``start_at`` to ``end_at``, both included.
 
-    Answered by ``BackfillStarted``. It is not done where it would be other fires than ``expected_fires``,
-    the number that a preview showed. A time that ran before runs again, under the same execution id.
+    The reply is ``BackfillStarted``. It is refused where the number of fires is not ``expected_fires``, which
+    a preview showed. A time that ran before runs again, under the same execution id.
     """
 
     trigger_id: UUID
@@ -114,14 +113,14 @@ class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=T
     """Between the runs of the backfill; the schedule's own does not count."""
     expected_fires: int
     request_id: UUID | None = None
-    """Temporal does what it is asked for with the same id once, so that a lost answer can be asked for again.
+    """Temporal acts once on requests with the same id, so that a lost reply can be asked for again.
 
-    It remembers for as long as the schedule's own workflow runs on, which are some hundreds of fires.
+    It remembers the id until the schedule's own workflow continues as new, after some hundreds of fires.
     """
 
 
 class BackfillStarted(Message, tag="BackfillStarted/1", frozen=True, kw_only=True):
-    """Temporal has taken it and runs these, as far as the overlap policy lets it."""
+    """Temporal has accepted it and runs these, as far as the overlap policy allows."""
 
     trigger_id: UUID
     fire_times: tuple[Time, ...]
@@ -129,31 +128,31 @@ class BackfillStarted(Message, tag="BackfillStarted/1", frozen=True, kw_only=Tru
 
 
 class RequestFailed(Message, tag="RequestFailed/1", frozen=True, kw_only=True):
-    """The request was not answered as asked; ``reason`` names no internals."""
+    """The request was not carried out; ``reason`` names no internals."""
 
     reason: str
     code: FailureCode = FailureCode.UNAVAILABLE
     field: str = ""
-    """The request's field that is to blame, in camelCase; empty where it is none, or all of them."""
+    """The field of the request that is wrong, in camelCase; empty where it is not one field."""
 
 
-# One of each for each subject, so that whoever asks gets the type that he asked for.
-REQUESTS: Final[Codec[DescribeSchedule]] = Codec(DescribeSchedule)
-ANSWERS: Final[Codec[ScheduleDescribed | RequestFailed]] = Codec(ScheduleDescribed, RequestFailed)
+# One of each for each subject, so that a reply has the type that its request asks for.
+DESCRIBE_REQUESTS: Final[Codec[DescribeSchedule]] = Codec(DescribeSchedule)
+DESCRIBE_REPLIES: Final[Codec[ScheduleDescribed | RequestFailed]] = Codec(ScheduleDescribed, RequestFailed)
 RUN_REQUESTS: Final[Codec[RunSchedule]] = Codec(RunSchedule)
-RUN_ANSWERS: Final[Codec[ScheduleRunStarted | RequestFailed]] = Codec(ScheduleRunStarted, RequestFailed)
+RUN_REPLIES: Final[Codec[ScheduleRunStarted | RequestFailed]] = Codec(ScheduleRunStarted, RequestFailed)
 PREVIEW_REQUESTS: Final[Codec[PreviewBackfill]] = Codec(PreviewBackfill)
-PREVIEW_ANSWERS: Final[Codec[BackfillPreviewed | RequestFailed]] = Codec(BackfillPreviewed, RequestFailed)
+PREVIEW_REPLIES: Final[Codec[BackfillPreviewed | RequestFailed]] = Codec(BackfillPreviewed, RequestFailed)
 BACKFILL_REQUESTS: Final[Codec[BackfillSchedule]] = Codec(BackfillSchedule)
-BACKFILL_ANSWERS: Final[Codec[BackfillStarted | RequestFailed]] = Codec(BackfillStarted, RequestFailed)
+BACKFILL_REPLIES: Final[Codec[BackfillStarted | RequestFailed]] = Codec(BackfillStarted, RequestFailed)
 
 AnyScheduleRequest = DescribeSchedule | RunSchedule | PreviewBackfill | BackfillSchedule
-AnyScheduleAnswer = (
+AnyScheduleReply = (
     ScheduleDescribed | ScheduleRunStarted | BackfillPreviewed | BackfillStarted | RequestFailed
 )
 EVERY_REQUEST: Final[Codec[AnyScheduleRequest]] = Codec(
     DescribeSchedule, RunSchedule, PreviewBackfill, BackfillSchedule
 )
-EVERY_ANSWER: Final[Codec[AnyScheduleAnswer]] = Codec(
+EVERY_REPLY: Final[Codec[AnyScheduleReply]] = Codec(
     ScheduleDescribed, ScheduleRunStarted, BackfillPreviewed, BackfillStarted, RequestFailed
 )

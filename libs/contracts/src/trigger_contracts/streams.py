@@ -49,7 +49,7 @@ DELIVERIES: Final = Stream(
 DELIVERY_BODIES: Final = "DELIVERY_BODIES"
 """The object store of bodies that no message should hold."""
 # The stream of that object store, in JetStream's own spelling, so that `nats object` reads it. It keeps
-# longer than DELIVERIES: whoever raises that limit raises this one too, or messages outlive their bodies.
+# longer than DELIVERIES: raise both limits together, or messages outlive their bodies.
 DELIVERY_BODIES_STREAM: Final = Stream(
     name=f"OBJ_{DELIVERY_BODIES}",
     subjects=(f"$O.{DELIVERY_BODIES}.C.>", f"$O.{DELIVERY_BODIES}.M.>"),

@@ -60,9 +60,9 @@ class SignatureAlgorithm(StrEnum):
 
 
 class OnDisabled(StrEnum):
-    """What the sender of a paused trigger is told.
+    """What the sender of a paused trigger gets.
 
-    Some providers give an address up after enough refusals: ``ignore`` answers 200 and starts nothing.
+    Some providers stop using an address after enough refusals: ``ignore`` responds 200 and starts nothing.
     """
 
     REJECT = "reject"

@@ -1,6 +1,7 @@
-"""What users write in configurations: conditions on events, and templates."""
+"""What users write in configurations: conditions and filters on events, and templates."""
 
 from trigger_expressions.conditions import MAX_LENGTH, EventContext, Expression, ExpressionError
+from trigger_expressions.filters import filter_path
 from trigger_expressions.templates import ROOTS, Path, TemplateError, parts, paths_in
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ExpressionError",
     "Path",
     "TemplateError",
+    "filter_path",
     "parts",
     "paths_in",
 ]

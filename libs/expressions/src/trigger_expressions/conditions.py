@@ -1,7 +1,7 @@
 """Conditions on events, in CEL (the Common Expression Language), bounded.
 
-The evaluator holds the interpreter's lock and has no budget, so what could take long is refused when
-an expression is compiled: everything that is left is linear in the expression and in what it touches.
+The evaluator holds the interpreter's lock and has no budget. So what could take long is refused when an
+expression is compiled: all else is linear in the expression and in the values that it reads.
 """
 
 import re
@@ -23,7 +23,7 @@ class ExpressionError(ValueError):
 
 
 class EventContext:
-    """One event, made ready once for any number of conditions."""
+    """One event, converted once for any number of conditions."""
 
     def __init__(self, event: Mapping[str, Any]) -> None:
         self.context = cel.Context({"event": dict(event)})
@@ -36,9 +36,9 @@ class Expression:
         """Compile. Raises ``ExpressionError``."""
         self._program = _compiled(text)
 
-    def holds(self, facts: EventContext) -> bool:
-        """Tell whether the event fulfils the condition. One that cannot be told does not hold."""
-        return _result(self._program, facts=facts) is True
+    def holds(self, event: EventContext) -> bool:
+        """Tell whether the event fulfils the condition. One that cannot be evaluated does not hold."""
+        return _result(self._program, event=event) is True
 
 
 def _compiled(text: str) -> Any:
@@ -46,24 +46,24 @@ def _compiled(text: str) -> Any:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
     if _LONG_TEXT.search(text):
         raise ExpressionError("texts in three quotes are not supported")
-    if found := _COMPREHENSION.search(_TEXT.sub('""', text)):
-        raise ExpressionError(f"{found.group(1)}() is not supported: it has no bound")
+    if comprehension := _COMPREHENSION.search(_TEXT.sub('""', text)):
+        raise ExpressionError(f"{comprehension.group(1)}() is not supported: it has no bound")
     try:
         program = cel.compile(text)
     except ValueError as error:
         raise ExpressionError(_first_line(error)) from None
-    # Tried once on an event without data: an unknown name or a result that is no yes or no shows at once.
-    result = _result(program, facts=EventContext(_SAMPLE))
+    # Tried once on an event without data: this shows an unknown name, or a result that is not true or false.
+    result = _result(program, event=EventContext(_SAMPLE))
     if isinstance(result, RuntimeError) and _UNDEFINED in str(result):
         raise ExpressionError(_first_line(result))
     if not isinstance(result, bool | Exception):
-        raise ExpressionError("it has to be a condition, true or false")
+        raise ExpressionError("a condition is true or false, for example event.data.total > 100")
     return program
 
 
-def _result(program: Any, *, facts: EventContext) -> Any:
+def _result(program: Any, *, event: EventContext) -> Any:
     try:
-        return program.execute(facts.context)
+        return program.execute(event.context)
     except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the event's values lead to
         return error
 

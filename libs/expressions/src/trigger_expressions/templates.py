@@ -22,7 +22,7 @@ _LONGEST_STEP: Final = 200
 
 
 class TemplateError(Exception):
-    """A string that is no template; the text says where and why."""
+    """A string that is not a template; the text says where and why."""
 
 
 def parts(template: str) -> list[str | Path]:
@@ -30,19 +30,19 @@ def parts(template: str) -> list[str | Path]:
 
     Raises ``TemplateError``.
     """
-    found: list[str | Path] = []
+    pieces: list[str | Path] = []
     position = 0
     while (start := template.find(_OPEN, position)) >= 0:
         end = template.find(_CLOSE, start + len(_OPEN))
         if end < 0:
             raise TemplateError(f"'{{{{' without '}}}}' in {_quoted(template[start:])}")
         if start > position:
-            found.append(template[position:start])
-        found.append(_path(template[start + len(_OPEN) : end]))
+            pieces.append(template[position:start])
+        pieces.append(_path(template[start + len(_OPEN) : end]))
         position = end + len(_CLOSE)
     if position < len(template):
-        found.append(template[position:])
-    return found
+        pieces.append(template[position:])
+    return pieces
 
 
 def paths_in(template: Any, *, pointer: str = "") -> Iterator[tuple[str, Path | TemplateError]]:

@@ -17,7 +17,7 @@ from scheduler_sync.settings import Settings
 from trigger_contracts import codec, schedules, streams
 from trigger_contracts.codec import Message
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
-from trigger_contracts.schedule_requests import EVERY_ANSWER, AnyScheduleAnswer
+from trigger_contracts.schedule_requests import EVERY_REPLY, AnyScheduleReply
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
 from trigger_runtime.bus.requests import ask
 from trigger_runtime.lifecycle import Service
@@ -116,7 +116,7 @@ class Stage:
             assert error.status is RPCStatusCode.NOT_FOUND
             return None
 
-    async def ask(self, request: Message, *, subject: str) -> AnyScheduleAnswer:
+    async def ask(self, request: Message, *, subject: str) -> AnyScheduleReply:
         """Return the answer to a request, as soon as somebody gives one."""
         async with asyncio.timeout(20):
             while True:
@@ -125,7 +125,7 @@ class Stage:
                 except BusUnavailableError:
                     await asyncio.sleep(0.05)
                 else:
-                    return EVERY_ANSWER.decode(data)
+                    return EVERY_REPLY.decode(data)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from scheduler_sync.settings import Settings
 from trigger_contracts import codec, schedules, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedule_requests import (
-    ANSWERS,
+    DESCRIBE_REPLIES,
     DescribeSchedule,
     FailureCode,
     RequestFailed,
@@ -65,7 +65,7 @@ class Asker:
 
     async def ask(self, data: bytes) -> ScheduleDescribed | RequestFailed:
         answer = await ask(self.bus, subject=streams.DESCRIBE_SCHEDULE, data=data, timeout=5)
-        return ANSWERS.decode(answer)
+        return DESCRIBE_REPLIES.decode(answer)
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed | RequestFailed:
         return await self.ask(codec.encode(DescribeSchedule(trigger_id=trigger_id)))

@@ -13,7 +13,7 @@ from scheduler_sync.usecases.describing import describe_schedule
 from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.schedule_requests import (
-    ANSWERS,
+    DESCRIBE_REPLIES,
     DescribeSchedule,
     FailureCode,
     RequestFailed,
@@ -105,7 +105,7 @@ async def test_a_description_is_bounded_and_a_paused_schedule_has_no_next_fire()
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b'{"message": "DescribeSchedule/99"}'])
 async def test_a_request_that_cannot_be_read_is_answered(data: bytes) -> None:
-    answer = ANSWERS.decode(await on_describe_schedule(Temporal(None))(data))
+    answer = DESCRIBE_REPLIES.decode(await on_describe_schedule(Temporal(None))(data))
     assert answer == RequestFailed(
         reason="the request is none that this release knows", code=FailureCode.UNKNOWN_REQUEST
     )
@@ -113,5 +113,5 @@ async def test_a_request_that_cannot_be_read_is_answered(data: bytes) -> None:
 
 async def test_an_outage_is_answered_without_its_details() -> None:
     handle = on_describe_schedule(Temporal(TemporalAwayError("UNAVAILABLE: 10.1.2.3:7233")))
-    answer = ANSWERS.decode(await handle(codec.encode(DescribeSchedule(trigger_id=ID))))
+    answer = DESCRIBE_REPLIES.decode(await handle(codec.encode(DescribeSchedule(trigger_id=ID))))
     assert answer == RequestFailed(reason="Temporal cannot be reached now")

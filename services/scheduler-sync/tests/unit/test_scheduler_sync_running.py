@@ -20,7 +20,7 @@ from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
 from trigger_contracts.ids import fire_execution_id
 from trigger_contracts.schedule_requests import (
-    EVERY_ANSWER,
+    EVERY_REPLY,
     MAX_BACKFILL_FIRES,
     BackfillSchedule,
     BackfillStarted,
@@ -204,7 +204,7 @@ class World:
 
     async def asked_to_run(self) -> Any:
         request = RunSchedule(trigger_id=ID, execution_id=UUID(int=3), requested_at=NOW, request_id="r")
-        return EVERY_ANSWER.decode(await on_run_schedule(self.runs)(codec.encode(request)))
+        return EVERY_REPLY.decode(await on_run_schedule(self.runs)(codec.encode(request)))
 
     async def asked_to_backfill(self, **changes: Any) -> Any:
         given: dict[str, Any] = {
@@ -215,7 +215,7 @@ class World:
             "expected_fires": 2,
         }
         request = BackfillSchedule(**{**given, **changes})
-        return EVERY_ANSWER.decode(await on_backfill_schedule(self.runs)(codec.encode(request)))
+        return EVERY_REPLY.decode(await on_backfill_schedule(self.runs)(codec.encode(request)))
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class ReceiveDelivery:
         execution_id = (
             self._clock.new_id(received.received_at)
             if key is None
-            else ids.keyed_execution_id(trigger.id, key=key)
+            else ids.delivery_execution_id(trigger.id, key=key)
         )
         answer = self._answers.accepted(
             received.request, trigger=trigger, execution_id=execution_id, rate=rate

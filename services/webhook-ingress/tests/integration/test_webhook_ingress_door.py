@@ -74,7 +74,7 @@ async def test_the_same_idempotency_key_has_the_same_execution(ingress: Any) -> 
     first = await ingress.settled(trigger_id, status=202, **keyed)
     again = await ingress.send(trigger_id, **keyed)
     assert first.json == again.json
-    assert UUID(first.json["executionId"]) == ids.keyed_execution_id(trigger_id, key="delivery 42")
+    assert UUID(first.json["executionId"]) == ids.delivery_execution_id(trigger_id, key="delivery 42")
     assert {d.idempotency_key for d in await ingress.accepted()} == {"delivery 42"}
     for bad in ("x" * 256, "caf\xe9"):
         reply = await ingress.send(trigger_id, headers={"Idempotency-Key": bad})

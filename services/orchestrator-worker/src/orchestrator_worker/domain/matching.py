@@ -6,28 +6,27 @@ from uuid import UUID
 
 from orchestrator_worker.domain.json_path import MISSING, find, json_equal
 from trigger_contracts.config import EventConfig, TriggerState
-from trigger_contracts.events import CloudEvent
-from trigger_expressions import EventContext, Expression
+from trigger_contracts.events import CloudEvent, covers, patterns_of
+from trigger_expressions import EventContext, Expression, filter_path
 
-_BELOW = ".*"
 ALL_WORKSPACES = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Waiting:
+class _Listener:
     state: TriggerState
     condition: Expression | None
 
 
 class EventTriggers:
-    """The event triggers that are there, indexed by the type that they wait for."""
+    """The event triggers, indexed by the type that they wait for."""
 
     def __init__(self) -> None:
-        self._by_type: dict[str, dict[UUID, _Waiting]] = {}
+        self._by_type: dict[str, dict[UUID, _Listener]] = {}
         self._type_of: dict[UUID, str] = {}
 
     def put(self, state: TriggerState) -> None:
-        """Take a trigger's state instead of the one that was known.
+        """Replace the known state of a trigger.
 
         Raises ``trigger_expressions.ExpressionError`` for a condition that a newer trigger-api accepts
         and this version cannot compile: the trigger then starts on nothing.
@@ -37,46 +36,45 @@ class EventTriggers:
         if isinstance(config, EventConfig) and state.enabled and state.deleted_at is None:
             condition = None if config.expression is None else Expression(config.expression)
             self._type_of[state.id] = config.event_type
-            waiting = _Waiting(state=state, condition=condition)
-            self._by_type.setdefault(config.event_type, {})[state.id] = waiting
+            listener = _Listener(state=state, condition=condition)
+            self._by_type.setdefault(config.event_type, {})[state.id] = listener
 
     def drop(self, trigger_id: UUID) -> None:
-        """Start a trigger no more."""
-        known = self._type_of.pop(trigger_id, None)
-        if known is None:
+        """Remove a trigger: no event starts it any more."""
+        event_type = self._type_of.pop(trigger_id, None)
+        if event_type is None:
             return
-        waiting = self._by_type[known]
-        del waiting[trigger_id]
-        if not waiting:
-            del self._by_type[known]
+        listeners = self._by_type[event_type]
+        del listeners[trigger_id]
+        if not listeners:
+            del self._by_type[event_type]
 
     def matching(self, event: CloudEvent, *, open_to: tuple[str, ...]) -> list[TriggerState]:
         """Return the triggers that the event starts.
 
         ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is all.
         """
-        found = [
-            waiting
-            for waiting in self._candidates(event.type)
-            if matches(waiting.state, event, open_to=open_to)
+        agreeing = [
+            listener
+            for listener in self._candidates(event.type)
+            if matches(listener.state, event, open_to=open_to)
         ]
-        if all(waiting.condition is None for waiting in found):
-            return [waiting.state for waiting in found]
-        # Made once for all conditions: turning an event into CEL's values costs more than asking them.
-        facts = EventContext(event.document)
+        if all(listener.condition is None for listener in agreeing):
+            return [listener.state for listener in agreeing]
+        # Made once for all conditions: to convert an event to CEL's values costs more than to evaluate them.
+        context = EventContext(event.document)
         return [
-            waiting.state for waiting in found if waiting.condition is None or waiting.condition.holds(facts)
+            listener.state
+            for listener in agreeing
+            if listener.condition is None or listener.condition.holds(context)
         ]
 
     def __len__(self) -> int:
         return len(self._type_of)
 
-    def _candidates(self, event_type: str) -> Iterator["_Waiting"]:
-        yield from self._by_type.get(event_type, {}).values()
-        prefix = event_type
-        while "." in prefix:
-            prefix = prefix.rpartition(".")[0]
-            yield from self._by_type.get(prefix + _BELOW, {}).values()
+    def _candidates(self, event_type: str) -> Iterator["_Listener"]:
+        for pattern in patterns_of(event_type):
+            yield from self._by_type.get(pattern, {}).values()
 
 
 def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
@@ -87,9 +85,9 @@ def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...
         and trigger.enabled
         and trigger.deleted_at is None
         and _reaches(trigger.workspace, event=event, open_to=open_to)
-        and _is_of_type(event.type, wanted=config.event_type)
+        and covers(config.event_type, event_type=event.type)
         and config.source in (None, event.source)
-        and all(_holds(event, path=path, wanted=wanted) for path, wanted in config.filters.items())
+        and all(_holds(event, path=path, expected=expected) for path, expected in config.filters.items())
     )
 
 
@@ -99,12 +97,7 @@ def _reaches(workspace: str, *, event: CloudEvent, open_to: tuple[str, ...]) -> 
     return ALL_WORKSPACES in open_to or workspace in open_to
 
 
-def _is_of_type(event_type: str, *, wanted: str) -> bool:
-    if wanted.endswith(_BELOW):
-        return event_type.startswith(wanted.removesuffix("*"))
-    return event_type == wanted
-
-
-def _holds(event: CloudEvent, *, path: str, wanted: object) -> bool:
-    found = find(event.document, path=tuple(path.split(".")))
-    return found is not MISSING and json_equal(found, wanted)
+def _holds(event: CloudEvent, *, path: str, expected: object) -> bool:
+    segments = filter_path(path)
+    actual = MISSING if segments is None else find(event.document, path=segments)
+    return actual is not MISSING and json_equal(actual, expected)

@@ -41,7 +41,7 @@ def on_describe_schedule(schedules: LiveSchedules) -> Handler:
     async def describe(request: DescribeSchedule) -> ScheduleDescribed:
         return await describe_schedule(request.trigger_id, schedules=schedules)
 
-    return _answering(schedule_requests.REQUESTS, do=describe)
+    return _answering(schedule_requests.DESCRIBE_REQUESTS, do=describe)
 
 
 def on_run_schedule(runs: Runs) -> Handler:

@@ -36,23 +36,25 @@ class LiveSchedules:
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed:
         """See ``ports.LiveSchedules``."""
         request = DescribeSchedule(trigger_id=trigger_id)
-        return await self._ask(request, subject=streams.DESCRIBE_SCHEDULE, answers=schedule_requests.ANSWERS)
+        return await self._ask(
+            request, subject=streams.DESCRIBE_SCHEDULE, answers=schedule_requests.DESCRIBE_REPLIES
+        )
 
     async def run(self, request: RunSchedule) -> None:
         """See ``ports.LiveSchedules``."""
-        await self._ask(request, subject=streams.RUN_SCHEDULE, answers=schedule_requests.RUN_ANSWERS)
+        await self._ask(request, subject=streams.RUN_SCHEDULE, answers=schedule_requests.RUN_REPLIES)
 
     async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
         """See ``ports.LiveSchedules``."""
         shown = await self._ask(
-            request, subject=streams.PREVIEW_BACKFILL, answers=schedule_requests.PREVIEW_ANSWERS
+            request, subject=streams.PREVIEW_BACKFILL, answers=schedule_requests.PREVIEW_REPLIES
         )
         return _fires(shown)
 
     async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
         """See ``ports.LiveSchedules``."""
         started = await self._ask(
-            request, subject=streams.BACKFILL_SCHEDULE, answers=schedule_requests.BACKFILL_ANSWERS
+            request, subject=streams.BACKFILL_SCHEDULE, answers=schedule_requests.BACKFILL_REPLIES
         )
         return _fires(started)
 

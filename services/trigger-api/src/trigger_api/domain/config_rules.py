@@ -1,6 +1,5 @@
 """What a trigger's configuration must be beyond its shape."""
 
-import re
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Final, assert_never
@@ -9,7 +8,6 @@ from zoneinfo import ZoneInfo, available_timezones
 import msgspec
 
 from trigger_api.domain.input_schema import input_errors, schema_errors
-from trigger_contracts import streams
 from trigger_contracts.config import (
     AnyTriggerConfig,
     DstPolicy,
@@ -18,13 +16,13 @@ from trigger_contracts.config import (
     ScheduleConfig,
     WebhookConfig,
 )
+from trigger_contracts.events import is_type_pattern
 from trigger_cron import CronError, ExclusionError, TimetableError, parse, timetable_of
-from trigger_expressions import Expression, ExpressionError
+from trigger_expressions import Expression, ExpressionError, filter_path
 from trigger_validation import FieldError, pointer_step, size_errors
 from trigger_webhooks import RULED_FIELDS, errors_between
 from trigger_webhooks import field_errors as webhook_field_errors
 
-_PATH: Final = re.compile(r"[^.\[\]\s]+(\.[^.\[\]\s]+)*")
 MAX_BYTES: Final = 256 * 1024
 """Every service that follows the triggers holds the configurations in memory."""
 
@@ -128,7 +126,7 @@ def _zones() -> frozenset[str]:
 
 
 def _event_type(text: str) -> list[FieldError]:
-    if streams.is_event_type(text.removesuffix(".*")):
+    if is_type_pattern(text):
         return []
     words = "Expected words of letters, digits, - and _ joined by dots, optionally ending in '.*'."
     return [FieldError("", words)]
@@ -138,7 +136,7 @@ def _filters(filters: dict[str, Any]) -> list[FieldError]:
     return [
         FieldError(f"/{pointer_step(path)}", f"{path[:80]!r} is no path like data.country.")
         for path in filters
-        if not _PATH.fullmatch(path)
+        if filter_path(path) is None
     ]
 
 

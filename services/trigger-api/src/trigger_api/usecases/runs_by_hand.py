@@ -51,7 +51,7 @@ class RunsByHand:
 
         async def act(firing: ManualFiring, seed: str | None) -> UUID:
             if seed is not None:
-                execution_id = ids.requested_execution_id(trigger_id, key=seed)
+                execution_id = ids.manual_execution_id(trigger_id, key=seed)
                 firing = msgspec.structs.replace(firing, execution_id=execution_id)
             await self._firings.request(firing)
             return firing.execution_id

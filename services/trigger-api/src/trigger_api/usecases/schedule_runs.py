@@ -100,7 +100,7 @@ class ScheduleRuns:
         return await self._answering.outside(self._store, keyed=keyed, check=check, act=act)
 
     def _id(self, trigger_id: UUID, *, seed: str | None) -> UUID:
-        return self._chance.new_id() if seed is None else ids.requested_execution_id(trigger_id, key=seed)
+        return self._chance.new_id() if seed is None else ids.manual_execution_id(trigger_id, key=seed)
 
     async def _require(self, caller: Caller, *, trigger_id: UUID) -> None:
         view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
