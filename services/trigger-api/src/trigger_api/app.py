@@ -27,15 +27,18 @@ from trigger_api.adapters.trigger_activity import (
 from trigger_api.adapters.vault import RingVault
 from trigger_api.entrypoints import error_map
 from trigger_api.entrypoints.access import Access
-from trigger_api.entrypoints.catalog_routes import CatalogRoutes
+from trigger_api.entrypoints.catalog import CatalogHandlers
 from trigger_api.entrypoints.declared import Operation
+from trigger_api.entrypoints.http import Authenticator, read_body
 from trigger_api.entrypoints.operations import TITLE, api_document, operations
-from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
+from trigger_api.entrypoints.schedules import ScheduleHandlers
 from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
 from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
+from trigger_api.entrypoints.triggers import TriggerHandlers
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
+from trigger_api.entrypoints.workflows import WorkflowHandlers
 from trigger_api.ports import ClockAndIds
 from trigger_api.settings import Settings
 from trigger_api.usecases.runs_by_hand import RunsByHand
@@ -57,6 +60,7 @@ from trigger_runtime.settings import Secret, load
 from trigger_runtime.web.api_pages import api_pages
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
+from trigger_runtime.web.operations import routes_of
 from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
 
 NAME = "trigger-api"
@@ -89,9 +93,13 @@ def build(settings: Settings) -> Service:
         registry=metrics.registry,
     )
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
-    offered = _operations(settings, database=database, bus=bus, tokens=tokens, chance=chance)
+    handlers, offered = _operations(settings, database=database, bus=bus, tokens=tokens, chance=chance)
     app = new_application(
-        routes=[*[one.route() for one in offered], *api_pages(api_document(offered), title=TITLE)],
+        routes=[
+            *routes_of(*handlers, authenticate=Authenticator(tokens), read_body=read_body),
+            *[one.route() for one in offered],
+            *api_pages(api_document(offered), title=TITLE),
+        ],
         readiness=readiness,
         metrics=metrics,
         error_map=error_map.answer,
@@ -152,7 +160,7 @@ def document() -> dict[str, Any]:
         tokens=TokenSettings(jwt_secret=Secret(secrets.token_hex())),
         secret_keys=Secret(f"none:{base64.b64encode(os.urandom(32)).decode()}"),
     )
-    offered = _operations(
+    _, offered = _operations(
         settings,
         database=Database(settings.database.database_url, application=NAME),
         bus=Bus(url="", client_name=NAME),
@@ -164,7 +172,7 @@ def document() -> dict[str, Any]:
 
 def _operations(
     settings: Settings, *, database: Database, bus: Bus, tokens: TokenVerifier, chance: ClockAndIds
-) -> list[Operation]:
+) -> tuple[list[object], list[Operation]]:
     store, read_model, history = (
         PostgresEventStore(database),
         PostgresReadModel(database),
@@ -183,7 +191,20 @@ def _operations(
     commands = Triggers(store, vault=vault, chance=chance, threads=threads)
     live = LiveSchedules(bus)
     answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
-    return operations(
+    handlers: list[object] = [
+        TriggerHandlers(read_model=read_model, history=history, answers=answers),
+        WorkflowHandlers(read_model=read_model, history=history),
+        ScheduleHandlers(
+            read_model,
+            live=live,
+            describe=lambda expressions, zone: in_words(expressions, timezone=zone),
+            fires_per_day=settings.fires_per_day,
+            threads=threads,
+            now=chance.now,
+        ),
+        CatalogHandlers(),
+    ]
+    declared = operations(
         triggers=TriggerRoutes(
             commands, read_model=read_model, history=history, access=access, answers=answers
         ),
@@ -194,20 +215,12 @@ def _operations(
             history=history,
             access=access,
         ),
-        schedules=ScheduleRoutes(
-            read_model,
-            live=live,
-            access=access,
-            in_words=lambda expressions, zone: in_words(expressions, timezone=zone),
-            fires_per_day=settings.fires_per_day,
-            threads=threads,
-        ),
         schedule_runs=ScheduleRunRoutes(
             ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),
             access=access,
         ),
-        catalog=CatalogRoutes(access),
     )
+    return handlers, declared
 
 
 def _follower(

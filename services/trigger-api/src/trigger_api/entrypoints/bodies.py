@@ -1,12 +1,13 @@
 """What requests hold: the types that decode their bodies, and that the API's document is made from."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
+from trigger_api.domain import config_rules
 from trigger_contracts.config import (
     CronExpression,
     DstPolicy,
@@ -193,6 +194,12 @@ class Backfill(PreviewBackfill, frozen=True, kw_only=True):
     expected_fires: Annotated[int, Meta(ge=0, le=MAX_BACKFILL_FIRES)]
 
 
+def check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
+    """Return what is wrong with the meaning of a field; see ``trigger_validation.CheckField``."""
+    config = ScheduleConfig if kind is PreviewSchedule else kind
+    return [(error.pointer, error.detail) for error in config_rules.field_errors(config, name, value)]
+
+
 class PreviewSchedule(_Body, frozen=True, kw_only=True):
     """A schedule that may not exist yet: the fields of a schedule's ``config`` that say when it fires."""
 
@@ -228,3 +235,65 @@ class PreviewSaved(_Body, frozen=True, kw_only=True):
 
     trigger_id: UUID
     count: Annotated[int, Meta(ge=1, le=100)] = 10
+
+
+class AfterId(msgspec.Struct, frozen=True):
+    """A page cursor: the id of the last item."""
+
+    id: UUID
+
+
+class BeforeVersion(msgspec.Struct, frozen=True):
+    """A page cursor in a history: the version of the last item."""
+
+    version: int
+
+
+Limit = Annotated[int, Meta(ge=1, le=200, description="How many items a page may hold.")]
+PartOfName = Annotated[
+    str, Meta(min_length=1, max_length=200, description="A part of the name, in either case.")
+]
+PageCursor = Annotated[AfterId | None, Meta(description="The `nextCursor` of the page before.")]
+
+
+class ListTriggers(_Body, frozen=True, kw_only=True):
+    """Which triggers."""
+
+    workflow_id: Annotated[UUID | None, Meta(description="Only the triggers of this workflow.")] = None
+    type: Annotated[TriggerType | None, Meta(description="Only triggers of this type.")] = None
+    enabled: Annotated[
+        bool | None, Meta(description="Only triggers that are enabled, or only those that are paused.")
+    ] = None
+    name: PartOfName | None = None
+    limit: Limit = 50
+    cursor: PageCursor = None
+
+
+class ListWorkflows(_Body, frozen=True, kw_only=True):
+    """Which workflows."""
+
+    name: PartOfName | None = None
+    limit: Limit = 50
+    cursor: PageCursor = None
+
+
+class ListEvents(_Body, frozen=True, kw_only=True):
+    """Which part of a history."""
+
+    limit: Limit = 50
+    cursor: Annotated[
+        BeforeVersion | None,
+        Meta(
+            description="The `nextCursor` of the page before.",
+            extra_json_schema={"format": "history-cursor"},
+        ),
+    ] = None
+
+
+class AsOf(_Body, frozen=True, kw_only=True):
+    """A version or a time."""
+
+    as_of: Annotated[
+        Annotated[int, Meta(ge=1, le=999_999_999)] | datetime | None,
+        Meta(description="As it was at a version, or at a time. Works for what is deleted, too."),
+    ] = None

@@ -5,16 +5,11 @@ from typing import Final
 import msgspec
 
 from trigger_api.entrypoints import views
-from trigger_runtime.web import queries
+from trigger_api.entrypoints.bodies import BeforeVersion
+from trigger_runtime.web.parameters import encode_cursor
 
 _PAGE_BYTES: Final = 8 * 1024 * 1024
 """What a page holds at most, unless one event alone is larger."""
-
-
-class BeforeVersion(msgspec.Struct, frozen=True):
-    """A page cursor in a history: the version of the last item."""
-
-    version: int
 
 
 def event_page(
@@ -31,5 +26,5 @@ def event_page(
     more = len(shown) > len(items)
     return views.EventPage(
         items=items,
-        next_cursor=queries.encode_cursor(BeforeVersion(items[-1].version)) if more else None,
+        next_cursor=encode_cursor(BeforeVersion(items[-1].version)) if more else None,
     )

@@ -3,24 +3,28 @@
 from importlib.metadata import version
 from typing import Any, Final
 
-from trigger_api.entrypoints import views
-from trigger_api.entrypoints.access import READ
-from trigger_api.entrypoints.catalog_routes import CatalogRoutes
-from trigger_api.entrypoints.declared import Answer, Operation
+from trigger_api.entrypoints.catalog import CatalogHandlers
+from trigger_api.entrypoints.declared import Operation
 from trigger_api.entrypoints.schedule_operations import schedule_operations
-from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
+from trigger_api.entrypoints.schedules import ScheduleHandlers
 from trigger_api.entrypoints.trigger_action_operations import trigger_action_operations
 from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
 from trigger_api.entrypoints.trigger_operations import trigger_operations
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
+from trigger_api.entrypoints.triggers import TriggerHandlers
 from trigger_api.entrypoints.workflow_operations import workflow_operations
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
+from trigger_api.entrypoints.workflows import WorkflowHandlers
 from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
 from trigger_runtime.web.openapi import ApiInfo, document
+from trigger_runtime.web.operations import operations_of
 
 TITLE: Final = "FlowMaestro triggers: configuration"
 _CONFIGS: Final = (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
+
+
+HANDLERS: Final = (TriggerHandlers, WorkflowHandlers, ScheduleHandlers, CatalogHandlers)
 
 
 def operations(
@@ -28,26 +32,14 @@ def operations(
     triggers: TriggerRoutes,
     actions: TriggerActionRoutes,
     workflows: WorkflowRoutes,
-    schedules: ScheduleRoutes,
     schedule_runs: ScheduleRunRoutes,
-    catalog: CatalogRoutes,
 ) -> list[Operation]:
-    """Return the registry."""
+    """Return the registry of what is not declared yet."""
     return [
         *workflow_operations(workflows),
         *trigger_operations(triggers),
         *trigger_action_operations(actions),
-        *schedule_operations(schedules, runs=schedule_runs),
-        Operation(
-            id="listTriggerTypes",
-            method="GET",
-            path="/api/trigger-types",
-            handler=catalog.show,
-            tag="Triggers",
-            summary="What can be configured: each type's JSON Schema, and the providers",
-            scope=READ,
-            answer=Answer(status=200, description="The types.", kind=views.TriggerTypesDocument),
-        ),
+        *schedule_operations(schedule_runs),
     ]
 
 
@@ -68,4 +60,5 @@ def api_document(found: list[Operation]) -> dict[str, Any]:
             "Schedules": "When it starts.",
         },
     )
-    return document(info, operations=[one.declared() for one in found], extra=_CONFIGS, untagged=_CONFIGS)
+    offered = [*operations_of(*HANDLERS), *(one.declared() for one in found)]
+    return document(info, operations=offered, extra=_CONFIGS, untagged=_CONFIGS)

@@ -1,61 +1,38 @@
 """From HTTP to commands: bodies, conditions, callers, keys."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from itertools import islice
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
 
-from trigger_api.domain import config_rules
 from trigger_api.domain.idempotency import Keyed, Once, StoredAnswer, fingerprint
-from trigger_api.domain.recorded import Author
 from trigger_api.domain.trigger import Trigger, Wanted
-from trigger_api.entrypoints.bodies import REPLACE_TRIGGER, CreateTrigger, ReplaceTrigger
+from trigger_api.entrypoints.bodies import REPLACE_TRIGGER, CreateTrigger, ReplaceTrigger, check_field
+from trigger_api.entrypoints.http import read_body
 from trigger_api.settings import IfMatch
 from trigger_api.usecases.appending import Caller, Condition
 from trigger_api.usecases.trigger_commands import Revision
-from trigger_runtime.web import queries
-from trigger_runtime.web.application import request_id
-from trigger_runtime.web.bodies import convert, invalid, read_json
+from trigger_runtime.web.bodies import convert, invalid
 from trigger_runtime.web.problem import ProblemError
-from trigger_runtime.web.tokens import TokenVerifier
-from trigger_validation import MAX_FIELD_ERRORS, FieldError, pointer_step
+from trigger_validation import FieldError
 from trigger_webhooks import needs_secret
 
 T = TypeVar("T")
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 _VERSION_TAG: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,8})"', re.ASCII)
-_VERSION: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
-
-
-async def caller_of(request: web.Request, *, tokens: TokenVerifier, scope: str) -> Caller:
-    """Return who calls. ``ProblemError`` 401, 403 or 503."""
-    principal = await tokens.principal(request, scope=scope)
-    author = Author(actor=principal.subject, request_id=request_id(request))
-    return Caller(workspace=principal.workspace, author=author)
-
-
-async def body_of(request: web.Request) -> Any:
-    """Return the JSON body, without the one character that PostgreSQL cannot store."""
-    value = await read_json(request)
-    found = islice(_nul_paths(value), MAX_FIELD_ERRORS)
-    if errors := [FieldError(pointer=path, detail="Text must not hold NUL.") for path in found]:
-        raise invalid(errors)
-    return value
 
 
 async def optional_body_of(request: web.Request) -> Any:
     """Return the JSON body; an empty object where there is none."""
-    return await body_of(request) if request.body_exists else {}
+    return await read_body(request) if request.body_exists else {}
 
 
 def new_trigger_of(raw: Any) -> CreateTrigger:
     """Return a new trigger's body. ``ProblemError`` 422 with everything that is wrong with it."""
     _refuse_inner_type(raw)
-    return convert(raw, CreateTrigger, check=_check_field)  # type: ignore[arg-type] # a union of Structs
+    return convert(raw, CreateTrigger, check=check_field)  # type: ignore[arg-type] # a union of Structs
 
 
 def revision_of(sent: Any, *, read: Callable[[Trigger], Any]) -> Revision:
@@ -64,7 +41,7 @@ def revision_of(sent: Any, *, read: Callable[[Trigger], Any]) -> Revision:
     def wanted(trigger: Trigger) -> Wanted:
         raw = read(trigger)
         _refuse_inner_type(raw)
-        body = convert(raw, REPLACE_TRIGGER[trigger.type], check=_check_field)
+        body = convert(raw, REPLACE_TRIGGER[trigger.type], check=check_field)
         _refuse_dropping(trigger, body=body, sent=sent)
         enabled = trigger.enabled if body.enabled is None else body.enabled
         return Wanted(name=body.name, enabled=enabled, config=body.config)
@@ -122,19 +99,6 @@ def condition_of(request: web.Request, *, if_match: IfMatch) -> Condition:
     return frozenset(int(found) for found in _VERSION_TAG.findall(text))
 
 
-def as_of(request: web.Request) -> int | datetime | None:
-    """Return the query parameter ``asOf``: a version, or a time. ``ProblemError`` 400 for neither."""
-    text = request.query.get("asOf")
-    if text is not None and _VERSION.fullmatch(text):
-        return int(text)
-    moment = queries.time_of(request, "asOf")
-    return moment.astimezone(UTC) if moment is not None else None
-
-
-def _check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
-    return [(error.pointer, error.detail) for error in config_rules.field_errors(kind, name, value)]
-
-
 def _refuse_inner_type(raw: Any) -> None:
     config = raw.get("config") if isinstance(raw, dict) else None
     if isinstance(config, dict) and "triggerType" in config:
@@ -148,21 +112,3 @@ def _refuse_dropping(trigger: Trigger, *, body: ReplaceTrigger, sent: Any) -> No
     if needs_secret(trigger.config) and not needs_secret(body.config) and not said:
         detail = 'Leaving this out would drop the authentication: say "none" where that is meant.'
         raise invalid([FieldError(pointer="/config/authType", detail=detail)])
-
-
-def _nul_paths(value: Any) -> Iterator[str]:
-    """Yield a pointer for each text that holds NUL; the nesting of a body is bounded."""
-    if isinstance(value, str):
-        if "\0" in value:
-            yield ""
-        return
-    items: Iterable[tuple[str, Any]] = ()
-    if isinstance(value, dict):
-        items = value.items()
-    elif isinstance(value, list):
-        items = ((str(index), item) for index, item in enumerate(value))
-    for key, item in items:
-        step = f"/{pointer_step(key)}"
-        if "\0" in key:
-            yield step
-        yield from (f"{step}{path}" for path in _nul_paths(item))

@@ -4,11 +4,10 @@ from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
 from trigger_api.entrypoints.access import READ, RUN
 from trigger_api.entrypoints.declared import Answer, Body, Operation
-from trigger_api.entrypoints.schedule_routes import ScheduleRoutes
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
 
 
-def schedule_operations(routes: ScheduleRoutes, *, runs: ScheduleRunRoutes) -> list[Operation]:
+def schedule_operations(runs: ScheduleRunRoutes) -> list[Operation]:
     """Return the operations."""
     return [
         Operation(
@@ -64,28 +63,5 @@ def schedule_operations(routes: ScheduleRoutes, *, runs: ScheduleRunRoutes) -> l
                 kind=views.BackfillDocument,
             ),
             problems=(400, 404, 409, 413, 415, 422),
-        ),
-        Operation(
-            id="getSchedule",
-            method="GET",
-            path="/api/triggers/{id}/schedule",
-            handler=routes.show,
-            tag="Schedules",
-            summary="What Temporal has for a schedule trigger",
-            scope=READ,
-            answer=Answer(status=200, description="The schedule.", kind=views.ScheduleDocument),
-            problems=(404,),
-        ),
-        Operation(
-            id="previewSchedule",
-            method="POST",
-            path="/api/schedules/preview",
-            handler=routes.preview,
-            tag="Schedules",
-            summary="When a schedule would fire, before it is saved or as it is",
-            scope=READ,
-            body=Body(kind=bodies.PreviewSchedule, others=(bodies.PreviewSaved,)),
-            answer=Answer(status=200, description="The fire times.", kind=views.PreviewDocument),
-            problems=(400, 404, 413, 415, 422),
         ),
     ]

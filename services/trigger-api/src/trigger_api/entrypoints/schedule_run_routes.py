@@ -9,7 +9,8 @@ from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.answers import first_answer, run_answer, same_answer
 from trigger_api.entrypoints.bodies import Backfill, PreviewBackfill
-from trigger_api.entrypoints.requests import body_of, keyed_of
+from trigger_api.entrypoints.http import read_body
+from trigger_api.entrypoints.requests import keyed_of
 from trigger_api.ports import Fire
 from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_runtime.web import queries
@@ -39,7 +40,7 @@ class ScheduleRunRoutes:
         """Return what a backfill would run."""
         caller = await self._access.reader(request)
         trigger_id = queries.path_id(request, what="trigger")
-        body = convert(await body_of(request), PreviewBackfill)
+        body = convert(await read_body(request), PreviewBackfill)
         fires = await self._runs.preview(
             caller, trigger_id=trigger_id, start_at=body.start_at, end_at=body.end_at
         )
@@ -49,7 +50,7 @@ class ScheduleRunRoutes:
         """Run what a past range would have fired: 202 once Temporal has taken it."""
         caller = await self._access.runner(request)
         trigger_id = queries.path_id(request, what="trigger")
-        raw = await body_of(request)
+        raw = await read_body(request)
         body = convert(raw, Backfill)
         done = await self._runs.backfill(
             caller,

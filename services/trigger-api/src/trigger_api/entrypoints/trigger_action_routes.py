@@ -13,7 +13,8 @@ from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.answers import run_answer
 from trigger_api.entrypoints.bodies import ExecuteTrigger, Revert, RotateSecret
-from trigger_api.entrypoints.requests import body_of, keyed_of, optional_body_of
+from trigger_api.entrypoints.http import read_body
+from trigger_api.entrypoints.requests import keyed_of, optional_body_of
 from trigger_api.entrypoints.trigger_answers import TriggerAnswers
 from trigger_api.read_model import History
 from trigger_api.usecases.appending import Condition
@@ -72,7 +73,7 @@ class TriggerActionRoutes:
     async def revert(self, request: web.Request) -> web.Response:
         """Lead a trigger back to what it was at a version."""
         caller = await self._access.writer(request)
-        raw = await body_of(request)
+        raw = await read_body(request)
         version = convert(raw, Revert).version
         history = await self._history.of_trigger(
             queries.path_id(request, what="trigger"), workspace=caller.workspace

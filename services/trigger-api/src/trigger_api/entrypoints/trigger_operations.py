@@ -4,7 +4,7 @@ from typing import Final
 
 from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
-from trigger_api.entrypoints.access import READ, WRITE
+from trigger_api.entrypoints.access import WRITE
 from trigger_api.entrypoints.declared import JSON, MERGE_PATCH, Answer, Body, Operation
 from trigger_api.entrypoints.trigger_routes import TriggerRoutes
 
@@ -55,37 +55,6 @@ def trigger_operations(routes: TriggerRoutes) -> list[Operation]:
             problems=(400, 404, 409, 413, 415, 422),
         ),
         Operation(
-            id="listTriggers",
-            method="GET",
-            path="/api/triggers",
-            handler=routes.index,
-            tag="Triggers",
-            summary="List triggers, newest first",
-            scope=READ,
-            parameters=(
-                given.WORKFLOW_ID,
-                given.TYPE,
-                given.ENABLED,
-                given.NAME,
-                given.LIMIT,
-                given.CURSOR,
-            ),
-            answer=Answer(status=200, description="A page.", kind=views.TriggerPage),
-            problems=(400,),
-        ),
-        Operation(
-            id="getTrigger",
-            method="GET",
-            path=one,
-            handler=routes.show,
-            tag="Triggers",
-            summary="Show a trigger, as it is or as it was",
-            scope=READ,
-            parameters=(given.AS_OF,),
-            answer=shown,
-            problems=(400, 404),
-        ),
-        Operation(
             id="replaceTrigger",
             method="PUT",
             path=one,
@@ -122,17 +91,5 @@ def trigger_operations(routes: TriggerRoutes) -> list[Operation]:
             parameters=(given.IF_MATCH,),
             answer=Answer(status=204, description="It is gone; its history stays."),
             problems=(400, 404, 409, 412, 428),
-        ),
-        Operation(
-            id="listTriggerEvents",
-            method="GET",
-            path=f"{one}/events",
-            handler=routes.events,
-            tag="Triggers",
-            summary="Who changed what and when, newest first",
-            scope=READ,
-            parameters=(given.LIMIT, given.HISTORY_CURSOR),
-            answer=Answer(status=200, description="A page of the history.", kind=views.EventPage),
-            problems=(400, 404),
         ),
     ]

@@ -4,7 +4,7 @@ from typing import Final
 
 from trigger_api.entrypoints import bodies, views
 from trigger_api.entrypoints import parameters as given
-from trigger_api.entrypoints.access import READ, WRITE
+from trigger_api.entrypoints.access import WRITE
 from trigger_api.entrypoints.declared import JSON, MERGE_PATCH, Answer, Body, Operation
 from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 
@@ -48,30 +48,6 @@ def workflow_operations(routes: WorkflowRoutes) -> list[Operation]:
                 links=_TO_WORKFLOW,
             ),
             problems=(400, 413, 415, 422),
-        ),
-        Operation(
-            id="listWorkflows",
-            method="GET",
-            path="/api/workflows",
-            handler=routes.index,
-            tag="Workflows",
-            summary="List workflows, newest first",
-            scope=READ,
-            parameters=(given.NAME, given.LIMIT, given.CURSOR),
-            answer=Answer(status=200, description="A page.", kind=views.WorkflowPage),
-            problems=(400,),
-        ),
-        Operation(
-            id="getWorkflow",
-            method="GET",
-            path=one,
-            handler=routes.show,
-            tag="Workflows",
-            summary="Show a workflow, as it is or as it was",
-            scope=READ,
-            parameters=(given.AS_OF,),
-            answer=shown,
-            problems=(400, 404),
         ),
         Operation(
             id="replaceWorkflow",
@@ -124,17 +100,5 @@ def workflow_operations(routes: WorkflowRoutes) -> list[Operation]:
             body=Body(kind=bodies.Revert),
             answer=shown,
             problems=_CHANGE,
-        ),
-        Operation(
-            id="listWorkflowEvents",
-            method="GET",
-            path=f"{one}/events",
-            handler=routes.events,
-            tag="Workflows",
-            summary="Who changed what and when, newest first",
-            scope=READ,
-            parameters=(given.LIMIT, given.HISTORY_CURSOR),
-            answer=Answer(status=200, description="A page of the history.", kind=views.EventPage),
-            problems=(400, 404),
         ),
     ]

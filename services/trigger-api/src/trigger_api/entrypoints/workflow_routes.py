@@ -7,26 +7,22 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from trigger_api.domain.history import changes, workflow_facts
 from trigger_api.domain.idempotency import StoredAnswer
 from trigger_api.domain.merge_patch import merge
 from trigger_api.domain.past import NeverSoError, state_as_of
 from trigger_api.domain.recorded import EventRef
-from trigger_api.domain.workflow import Workflow, evolve, fold
+from trigger_api.domain.workflow import Workflow, fold
 from trigger_api.entrypoints import views
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.answers import first_answer, same_answer
 from trigger_api.entrypoints.bodies import PutWorkflow, Revert
-from trigger_api.entrypoints.history_pages import BeforeVersion, event_page
-from trigger_api.entrypoints.requests import as_of, body_of, keyed_of, refuse_fixed
-from trigger_api.entrypoints.trigger_routes import After
-from trigger_api.ports import NotFoundError
-from trigger_api.read_model import History, ReadModel, WorkflowView, workflow_view_of
+from trigger_api.entrypoints.http import read_body
+from trigger_api.entrypoints.requests import keyed_of, refuse_fixed
+from trigger_api.read_model import History, ReadModel, workflow_view_of
 from trigger_api.usecases.appending import Caller
 from trigger_api.usecases.workflow_commands import Workflows
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_runtime.web import queries
-from trigger_runtime.web.application import json_response
 from trigger_runtime.web.bodies import convert
 
 _FIXED: Final = ("id", "version", "createdAt", "updatedAt")
@@ -48,7 +44,7 @@ class WorkflowRoutes:
     async def register(self, request: web.Request) -> web.Response:
         """Register a workflow: 201."""
         caller = await self._access.writer(request)
-        raw = await body_of(request)
+        raw = await read_body(request)
         body = convert(raw, PutWorkflow)
 
         def answer(workflow: Workflow) -> StoredAnswer:
@@ -62,45 +58,10 @@ class WorkflowRoutes:
         )
         return same_answer(done) if isinstance(done, StoredAnswer) else first_answer(answer(done))
 
-    async def index(self, request: web.Request) -> web.Response:
-        """Return a page of workflows, newest first."""
-        caller = await self._access.reader(request)
-        queries.refuse_unknown(request, known=("name", "limit", "cursor"))
-        cursor = queries.cursor_of(request, After)
-        page = await self._read_model.workflows(
-            workspace=caller.workspace,
-            name=queries.text_of(request, "name", longest=200),
-            before=cursor.id if cursor else None,
-            limit=queries.limit_of(request),
-        )
-        return json_response(
-            views.WorkflowPage(
-                items=[views.workflow_document(view) for view in page.items],
-                next_cursor=queries.encode_cursor(After(page.last)) if page.last else None,
-            )
-        )
-
-    async def show(self, request: web.Request) -> web.Response:
-        """Return one workflow, as it is or as it was."""
-        caller = await self._access.reader(request)
-        workflow_id = queries.path_id(request, what="workflow")
-        queries.refuse_unknown(request, known=("asOf",))
-        moment = as_of(request)
-        if moment is not None:
-            history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
-            past = fold(state_as_of(history, moment=moment, what="workflow"))
-            if past is None or past.deleted_at is not None:
-                raise NotFoundError("workflow at that time")
-            return json_response(views.workflow_document(workflow_view_of(past)))
-        view = await self._read_model.workflow(workflow_id, workspace=caller.workspace)
-        if view is None:
-            raise NotFoundError("workflow")
-        return _shown(view)
-
     async def replace(self, request: web.Request) -> web.Response:
         """Make a workflow what the body says."""
         caller = await self._access.writer(request)
-        raw = await body_of(request)
+        raw = await read_body(request)
         refuse_fixed(raw, names=_FIXED)
         body = convert(raw, PutWorkflow)
 
@@ -112,7 +73,7 @@ class WorkflowRoutes:
     async def patch(self, request: web.Request) -> web.Response:
         """Merge the body into a workflow (RFC 7396)."""
         caller = await self._access.writer(request)
-        patch = await body_of(request)
+        patch = await read_body(request)
         refuse_fixed(patch, names=_FIXED)
 
         def wanted(workflow: Workflow) -> tuple[str, WorkflowDefinition]:
@@ -128,7 +89,7 @@ class WorkflowRoutes:
     async def revert(self, request: web.Request) -> web.Response:
         """Lead a workflow back to what it was at a version."""
         caller = await self._access.writer(request)
-        raw = await body_of(request)
+        raw = await read_body(request)
         version = convert(raw, Revert).version
         workflow_id = queries.path_id(request, what="workflow")
         history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
@@ -151,23 +112,6 @@ class WorkflowRoutes:
             caller, workflow_id=workflow_id, condition=self._access.condition(request)
         )
         return web.Response(status=204)
-
-    async def events(self, request: web.Request) -> web.Response:
-        """Return who changed what and when, newest first; of a deleted workflow, too."""
-        caller = await self._access.reader(request)
-        workflow_id = queries.path_id(request, what="workflow")
-        queries.refuse_unknown(request, known=("limit", "cursor"))
-        cursor, limit = queries.cursor_of(request, BeforeVersion), queries.limit_of(request)
-        history = await self._history.of_workflow(workflow_id, workspace=caller.workspace)
-        if not history:
-            raise NotFoundError("workflow")
-        documents: list[views.EventDocument] = []
-        workflow: Workflow | None = None
-        for recorded in history:
-            before, workflow = workflow, evolve(workflow, recorded)
-            found = changes(workflow_facts(before), after=workflow_facts(workflow))
-            documents.append(views.event_document(recorded, found=found))
-        return json_response(event_page(documents, cursor=cursor, limit=limit))
 
     async def _revise(
         self,
@@ -200,7 +144,3 @@ def _answer(workflow: Workflow, *, status: int = 200, headers: dict[str, str] | 
     document = views.workflow_document(workflow_view_of(workflow))
     tag = {"ETag": f'"{workflow.version}"'}
     return views.answer(document, status=status, headers={**tag, **(headers or {})})
-
-
-def _shown(view: WorkflowView) -> web.Response:
-    return json_response(views.workflow_document(view), headers={"ETag": f'"{view.version}"'})

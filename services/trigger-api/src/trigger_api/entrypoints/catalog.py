@@ -3,10 +3,9 @@
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
 
 from trigger_api.entrypoints import views
-from trigger_api.entrypoints.access import Access
+from trigger_api.entrypoints.http import READ
 from trigger_contracts.config import (
     EventConfig,
     ManualConfig,
@@ -16,7 +15,7 @@ from trigger_contracts.config import (
     WebhookConfig,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS
-from trigger_runtime.web.application import json_response
+from trigger_runtime.web.operations import Success, operation
 
 _CONFIGS: Final[dict[TriggerType, type[TriggerConfig]]] = {
     TriggerType.SCHEDULE: ScheduleConfig,
@@ -64,14 +63,15 @@ def _description(config: type[TriggerConfig]) -> str:
     return (config.__doc__ or "").strip().splitlines()[0]
 
 
-class CatalogRoutes:
-    """The handler; its answer is made once."""
+class CatalogHandlers:
+    """The handler; its response is made once."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self) -> None:
         self._document = catalog()
 
-    async def show(self, request: web.Request) -> web.Response:
-        """Return what can be configured."""
-        await self._access.reader(request)
-        return json_response(self._document)
+    @operation(
+        "GET", "/api/trigger-types", scope=READ, tag="Triggers", success=Success(description="The types.")
+    )
+    async def list_trigger_types(self) -> views.TriggerTypesDocument:
+        """What can be configured: each type's JSON Schema, and the providers."""
+        return self._document
