@@ -5,6 +5,7 @@ from trigger_webhooks.config_rules import RULED_FIELDS, errors_between, field_er
 from trigger_webhooks.networks import Network, is_allowed, parse_network
 from trigger_webhooks.response_headers import may_be_sent
 from trigger_webhooks.secret import (
+    SHORTEST_SECRET,
     VERIFY_TOKEN_PROVIDERS,
     generate_secret,
     hash_of_token,
@@ -18,6 +19,7 @@ from trigger_webhooks.signed_content import SignedContent, SignedContentError, s
 
 __all__ = [
     "RULED_FIELDS",
+    "SHORTEST_SECRET",
     "VERIFY_TOKEN_PROVIDERS",
     "BodyPath",
     "Network",

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -9,6 +10,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _IPV4_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
+# The check and the use of a list parse it one after the other, and triggers share networks.
+@lru_cache(maxsize=4096)
 def parse_network(text: str) -> Network:
     """Return a network, or an address as the network of it alone; ``ValueError`` for anything else.
 

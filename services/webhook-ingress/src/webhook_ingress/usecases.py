@@ -10,7 +10,6 @@ import structlog
 
 from trigger_contracts import ids
 from trigger_contracts.deliveries import AcceptedDelivery, RejectionReason
-from webhook_ingress.domain import support
 from webhook_ingress.domain.admission import (
     BODY_NOT_READ,
     Accepted,
@@ -266,7 +265,7 @@ class ReceiveDelivery:
             unopened = [str(secret_id) for secret_id in trigger.unopened]
             log.error("no secret to verify with", **which, unopened=unopened, request_id=request_id)
         elif reason is RejectionReason.NOT_SUPPORTED:
-            option = support.unsupported_option(trigger.config, public_url=self._limits.public_url)
+            option = trigger.rules.unsupported_option(public_url=self._limits.public_url)
             log.error("option not supported", **which, option=option, request_id=request_id)
 
     def _rate(self, trigger: WebhookTrigger) -> Rate | None:

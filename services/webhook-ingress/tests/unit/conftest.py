@@ -14,7 +14,7 @@ from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
-from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.request import Body, Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.entrypoints.answers import HttpAnswers
 from webhook_ingress.ports import HttpResponse
@@ -78,7 +78,7 @@ def make_request() -> Callable[..., WebhookRequest]:
             path="/api/webhooks/x",
             target=target,
             query=query,
-            headers=tuple((name.lower(), value) for name, value in headers),
+            headers=Headers(tuple((name.lower(), value) for name, value in headers)),
             client_address=client_address,
         )
 

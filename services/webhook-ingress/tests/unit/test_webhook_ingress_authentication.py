@@ -9,9 +9,11 @@ import pytest
 
 from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason
+from trigger_webhooks import SHORTEST_SECRET
 from webhook_ingress.domain import authentication
-from webhook_ingress.domain.trigger import SHORTEST_SECRET
-from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
+from webhook_ingress.domain.authentication import Authentic, NotAuthentic
+from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
+from webhook_ingress.domain.signed_request import SignedRequest
 
 Make = Callable[..., Any]
 
@@ -79,7 +81,7 @@ def test_published_vectors_verify(
     trigger = make_trigger(auth_type=AuthType.HMAC, secrets=(secret,))
     request = make_request((name, f"sha256={case(digest)}"))
     signed = SignedRequest(request=request, body=body, now=now, tolerance=300)
-    check = authentication.hmac_scheme_of(trigger.config).signature_check(signed)
+    check = hmac_scheme_of(trigger.config).signature_check(signed)
     assert not isinstance(check, RejectionReason)
     assert check(key)
     result = authenticate(trigger, request=request, body=body, now=now)

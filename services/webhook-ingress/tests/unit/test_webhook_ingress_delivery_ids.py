@@ -10,10 +10,11 @@ import pytest
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_providers import WebhookProvider
-from webhook_ingress.domain.authentication import authenticate
+from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
 from webhook_ingress.domain.idempotency import key_of
 from webhook_ingress.domain.presets import PRESETS
-from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
+from webhook_ingress.domain.request_rules import request_rules
+from webhook_ingress.domain.signed_request import SignedRequest
 
 Make = Callable[..., Any]
 P = WebhookProvider
@@ -22,7 +23,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def key(provider: WebhookProvider, request: Any, *, body: bytes) -> str | Reason | None:
     signed = SignedRequest(request=request, body=body, now=NOW, tolerance=300)
-    return key_of(WebhookConfig(provider=provider), signed=signed)
+    return key_of(signed, delivery_id=request_rules(WebhookConfig(provider=provider)).delivery_id)
 
 
 def line(*ids: str, again: bool) -> bytes:

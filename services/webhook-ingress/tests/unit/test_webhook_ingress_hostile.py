@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.admission import Rejected, decide_admission
-from webhook_ingress.domain.request import WebhookRequest
+from webhook_ingress.domain.request import Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -151,7 +151,7 @@ def test_a_stranger_is_refused(
         path="/api/webhooks/x",
         target=target,
         query=tuple(query),
-        headers=tuple(headers),
+        headers=Headers(tuple(headers)),
     )
     verdict = decide_admission(
         trigger, request=request, body=body, now=NOW, public_url="https://hooks.example"

@@ -16,9 +16,9 @@ import pytest
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
-from webhook_ingress.domain.authentication import authenticate
+from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
 from webhook_ingress.domain.presets import PRESETS, VerifiedAgainst
-from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
+from webhook_ingress.domain.signed_request import SignedRequest
 
 Make = Callable[..., Any]
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from trigger_contracts.codec import encode
 from trigger_contracts.deliveries import DELIVERIES, DeliveriesRejected, RejectionReason
-from webhook_ingress.domain import origins, redaction
-from webhook_ingress.domain.client_address import client_address
+from webhook_ingress.domain import redaction
 from webhook_ingress.domain.delivery import Attempt, rejected_delivery
 from webhook_ingress.domain.request import BodyProblem
 from webhook_ingress.domain.scrubbing import Scrubber
+from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins, client_address
 
 Make = Callable[..., Any]
 
@@ -258,14 +258,14 @@ def test_client_address(hops: int, forwarded: list[str], expected: str) -> None:
     ],
 )
 def test_origins(present: list[str], allowed: list[str], expected: bool) -> None:
-    assert origins.are_allowed(present, allowed=allowed) is expected
+    assert AllowedOrigins(allowed).admit(present) is expected
 
 
 def test_only_one_plain_origin_is_echoed() -> None:
-    assert origins.readable_by(["https://a.example"], allowed=[]) == "https://a.example"
+    assert ALL_ORIGINS.readable_by(["https://a.example"]) == "https://a.example"
     for present in ([], ["a", "b"], ["\udcff"], [""], ["a\r\nX: y"]):
-        assert origins.readable_by(present, allowed=[]) is None
-    assert origins.readable_by(["https://a.example"], allowed=["https://b.example"]) is None
+        assert ALL_ORIGINS.readable_by(present) is None
+    assert AllowedOrigins(["https://b.example"]).readable_by(["https://a.example"]) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
 from webhook_ingress.domain.admission import Accepted, decide_admission, rejected
-from webhook_ingress.domain.signed_content import TemplateError, template
 from webhook_ingress.domain.timestamps import TimeFormat, seconds_of
 
 Make = Callable[..., Any]
@@ -216,9 +215,3 @@ def test_how_times_are_written(text: str, written: TimeFormat, expected: float |
 def test_no_text_breaks_a_parser(text: str) -> None:
     for written in TimeFormat:
         seconds_of(text, written=written)
-    try:
-        parsed = template(text)
-    except TemplateError:
-        return
-    values = dict.fromkeys(parsed.names, b"")
-    assert all(parsed.fill(values).count(brace) == 0 for brace in (b"{", b"}"))

@@ -3,8 +3,8 @@
 The order of the checks: the trigger exists, it asks for nothing that is not enforced, it is enabled, the
 address is allowed, the provider's opening handshake, the sender is authentic, the provider's signed
 handshake, the method, the origin, the body, the idempotency key. The address comes before all that costs
-something; the rate limit comes after all of this (``usecases.py``), so that nobody but the trigger's own
-senders can use it up.
+something. The rate limit comes after all of this (``usecases.py``), so that only the trigger's own senders
+can use it up.
 """
 
 from datetime import datetime
@@ -16,13 +16,14 @@ import msgspec
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_contracts.webhook_config import OnDisabled
-from webhook_ingress.domain import addresses, idempotency, origins, support
-from webhook_ingress.domain.authentication import authenticate
+from trigger_webhooks import is_allowed
+from webhook_ingress.domain import idempotency
+from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
 from webhook_ingress.domain.handshake import Reply
-from webhook_ingress.domain.presets import PRESETS
+from webhook_ingress.domain.presets import Preset
 from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
+from webhook_ingress.domain.signed_request import SignedRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
-from webhook_ingress.domain.verification import Authentic, NotAuthentic, SignedRequest
 
 _STATUS: Final = {
     RejectionReason.UNKNOWN_TRIGGER: 404,
@@ -47,7 +48,6 @@ _STATUS: Final = {
 BODY_NOT_READ: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
 """Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
-_USUAL_TOLERANCE: Final = WebhookConfig().tolerance_seconds
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,28 +113,31 @@ def decide_admission(
         request=request,
         body=b"" if isinstance(body, BodyProblem) else body,
         now=now,
-        tolerance=_tolerance(config),
+        tolerance=trigger.rules.tolerance,
         public_url=public_url,
     )
-    if (opened := _opening(config, signed=signed)) is not None:
+    preset = trigger.rules.preset
+    if preset is not None and (opened := _opening(trigger, preset=preset, signed=signed)) is not None:
         return opened
-    proof = authenticate(trigger, signed=signed)
-    if isinstance(proof, NotAuthentic):
-        return rejected(proof.reason)
-    if (answered := _signed_handshake(trigger, signed=signed, proof=proof)) is not None:
-        return answered
-    return _admitted(config, signed=signed, body=body, proof=proof)
+    sender = authenticate(trigger, signed=signed)
+    if isinstance(sender, NotAuthentic):
+        return rejected(sender.reason)
+    if preset is not None:
+        replied = _signed_handshake(trigger, preset=preset, signed=signed, sender=sender)
+        if replied is not None:
+            return replied
+    return _admitted(trigger, signed=signed, body=body, sender=sender)
 
 
 def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str | None) -> Rejected | None:
     config = trigger.config
-    if support.unsupported_option_of(trigger, public_url=public_url) is not None:
+    if trigger.rules.unsupported_option(public_url=public_url) is not None:
         return rejected(RejectionReason.NOT_SUPPORTED)
     if not trigger.enabled:
         if config.on_disabled is OnDisabled.IGNORE:
             return Rejected(reason=RejectionReason.TRIGGER_DISABLED, status=_IGNORED)
         return rejected(RejectionReason.TRIGGER_DISABLED)
-    if not addresses.is_allowed(request.client_address, allowed=config.allowed_ips):
+    if not is_allowed(request.client_address, networks=trigger.rules.networks):
         return rejected(RejectionReason.IP_NOT_ALLOWED)
     return None
 
@@ -143,18 +146,12 @@ def _needs_body(config: WebhookConfig) -> bool:
     return config.provider is not None or config.auth_type is AuthType.HMAC
 
 
-def _tolerance(config: WebhookConfig) -> int:
-    preset = PRESETS.get(config.provider) if config.provider is not None else None
-    if preset is not None and config.tolerance_seconds == _USUAL_TOLERANCE:
-        return preset.tolerance
-    return config.tolerance_seconds
-
-
-def _opening(config: WebhookConfig, *, signed: SignedRequest) -> HandshakeReplied | Rejected | None:
-    preset = PRESETS.get(config.provider) if config.provider is not None else None
-    if preset is None or preset.opening is None:
+def _opening(
+    trigger: WebhookTrigger, *, preset: Preset, signed: SignedRequest
+) -> HandshakeReplied | Rejected | None:
+    if preset.opening is None:
         return None
-    match preset.opening(signed, config.verify_token):
+    match preset.opening(signed, trigger.config.verify_token):
         case Reply() as reply:
             return HandshakeReplied(reply=reply)
         case RejectionReason() as reason:
@@ -164,36 +161,30 @@ def _opening(config: WebhookConfig, *, signed: SignedRequest) -> HandshakeReplie
 
 
 def _signed_handshake(
-    trigger: WebhookTrigger, *, signed: SignedRequest, proof: Authentic
+    trigger: WebhookTrigger, *, preset: Preset, signed: SignedRequest, sender: Authentic
 ) -> HandshakeReplied | None:
-    provider = trigger.config.provider
-    preset = PRESETS.get(provider) if provider is not None else None
-    if preset is None or preset.signed_handshake is None:
-        return None
-    secret = trigger.secret(proof.secret_id)
-    if secret is None:
+    secret = trigger.secret(sender.secret_id)
+    if preset.signed_handshake is None or secret is None:
         return None
     reply = preset.signed_handshake(signed, secret.value)
     return None if reply is None else HandshakeReplied(reply=reply, secret_id=secret.id)
 
 
 def _admitted(
-    config: WebhookConfig, *, signed: SignedRequest, body: Body, proof: Authentic
+    trigger: WebhookTrigger, *, signed: SignedRequest, body: Body, sender: Authentic
 ) -> Accepted | Rejected:
-    request = signed.request
+    request, rules = signed.request, trigger.rules
     # A HEAD is never a GET here: link previews and monitors must not start runs.
-    if request.method != config.method:
+    if request.method != trigger.config.method:
         return rejected(RejectionReason.METHOD_NOT_ALLOWED)
-    if not origins.admit(
-        request.values("origin"), allowed=config.allowed_origins, missing=config.missing_origin
-    ):
+    if not rules.origins.admit(request.values("origin")):
         return rejected(RejectionReason.ORIGIN_NOT_ALLOWED)
     if isinstance(body, BodyProblem):
         return _unreadable(body)
-    key = idempotency.key_of(config, signed=signed)
+    key = idempotency.key_of(signed, delivery_id=rules.delivery_id)
     if isinstance(key, RejectionReason):
         return rejected(key)
-    return Accepted(secret_id=proof.secret_id, idempotency_key=key)
+    return Accepted(secret_id=sender.secret_id, idempotency_key=key)
 
 
 def _unreadable(problem: BodyProblem) -> Rejected:

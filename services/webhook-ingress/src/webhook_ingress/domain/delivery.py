@@ -11,7 +11,7 @@ import msgspec
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
-from webhook_ingress.domain.presets import PRESETS, BodyContains
+from webhook_ingress.domain.presets import BodyContains
 from webhook_ingress.domain.request import Body, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -82,13 +82,13 @@ def rejected_delivery(
 
 
 def _brings_secret(trigger: WebhookTrigger) -> bool:
-    preset = PRESETS.get(trigger.config.provider) if trigger.config.provider is not None else None
+    preset = trigger.rules.preset
     return preset is not None and preset.body is BodyContains.SECRET
 
 
 def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
     request = attempt.request
-    path, query, headers = request.path, request.query, request.headers
+    path, query, headers = request.path, request.query, request.headers.fields
     # All texts at once first: mostly none holds a secret. The separator keeps two that stand side by side
     # from looking like one.
     if not scrubber.is_free("\0".join([path, *chain(*query), *chain(*headers)])):

@@ -1,6 +1,5 @@
-"""Questions by which providers make sure whose an address is: answered, recorded, and nothing started."""
+"""Handshakes, by which providers test an address: replied to and recorded, and nothing is started."""
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable
@@ -10,29 +9,32 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
+from trigger_webhooks import hash_of_token
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.verification import SignedRequest
+from webhook_ingress.domain.signed_request import SignedRequest
 
 _MAX_CHALLENGE: Final = 2000
-VERIFY_TOKEN: Final = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
-# No colon: an answer to "v0:<time>:<body>" would be the signature of that body.
+# No colon: a reply to "v0:<time>:<body>" would be the signature of that body.
 _ZOOM_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the provider is told."""
+    """What the provider gets."""
 
     status: int = 200
     body: bytes = b""
     content_type: str = "text/plain"
 
 
-Opening = Reply | Reason | None
-Open = Callable[[SignedRequest, str | None], Opening]
-"""Answers before authentication; ``None`` is no handshake. The second argument is ``verifyToken``, hashed."""
-Signed = Callable[[SignedRequest, bytes], Reply | None]
-"""Answers after authentication, with the secret that matched; ``None`` is no handshake."""
+OpeningReply = Reply | Reason | None
+OpeningHandshake = Callable[[SignedRequest, str | None], OpeningReply]
+"""Replies before the sender is verified. ``None``: the request is not a handshake.
+
+The second argument is the hash of ``verifyToken``.
+"""
+SignedHandshake = Callable[[SignedRequest, bytes], Reply | None]
+"""Replies after the sender is verified, with the secret that matched. ``None``: it is not a handshake."""
 
 
 class _Challenge(Part, frozen=True, kw_only=True):
@@ -49,7 +51,7 @@ class _Validation(Part, frozen=True, kw_only=True):
     payload: _Plain
 
 
-def meta(signed: SignedRequest, verify_token: str | None) -> Opening:
+def meta(signed: SignedRequest, verify_token: str | None) -> OpeningReply:
     """Meta's ``hub.challenge``: https://developers.facebook.com/docs/graph-api/webhooks/getting-started"""
     if signed.request.method != "GET":
         return None
@@ -61,9 +63,8 @@ def meta(signed: SignedRequest, verify_token: str | None) -> Opening:
         return None
     if not tokens:
         return Reason.CREDENTIAL_MISSING
-    presented = f"sha256:{hashlib.sha256(tokens[0].encode('utf-8', 'replace')).hexdigest()}"
-    wanted = verify_token or ""
-    if len(tokens) > 1 or not hmac.compare_digest(presented.encode(), wanted.encode()):
+    presented, expected = hash_of_token(tokens[0]), verify_token or ""
+    if len(tokens) > 1 or not hmac.compare_digest(presented.encode(), expected.encode()):
         return Reason.CREDENTIAL_INVALID
     return _echo(challenges[0]) if len(challenges) == 1 else Reason.MALFORMED_REQUEST
 
@@ -78,7 +79,7 @@ def slack(signed: SignedRequest, _secret: bytes) -> Reply | None:
 
 def twitch(signed: SignedRequest, _secret: bytes) -> Reply | None:
     """Twitch's challenge: https://dev.twitch.tv/docs/eventsub/handling-webhook-events/"""
-    if signed.one("twitch-eventsub-message-type") != "webhook_callback_verification":
+    if signed.header("twitch-eventsub-message-type") != "webhook_callback_verification":
         return None
     message = read(signed.body, _Challenge)
     return None if message is None or message.challenge is None else _echo(message.challenge)
@@ -92,8 +93,8 @@ def zoom(signed: SignedRequest, secret: bytes) -> Reply | None:
     token = message.payload.plain_token or ""
     if not _ZOOM_TOKEN.fullmatch(token):
         return None
-    answer = {"plainToken": token, "encryptedToken": hmac.digest(secret, token.encode(), "sha256").hex()}
-    return Reply(body=msgspec.json.encode(answer), content_type="application/json")
+    reply = {"plainToken": token, "encryptedToken": hmac.digest(secret, token.encode(), "sha256").hex()}
+    return Reply(body=msgspec.json.encode(reply), content_type="application/json")
 
 
 def _echo(text: str) -> Reply:

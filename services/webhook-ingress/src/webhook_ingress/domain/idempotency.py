@@ -4,54 +4,40 @@ import hashlib
 import re
 from typing import Any, Final
 
-from trigger_contracts.config import WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.json_body import at
-from webhook_ingress.domain.presets import PRESETS, DeliveryId, Redelivery
-from webhook_ingress.domain.verification import SignedRequest, raw
+from webhook_ingress.domain.json_body import value_at
+from webhook_ingress.domain.presets import DeliveryId
+from webhook_ingress.domain.signed_request import SignedRequest, raw
 
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
 _HEADER: Final = "idempotency-key"
 
 
-def key_of(config: WebhookConfig, *, signed: SignedRequest) -> str | Reason | None:
-    """Return the key: from where the trigger says, else the provider, else ``Idempotency-Key``.
+def key_of(signed: SignedRequest, *, delivery_id: DeliveryId | None) -> str | Reason | None:
+    """Return the key: the delivery id where the request has one, else ``Idempotency-Key``.
 
-    ``None`` is a request that names none; a reason, one whose key is no key.
+    ``None`` is a request that names none; a reason, one whose key cannot be used.
     """
-    given = signed.request.values(_HEADER)
-    if len(given) > 1 or not all(_KEY.fullmatch(key) for key in given):
+    sent = signed.request.values(_HEADER)
+    if len(sent) > 1 or not all(_KEY.fullmatch(key) for key in sent):
         return Reason.MALFORMED_REQUEST
-    for source in _sources(config):
-        found = _at(source, signed=signed)
-        if found is not None:
-            return found
-    return given[0] if given else None
+    if delivery_id is not None:
+        key = _delivery_id_of(signed, source=delivery_id)
+        if key is not None:
+            return key
+    return sent[0] if sent else None
 
 
-def _sources(config: WebhookConfig) -> list[DeliveryId]:
-    if (wanted := config.idempotency_key) is not None:
-        return [DeliveryId(header=wanted.header.lower() if wanted.header else None, body=wanted.body)]
-    preset = PRESETS.get(config.provider) if config.provider is not None else None
-    if (
-        preset is None
-        or preset.delivery_id is None
-        or preset.delivery_id.redelivery is Redelivery.NEW_EXECUTION
-    ):
-        return []
-    return [preset.delivery_id]
-
-
-def _at(source: DeliveryId, *, signed: SignedRequest) -> str | Reason | None:
+def _delivery_id_of(signed: SignedRequest, *, source: DeliveryId) -> str | Reason | None:
     if source.header is not None:
         values = signed.request.values(source.header)
         if len(values) > 1:
             return Reason.MALFORMED_REQUEST
-        return _fitting(values[0]) if values else None
+        return _recordable(values[0]) if values else None
     if source.body is not None:
-        return _scalar(at(signed.body, source.body))
-    made = source.made(signed) if source.made is not None else None
-    return _fitting(made) if made is not None else None
+        return _scalar(value_at(signed.body, source.body))
+    computed = source.compute(signed) if source.compute is not None else None
+    return _recordable(computed) if computed is not None else None
 
 
 def _scalar(value: Any) -> str | Reason | None:
@@ -61,14 +47,14 @@ def _scalar(value: Any) -> str | Reason | None:
         case bool():
             return Reason.MALFORMED_REQUEST
         case str():
-            return _fitting(value)
+            return _recordable(value)
         case int():
-            return _fitting(str(value))
+            return _recordable(str(value))
         case _:
             return Reason.MALFORMED_REQUEST
 
 
-def _fitting(text: str) -> str | Reason:
+def _recordable(text: str) -> str | Reason:
     """Return the text, or the hash of one that a record could not hold as it is."""
     if not text:
         return Reason.MALFORMED_REQUEST

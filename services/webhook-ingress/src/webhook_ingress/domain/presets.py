@@ -1,4 +1,4 @@
-"""``config.provider``: how each provider signs its webhooks, names them and repeats them.
+"""``config.provider``: how each provider signs, identifies and repeats its webhooks.
 
 One row a provider. What a row cannot say is a module of ``domain/providers``. ``verified_against`` is what
 the row was verified against; the README says it for readers.
@@ -11,6 +11,7 @@ from typing import Final
 
 from trigger_contracts.webhook_config import SignatureEncoding
 from trigger_contracts.webhook_providers import WebhookProvider
+from trigger_webhooks import BodyPath, signed_content_of
 from webhook_ingress.domain import handshake
 from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
 from webhook_ingress.domain.providers import (
@@ -27,8 +28,8 @@ from webhook_ingress.domain.providers import (
 )
 from webhook_ingress.domain.providers.labelled_header import LabelledHeader
 from webhook_ingress.domain.providers.standard_webhooks import StandardWebhooks
+from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
 from webhook_ingress.domain.timestamps import TimeFormat
-from webhook_ingress.domain.verification import SignatureScheme, SignedRequest
 
 
 class Redelivery(Enum):
@@ -63,11 +64,11 @@ class BodyContains(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryId:
-    """Where a provider names its delivery: a header, a path in the body, or worked out."""
+    """Where a provider names its delivery: a header, a path into the body, or a function."""
 
     header: str | None = None
-    body: str | None = None
-    made: Callable[[SignedRequest], str | None] | None = None
+    body: BodyPath | None = None
+    compute: Callable[[SignedRequest], str | None] | None = None
     redelivery: Redelivery = Redelivery.SAME_EXECUTION
 
 
@@ -81,13 +82,8 @@ class Preset:
     tolerance: int = 300
     url: Url = Url.UNSIGNED
     body: BodyContains = BodyContains.NOTHING
-    opening: handshake.Open | None = None
-    signed_handshake: handshake.Signed | None = None
-
-    @property
-    def takes_verify_token(self) -> bool:
-        """Whether the handshake brings a token that the user has chosen."""
-        return self.opening is handshake.meta
+    opening: handshake.OpeningHandshake | None = None
+    signed_handshake: handshake.SignedHandshake | None = None
 
 
 _EXAMPLE: Final = frozenset({VerifiedAgainst.EXAMPLE})
@@ -102,16 +98,21 @@ def _of_body(*headers: str, prefix: str = "") -> SignatureScheme:
 
 
 def _base64_of(content: str, *headers: str) -> SignatureScheme:
-    return HmacScheme(headers=headers, encoding=SignatureEncoding.BASE64, content=content).signature_check
+    return HmacScheme(
+        headers=headers, encoding=SignatureEncoding.BASE64, content=signed_content_of(content)
+    ).signature_check
 
 
 def _v0(header: str, *, time: str) -> SignatureScheme:
     return HmacScheme(
-        headers=(header,), prefix="v0=", content="v0:{timestamp}:{body}", timestamp=TimestampHeader(name=time)
+        headers=(header,),
+        prefix="v0=",
+        content=signed_content_of("v0:{timestamp}:{body}"),
+        timestamp=TimestampHeader(name=time),
     ).signature_check
 
 
-_SAME_BODY: Final = DeliveryId(made=delivery_ids.of_body)
+_SAME_BODY: Final = DeliveryId(compute=delivery_ids.of_body)
 _META: Final = Preset(
     scheme=_of_body("x-hub-signature-256", prefix="sha256="),
     opening=handshake.meta,
@@ -128,7 +129,7 @@ _STANDARD: Final = Preset(
 PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.ADYEN: Preset(
         scheme=adyen.signature_check,
-        delivery_id=DeliveryId(made=adyen.delivery_id),
+        delivery_id=DeliveryId(compute=adyen.delivery_id),
         verified_against=_BOTH,
     ),
     WebhookProvider.BITBUCKET: Preset(
@@ -155,7 +156,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     ),
     WebhookProvider.GITHUB: Preset(
         scheme=_of_body("x-hub-signature-256", prefix="sha256="),
-        # GitHub repeats nothing by itself: whoever presses "redeliver" wants another run.
+        # GitHub repeats nothing by itself: a person who presses "redeliver" asks for another run.
         delivery_id=DeliveryId(header="x-github-delivery", redelivery=Redelivery.NEW_EXECUTION),
         verified_against=_EXAMPLE,
     ),
@@ -171,13 +172,13 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     ),
     WebhookProvider.HUBSPOT: Preset(
         scheme=hubspot.signature_check,
-        delivery_id=DeliveryId(made=delivery_ids.of_hubspot),
+        delivery_id=DeliveryId(compute=delivery_ids.of_hubspot),
         url=Url.SIGNED,
         verified_against=_BOTH,
     ),
     WebhookProvider.LINE: Preset(
         scheme=_base64_of("{body}", "x-line-signature"),
-        delivery_id=DeliveryId(made=delivery_ids.of_line),
+        delivery_id=DeliveryId(compute=delivery_ids.of_line),
         verified_against=_BOTH,
     ),
     WebhookProvider.LINEAR: Preset(
@@ -189,7 +190,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.META: _META,
     WebhookProvider.MICROSOFT_GRAPH: Preset(
         scheme=microsoft_graph.signature_check,
-        # No delivery id: two changes of the same thing are told in the same words.
+        # No delivery id: two changes of the same thing are reported in the same words.
         body=BodyContains.SECRET,
         opening=microsoft_graph.opening,
         verified_against=_RULE,
@@ -198,7 +199,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         scheme=LabelledHeader(
             header="paddle-signature", separator=";", time="ts", signature="h1", joint=b":"
         ).signature_check,
-        delivery_id=DeliveryId(body="event_id"),
+        delivery_id=DeliveryId(body=("event_id",)),
         verified_against=_BOTH,
     ),
     WebhookProvider.RAZORPAY: Preset(
@@ -216,13 +217,13 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     ),
     WebhookProvider.SLACK: Preset(
         scheme=_v0("x-slack-signature", time="x-slack-request-timestamp"),
-        delivery_id=DeliveryId(body="event_id"),
+        delivery_id=DeliveryId(body=("event_id",)),
         signed_handshake=handshake.slack,
         verified_against=_BOTH,
     ),
     WebhookProvider.SQUARE: Preset(
         scheme=_base64_of("{url}{body}", "x-square-hmacsha256-signature"),
-        delivery_id=DeliveryId(body="event_id"),
+        delivery_id=DeliveryId(body=("event_id",)),
         url=Url.SIGNED,
         verified_against=_BOTH,
     ),
@@ -231,17 +232,17 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         scheme=LabelledHeader(
             header="stripe-signature", separator=",", time="t", signature="v1", joint=b"."
         ).signature_check,
-        delivery_id=DeliveryId(body="id"),
+        delivery_id=DeliveryId(body=("id",)),
         verified_against=_LIBRARY,
     ),
     WebhookProvider.SVIX: Preset(
         scheme=_SVIX.signature_check,
-        delivery_id=DeliveryId(made=_SVIX.delivery_id),
+        delivery_id=DeliveryId(compute=_SVIX.delivery_id),
         verified_against=_EXAMPLE,
     ),
     WebhookProvider.TELEGRAM: Preset(
         scheme=tokens.token_in("x-telegram-bot-api-secret-token"),
-        delivery_id=DeliveryId(body="update_id"),
+        delivery_id=DeliveryId(body=("update_id",)),
         verified_against=_RULE,
     ),
     WebhookProvider.TWILIO: Preset(
@@ -254,7 +255,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         scheme=HmacScheme(
             headers=("twitch-eventsub-message-signature",),
             prefix="sha256=",
-            content="{id}{timestamp}{body}",
+            content=signed_content_of("{id}{timestamp}{body}"),
             timestamp=TimestampHeader(name="twitch-eventsub-message-timestamp", written=TimeFormat.RFC_3339),
             id_header="twitch-eventsub-message-id",
         ).signature_check,
@@ -271,4 +272,4 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         verified_against=_LIBRARY,
     ),
 }
-"""The providers that are served; ``domain/support.py`` refuses every other one."""
+"""The providers that are served; ``request_rules`` refuses every other one."""

@@ -1,7 +1,7 @@
 """How often a trigger may fire: GCRA, the generic cell rate algorithm (ITU-T I.371).
 
-One number is kept for each trigger, its *theoretical arrival time*: when the bucket of what has been let in
-will have drained. Time is an argument, in seconds of any clock that only goes forward.
+One number is kept for each trigger, its *theoretical arrival time*: when the bucket of what was let in has
+drained. Time is an argument, in seconds of any clock that only goes forward.
 """
 
 import math
@@ -16,7 +16,7 @@ _SWEEP_EVERY: Final = 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """What a sender is told, in whole seconds; ``retry_after`` is 0 for a request that is let in."""
+    """The rate as senders see it, in whole seconds; ``retry_after`` is 0 for a request that is let in."""
 
     limit: RateLimit
     remaining: int
@@ -29,40 +29,40 @@ class Rate:
         return self.retry_after > 0
 
 
-def take(limit: RateLimit, *, arrival: float | None, now: float) -> tuple[float | None, Rate]:
+def take(limit: RateLimit, *, drains_at: float | None, now: float) -> tuple[float | None, Rate]:
     """Return the new theoretical arrival time and the verdict; a refused request leaves the time as it is."""
     interval = limit.per_seconds / limit.requests
     burst = limit.burst or limit.requests
-    after = max(arrival if arrival is not None else now, now) + interval
+    after = max(drains_at if drains_at is not None else now, now) + interval
     early = after - burst * interval - now
     # Rounding must not refuse the last of a burst.
     if early > interval * 1e-6:
-        reset = math.ceil(max((arrival or now) - now, 0))
+        reset = math.ceil(max((drains_at or now) - now, 0))
         wait = max(1, math.ceil(early))
-        return arrival, Rate(limit=limit, remaining=0, reset_after=reset, retry_after=wait)
+        return drains_at, Rate(limit=limit, remaining=0, reset_after=reset, retry_after=wait)
     remaining = max(0, math.floor(-early / interval + 1e-6))
     return after, Rate(limit=limit, remaining=remaining, reset_after=math.ceil(round(after - now, 6)))
 
 
 class RateLimits:
-    """The times of all triggers with a limit. One whose time has passed is forgotten: it says nothing more.
+    """The times of all triggers with a limit. One whose time has passed is forgotten: its bucket is empty.
 
     So there are never more than triggers with a limit, and none is forgotten before its time.
     """
 
     def __init__(self) -> None:
-        self._arrivals: dict[UUID, float] = {}
+        self._drains_at: dict[UUID, float] = {}
         self._taken = 0
 
     def take(self, trigger_id: UUID, *, limit: RateLimit, now: float) -> Rate:
         """Count a request that would start a run."""
         self._taken += 1
         if self._taken % _SWEEP_EVERY == 0:
-            self._arrivals = {key: arrival for key, arrival in self._arrivals.items() if arrival > now}
-        arrival, rate = take(limit, arrival=self._arrivals.get(trigger_id), now=now)
-        if arrival is not None:
-            self._arrivals[trigger_id] = arrival
+            self._drains_at = {key: time for key, time in self._drains_at.items() if time > now}
+        drains_at, rate = take(limit, drains_at=self._drains_at.get(trigger_id), now=now)
+        if drains_at is not None:
+            self._drains_at[trigger_id] = drains_at
         return rate
 
     def __len__(self) -> int:
-        return len(self._arrivals)
+        return len(self._drains_at)

@@ -1,4 +1,13 @@
-"""What is known of a request before its body has been read."""
+"""A request to a webhook, from the socket to the bus.
+
+1. ``WebhookRequest``: as it came over HTTP, before its body is read.
+2. ``ReceivedRequest``: the same, with the time at which it came.
+3. ``SignedRequest``: with the exact body, for the check of who sent it (``signed_request``).
+4. ``Accepted``, ``Rejected`` or ``HandshakeReplied``: the verdict (``admission``).
+5. ``Attempt``: the request with its response, for the record (``delivery``).
+6. ``AcceptedDelivery`` or ``RejectedDelivery``: the record, as the contracts define it. An accepted one is a
+   ``PendingDelivery`` until the bus has confirmed it; only then the sender gets the response.
+"""
 
 from collections.abc import Sequence
 from enum import Enum
@@ -19,44 +28,55 @@ class BodyProblem(Enum):
 
 Body = bytes | BodyProblem
 
+Fields = tuple[tuple[str, str], ...]
+"""Names and values, in the order of the wire, repeated ones repeated."""
 
-_Fields = tuple[tuple[str, str], ...]
+
+class Headers:
+    """Header fields with lower-case names; values may hold surrogate escapes."""
+
+    __slots__ = ("_values", "fields")
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        self._values: dict[str, list[str]] = {}
+        for name, value in fields:
+            if name in self._values:
+                self._values[name].append(value)
+            else:
+                self._values[name] = [value]
+
+    def values(self, name: str) -> Sequence[str]:
+        """Return every value of a header; the name is in lower case."""
+        return self._values.get(name, ())
 
 
-# A Struct and no dataclass, as all that is made anew for each request: a fifteenth of the cost.
+_NO_HEADERS = Headers(())
+
+
+# A Struct and not a dataclass, as all that is made for each request: a fifteenth of the cost.
 class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """As it came: header values may hold surrogate escapes. ``path`` is still percent-encoded.
-
-    ``headers`` has lower-case names, in the order of the wire, repeated ones repeated.
-    """
+    """A request as it came over HTTP. ``path`` is still percent-encoded."""
 
     request_id: str
     trigger_id: UUID | None
     below_id: UUID | None = None
-    """Where the address is no trigger's: the one that it lies below. Only its secrets are of interest."""
+    """Where the address is not a trigger's: the trigger below which it is. Only its secrets matter."""
     method: str
     path: str
     target: str = ""
     """Path and query exactly as they were sent: what providers sign of an address."""
-    query: _Fields = ()
-    headers: _Fields = ()
+    query: Fields = ()
+    headers: Headers = _NO_HEADERS
     client_address: str | None = None
-    by_name: dict[str, list[str]] | None = None
-    """The headers once more, made when they are first asked for."""
 
     def __repr__(self) -> str:
         # Neither headers nor query: credentials are in them.
         return f"WebhookRequest(request_id={self.request_id!r}, method={self.method!r}, path={self.path!r})"
 
     def values(self, name: str) -> Sequence[str]:
-        """Return every value of a header, given by its lower-case name."""
-        found = self.by_name
-        if found is None:
-            found = {}
-            for key, value in self.headers:
-                found.setdefault(key, []).append(value)
-            msgspec.structs.force_setattr(self, "by_name", found)
-        return found.get(name, ())
+        """Return every value of a header; the name is in lower case."""
+        return self.headers.values(name)
 
     @property
     def is_preflight(self) -> bool:

@@ -1,4 +1,4 @@
-"""Times that senders sign, and how far they may be from now."""
+"""Times that senders sign."""
 
 import re
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _RFC_3339: Final = re.compile(
 
 
 def seconds_of(text: str, *, written: TimeFormat) -> float | None:
-    """Return the seconds since 1970 that the text says, ``None`` where it is no such time."""
+    """Return the seconds since 1970 that the text names; ``None`` where it is not a time in this format."""
     match written:
         case TimeFormat.SECONDS:
             return float(text) if _DIGITS.fullmatch(text) else None
@@ -33,16 +33,11 @@ def seconds_of(text: str, *, written: TimeFormat) -> float | None:
             return _rfc_3339(text)
 
 
-def is_near(seconds: float, *, now: datetime, tolerance: int) -> bool:
-    """Tell whether a time is at most ``tolerance`` seconds from now, on either side of it."""
-    return abs(now.timestamp() - seconds) <= tolerance
-
-
 def _rfc_3339(text: str) -> float | None:
-    found = _RFC_3339.fullmatch(text)
-    if found is None:
+    match = _RFC_3339.fullmatch(text)
+    if match is None:
         return None
-    moment, fraction, zone = found.groups()
+    moment, fraction, zone = match.groups()
     micros = ((fraction or "") + "000000")[:6]
     try:
         at = datetime.fromisoformat(f"{moment}.{micros}{'+00:00' if zone == 'Z' else zone}")

@@ -1,18 +1,14 @@
 """A webhook trigger as this service needs it, with its secrets opened."""
 
-import re
 from datetime import datetime
-from functools import cache
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from trigger_contracts.config import WebhookConfig
-from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
-
-SHORTEST_SECRET: Final = 16
-"""Bytes of a secret that is not a provider's: the API refuses shorter ones, and so does this."""
+from trigger_webhooks import is_usable
+from webhook_ingress.domain.request_rules import request_rules
 
 
 class OpenedSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,30 +22,57 @@ class OpenedSecret(msgspec.Struct, frozen=True, kw_only=True):
         return f"OpenedSecret(id={self.id!r}, valid_until={self.valid_until!r})"
 
 
-# Nothing beside its fields: there may be a hundred thousand.
-class WebhookTrigger(msgspec.Struct, frozen=True, kw_only=True):
-    """``unopened`` holds the ids of the secrets that the key ring could not open."""
+class WebhookTrigger:
+    """A trigger, and what follows from its options and secrets: worked out here, and not at each request.
 
-    id: UUID
-    workspace: str
-    workflow_id: UUID
-    name: str
-    version: int
-    enabled: bool
-    config: WebhookConfig
-    secrets: tuple[OpenedSecret, ...] = ()
-    unopened: tuple[UUID, ...] = ()
+    ``unopened`` holds the ids of the secrets that the key ring could not open. There may be a hundred
+    thousand triggers, so it has slots.
+    """
 
-    gaps: dict[str | None, str | None] | None = None
-    """The result of ``support.unsupported_option_of`` by public URL; made when it is first asked for."""
+    __slots__ = (
+        "_usable",
+        "config",
+        "enabled",
+        "id",
+        "name",
+        "rules",
+        "secrets",
+        "unopened",
+        "version",
+        "workflow_id",
+        "workspace",
+    )
 
-    def usable_secrets(self, now: datetime) -> tuple[OpenedSecret, ...]:
-        """Return the secrets that count at ``now``: neither blank nor short, and of the provider's form."""
-        return tuple(
-            secret
-            for secret in self.secrets
-            if (secret.valid_until is None or now < secret.valid_until) and self._fits(secret.value)
+    def __init__(
+        self,
+        *,
+        id: UUID,  # noqa: A002 - the field's name
+        workspace: str,
+        workflow_id: UUID,
+        name: str,
+        version: int,
+        enabled: bool,
+        config: WebhookConfig,
+        secrets: tuple[OpenedSecret, ...] = (),
+        unopened: tuple[UUID, ...] = (),
+    ) -> None:
+        self.id: Final = id
+        self.workspace: Final = workspace
+        self.workflow_id: Final = workflow_id
+        self.name: Final = name
+        self.version: Final = version
+        self.enabled: Final = enabled
+        self.config: Final = config
+        self.secrets: Final = secrets
+        self.unopened: Final = unopened
+        self.rules: Final = request_rules(config)
+        self._usable: Final = tuple(
+            [secret for secret in secrets if is_usable(secret.value, provider=config.provider)]
         )
+
+    def usable_secrets(self, now: datetime) -> list[OpenedSecret]:
+        """Return the secrets that count at ``now``: neither short nor expired, and of the provider's form."""
+        return [secret for secret in self._usable if secret.valid_until is None or now < secret.valid_until]
 
     def secret(self, secret_id: UUID | None) -> OpenedSecret | None:
         """Return one of the secrets."""
@@ -57,14 +80,3 @@ class WebhookTrigger(msgspec.Struct, frozen=True, kw_only=True):
             if secret.id == secret_id:
                 return secret
         return None
-
-    def _fits(self, secret: bytes) -> bool:
-        provider = self.config.provider
-        if provider is None:
-            return len(secret) >= SHORTEST_SECRET
-        return _pattern(provider).fullmatch(secret) is not None
-
-
-@cache
-def _pattern(provider: WebhookProvider) -> re.Pattern[bytes]:
-    return re.compile(PROVIDER_SECRETS[provider].pattern.encode())

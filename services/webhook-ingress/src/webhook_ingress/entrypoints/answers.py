@@ -9,9 +9,8 @@ import msgspec
 from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
-from webhook_ingress.domain import origins
 from webhook_ingress.domain.admission import HandshakeReplied, Rejected
-from webhook_ingress.domain.authentication import hmac_scheme_of
+from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -210,4 +209,4 @@ def _common(request: WebhookRequest, *, trigger: WebhookTrigger | None) -> tuple
 def _readable_by(request: WebhookRequest, *, trigger: WebhookTrigger | None) -> str | None:
     if trigger is None:
         return None
-    return origins.readable_by(request.values("origin"), allowed=trigger.config.allowed_origins)
+    return trigger.rules.origins.readable_by(request.values("origin"))

@@ -15,8 +15,8 @@ from aiohttp.http_parser import RawRequestMessage
 
 from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.queries import uuid_in
-from webhook_ingress.domain.client_address import client_address
-from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
+from webhook_ingress.domain.request import Body, BodyProblem, Headers, WebhookRequest
+from webhook_ingress.domain.sender import client_address
 from webhook_ingress.entrypoints.bodies import BodyRoom, Reservation
 from webhook_ingress.entrypoints.written import Written, answer_bytes, connection_field
 from webhook_ingress.ports import HttpResponse
@@ -142,7 +142,7 @@ class WebhookDoor:
             path=path,
             target=target,
             query=query,
-            headers=tuple([(name.lower(), value) for name, value in headers.items()]),
+            headers=Headers(tuple([(name.lower(), value) for name, value in headers.items()])),
             client_address=address or None,
         )
 

@@ -13,7 +13,7 @@ import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.json_body import Part, is_costly, read
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _MOST_ITEMS: Final = 100
 """In one body: Adyen sends one, and up to a few where they are grouped."""

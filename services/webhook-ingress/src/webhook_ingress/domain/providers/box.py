@@ -10,15 +10,16 @@ import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding
+from trigger_webhooks import signed_content_of
 from webhook_ingress.domain.hmac_scheme import HmacScheme, RequiredSignatures, TimestampHeader
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 from webhook_ingress.domain.timestamps import TimeFormat
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
 
 _SCHEME: Final = HmacScheme(
     headers=("box-signature-primary", "box-signature-secondary"),
     required=RequiredSignatures.ANY,
     encoding=SignatureEncoding.BASE64,
-    content="{body}{timestamp}",
+    content=signed_content_of("{body}{timestamp}"),
     timestamp=TimestampHeader(name="box-delivery-timestamp", written=TimeFormat.RFC_3339),
 )
 _BACKSLASH: Final = re.compile(r"\\(?!/)")
@@ -31,7 +32,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     plain = _SCHEME.signature_check(signed)
     if isinstance(plain, Reason):
         return plain
-    if (signed.one("box-signature-version"), signed.one("box-signature-algorithm")) != (
+    if (signed.header("box-signature-version"), signed.header("box-signature-algorithm")) != (
         "1",
         "HmacSHA256",
     ):

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.verification import SignedRequest
+from webhook_ingress.domain.signed_request import SignedRequest
 
 
 def of_body(signed: SignedRequest) -> str | None:

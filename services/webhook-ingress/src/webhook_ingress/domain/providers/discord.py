@@ -12,8 +12,7 @@ from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.json_body import Part, read
 from webhook_ingress.domain.providers.public_keys import ed25519_raw_verifies
-from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _SIGNATURE: Final = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
 _KEY: Final = re.compile(rb"[0-9a-fA-F]{64}")
@@ -30,13 +29,10 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read ``X-Signature-Ed25519`` and ``X-Signature-Timestamp``."""
     if not signed.request.values("x-signature-ed25519"):
         return Reason.SIGNATURE_MISSING
-    signature, time = signed.one("x-signature-ed25519"), signed.one("x-signature-timestamp")
+    signature, time = signed.header("x-signature-ed25519"), signed.header("x-signature-timestamp")
     if signature is None or not _SIGNATURE.fullmatch(signature):
         return Reason.SIGNATURE_INVALID
-    seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
-    if time is None or seconds is None:
-        return Reason.TIMESTAMP_INVALID
-    if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
+    if time is None or not signed.is_timely(time):
         return Reason.TIMESTAMP_INVALID
     made, content = bytes.fromhex(signature), time.encode() + signed.body
     return lambda key: (

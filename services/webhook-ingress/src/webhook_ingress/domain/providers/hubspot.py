@@ -14,8 +14,8 @@ from typing import Final
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
+from webhook_ingress.domain.timestamps import TimeFormat
 
 _V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -32,7 +32,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
         return Reason.SIGNATURE_MISSING
     if len(values) > 1 or not _HEX.fullmatch(values[0]) or not _is_utf8(signed.body):
         return Reason.SIGNATURE_INVALID
-    match signed.one("x-hubspot-signature-version"):
+    match signed.header("x-hubspot-signature-version"):
         case "v1":
             content = signed.body
         case "v2":
@@ -49,11 +49,8 @@ def _v3(signed: SignedRequest, *, values: Sequence[str]) -> SignatureCheck:
     presented = _V3.signatures(values[0])
     if len(values) > 1 or not presented:
         return Reason.SIGNATURE_INVALID
-    time = signed.one("x-hubspot-request-timestamp")
-    seconds = None if time is None else seconds_of(time, written=TimeFormat.MILLISECONDS)
-    if time is None or seconds is None:
-        return Reason.TIMESTAMP_INVALID
-    if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
+    time = signed.header("x-hubspot-request-timestamp")
+    if time is None or not signed.is_timely(time, written=TimeFormat.MILLISECONDS):
         return Reason.TIMESTAMP_INVALID
     url = _DECODED.sub(lambda found: bytes([int(found.group(1), 16)]), signed.url)
     content = raw(signed.request.method) + url + signed.body + time.encode()

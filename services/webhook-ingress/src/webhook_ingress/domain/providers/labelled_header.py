@@ -6,8 +6,7 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _MAX_PARTS: Final = 20
 _PART: Final = re.compile(r"([a-z0-9]{1,20})=([A-Za-z0-9+/=_.-]{1,200})", re.ASCII)
@@ -36,8 +35,7 @@ class LabelledHeader:
             return Reason.SIGNATURE_INVALID
         pairs = [part.groups() for part in parts if part]
         times = [value for label, value in pairs if label == self.time]
-        seconds = seconds_of(times[0], written=TimeFormat.SECONDS) if len(times) == 1 else None
-        if seconds is None or not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
+        if len(times) != 1 or not signed.is_timely(times[0]):
             return Reason.TIMESTAMP_INVALID
         scheme = HmacScheme(headers=(self.header,))
         found = [scheme.signatures(value) for label, value in pairs if label == self.signature]

@@ -10,8 +10,7 @@ from msgspec import Meta
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.json_body import Part, read
-from webhook_ingress.domain.timestamps import is_near
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _SCHEME: Final = HmacScheme(headers=("linear-signature",))
 
@@ -28,6 +27,6 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     message = read(signed.body, _Message)
     if message is None:
         return Reason.TIMESTAMP_INVALID
-    if not is_near(message.webhook_timestamp / 1000, now=signed.now, tolerance=signed.tolerance):
+    if not signed.is_near(message.webhook_timestamp / 1000):
         return Reason.TIMESTAMP_INVALID
     return found

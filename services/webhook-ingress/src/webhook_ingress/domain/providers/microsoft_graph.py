@@ -8,9 +8,9 @@ import hmac
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.handshake import Opening, Reply
+from webhook_ingress.domain.handshake import OpeningReply, Reply
 from webhook_ingress.domain.json_body import Part, is_costly, read
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _MAX_TOKEN: Final = 2000
 _MOST_ITEMS: Final = 1000
@@ -36,7 +36,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     return lambda secret: all(hmac.compare_digest(text, secret) for text in texts)
 
 
-def opening(signed: SignedRequest, _verify_token: str | None) -> Opening:
+def opening(signed: SignedRequest, _verify_token: str | None) -> OpeningReply:
     """Reply to the validation of an address: it comes before anything is known that could be proven."""
     tokens = [value for name, value in signed.request.query if name == "validationToken"]
     if not tokens or signed.request.method != "POST" or signed.body:

@@ -8,8 +8,7 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.providers.public_keys import p256_verifies
-from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _SIGNATURE_HEADER: Final = "x-twilio-email-event-webhook-signature"
 _TIME_HEADER: Final = "x-twilio-email-event-webhook-timestamp"
@@ -20,13 +19,10 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     """Read an ECDSA signature (P-256, SHA-256) over time and body."""
     if not signed.request.values(_SIGNATURE_HEADER):
         return Reason.SIGNATURE_MISSING
-    signature, time = signed.one(_SIGNATURE_HEADER), signed.one(_TIME_HEADER)
+    signature, time = signed.header(_SIGNATURE_HEADER), signed.header(_TIME_HEADER)
     if signature is None or not _SIGNATURE.fullmatch(signature):
         return Reason.SIGNATURE_INVALID
-    seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
-    if time is None or seconds is None:
-        return Reason.TIMESTAMP_INVALID
-    if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
+    if time is None or not signed.is_timely(time):
         return Reason.TIMESTAMP_INVALID
     made, content = signature.encode(), time.encode() + signed.body
     return lambda key: p256_verifies(key, signature=made, content=content)

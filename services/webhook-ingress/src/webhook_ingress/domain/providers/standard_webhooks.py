@@ -12,8 +12,7 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.providers.public_keys import ed25519_verifies
-from webhook_ingress.domain.timestamps import TimeFormat, is_near, seconds_of
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 
 _SECRET: Final = b"whsec_"
 _PUBLIC: Final = b"whpk_"
@@ -32,14 +31,11 @@ class StandardWebhooks:
         used = self._used(signed)
         if used is None:
             return Reason.SIGNATURE_MISSING
-        listed = signed.one(f"{used}signature")
-        message_id, time = signed.one(f"{used}id"), signed.one(f"{used}timestamp")
+        listed = signed.header(f"{used}signature")
+        message_id, time = signed.header(f"{used}id"), signed.header(f"{used}timestamp")
         if listed is None or not message_id:
             return Reason.SIGNATURE_INVALID
-        seconds = None if time is None else seconds_of(time, written=TimeFormat.SECONDS)
-        if time is None or seconds is None:
-            return Reason.TIMESTAMP_INVALID
-        if not is_near(seconds, now=signed.now, tolerance=signed.tolerance):
+        if time is None or not signed.is_timely(time):
             return Reason.TIMESTAMP_INVALID
         signatures = _read(listed)
         if not signatures:
@@ -50,7 +46,7 @@ class StandardWebhooks:
     def delivery_id(self, signed: SignedRequest) -> str | None:
         """Return the id that was signed: of the same headers, for another one would be anybody's."""
         used = self._used(signed)
-        return None if used is None else signed.one(f"{used}id")
+        return None if used is None else signed.header(f"{used}id")
 
     def _used(self, signed: SignedRequest) -> str | None:
         for prefix in self.prefixes:

@@ -7,7 +7,7 @@ from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
 from webhook_ingress.domain.providers.standard_webhooks import StandardWebhooks
-from webhook_ingress.domain.verification import SignatureCheck, SignatureScheme, SignedRequest, raw
+from webhook_ingress.domain.signed_request import SignatureCheck, SignatureScheme, SignedRequest, raw
 
 _SIGNED: Final = StandardWebhooks()
 # Not simply what begins with whsec_: this system's own secrets do, and are used as secret tokens.

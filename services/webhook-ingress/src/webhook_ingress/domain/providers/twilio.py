@@ -14,7 +14,7 @@ from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
 from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.request import WebhookRequest
-from webhook_ingress.domain.verification import SignatureCheck, SignedRequest, raw
+from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 
 _SCHEME: Final = HmacScheme(
     headers=("x-twilio-signature",),

@@ -20,9 +20,12 @@ from trigger_contracts.webhook_config import (
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
-from webhook_ingress.domain import support
+from trigger_webhooks import VERIFY_TOKEN_PROVIDERS
+from webhook_ingress.domain import handshake
+from webhook_ingress.domain import request_rules as request_rules_module
 from webhook_ingress.domain.admission import Accepted, decide_admission, rejected
 from webhook_ingress.domain.presets import PRESETS, Url
+from webhook_ingress.domain.request_rules import ENFORCED, RequestRules, request_rules
 
 Make = Callable[..., Any]
 
@@ -68,7 +71,7 @@ def test_every_option_is_known_here() -> None:
     """A new field of the contract fails this test until somebody decides what the door does with it."""
     names = {field.name for field in msgspec.structs.fields(WebhookConfig)}
     assert set(EXAMPLES) == names
-    assert names == support.ENFORCED
+    assert names == ENFORCED
     for name, options in EXAMPLES.items():
         assert options[name] != getattr(WebhookConfig(), name)
 
@@ -78,9 +81,10 @@ def test_every_option_is_served_and_one_that_was_not_would_be_refused(
     make_trigger: Make, make_request: Make, now: datetime, monkeypatch: Any, name: str
 ) -> None:
     trigger = make_trigger(**EXAMPLES[name])
-    assert support.unsupported_option(trigger.config, public_url=URL) is None
-    monkeypatch.setattr(support, "_UNENFORCED", (name,))
-    assert support.unsupported_option(trigger.config, public_url=URL) == name
+    assert trigger.rules.unsupported_option(public_url=URL) is None
+    monkeypatch.setattr(request_rules_module, "_UNENFORCED", (name,))
+    trigger = make_trigger(**EXAMPLES[name])
+    assert trigger.rules.unsupported_option(public_url=URL) == name
     verdict = decide_admission(trigger, request=make_request(), body=b"", now=now, public_url=URL)
     assert verdict == rejected(Reason.NOT_SUPPORTED)
     # Before anything else that the trigger says, for that may be what is not understood.
@@ -110,16 +114,16 @@ def test_every_option_makes_a_difference(
 
 
 @pytest.mark.parametrize(
-    ("options", "gap"),
+    ("options", "option"),
     [
         ({"signature_header": "X-A"}, "signature_header"),
         ({"signature_prefix": ""}, "signature_prefix"),
         ({"algorithm": SignatureAlgorithm.SHA1, "auth_type": AuthType.API_KEY}, "algorithm"),
         ({"tolerance_seconds": 10}, "tolerance_seconds"),
         ({"auth_type": AuthType.HMAC, "tolerance_seconds": 10}, "tolerance_seconds"),
-        ({"auth_type": AuthType.HMAC, "timestamp_header": "X-Time"}, "timestamp_header"),
+        ({"auth_type": AuthType.HMAC, "timestamp_header": "X-Time"}, "signed_content"),
         ({"auth_type": AuthType.HMAC, "signed_content": "{timestamp}.{body}"}, "timestamp_header"),
-        ({"auth_type": AuthType.HMAC, "id_header": "X-Id"}, "id_header"),
+        ({"auth_type": AuthType.HMAC, "id_header": "X-Id"}, "signed_content"),
         ({"auth_type": AuthType.HMAC, "signed_content": "{id}.{body}"}, "id_header"),
         ({"auth_type": AuthType.HMAC, "signed_content": "{url}{body}"}, "signed_content"),
         ({"auth_type": AuthType.HMAC, "signed_content": "fixed"}, "signed_content"),
@@ -142,8 +146,8 @@ def test_every_option_makes_a_difference(
         ({"response": WebhookResponse(headers={"transfer-encoding": "chunked"})}, "response"),
     ],
 )
-def test_what_contradicts_itself_is_refused(options: dict[str, Any], gap: str) -> None:
-    assert support.unsupported_option(WebhookConfig(**options)) == gap
+def test_what_contradicts_itself_is_refused(options: dict[str, Any], option: str | None) -> None:
+    assert request_rules(WebhookConfig(**options)).unsupported_option(public_url=None) == option
 
 
 # A secret of each provider that is one by its form.
@@ -188,5 +192,10 @@ def test_no_provider_lets_in_what_is_not_proven(
         assert verdict(SECRETS[provider], public_url=None) == rejected(Reason.NOT_SUPPORTED)
 
 
-def test_a_trigger_without_options_has_no_gap() -> None:
-    assert support.unsupported_option(WebhookConfig()) is None
+def test_a_trigger_without_options_has_the_usual_rules() -> None:
+    assert request_rules(WebhookConfig()) == RequestRules()
+
+
+def test_the_providers_that_ask_for_a_verify_token_are_those_that_may_have_one() -> None:
+    ask = {provider for provider, preset in PRESETS.items() if preset.opening is handshake.meta}
+    assert ask == VERIFY_TOKEN_PROVIDERS

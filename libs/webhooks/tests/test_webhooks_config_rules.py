@@ -1,0 +1,86 @@
+"""The rules of the options: each names its place and says what to write instead."""
+
+from typing import Any
+
+import pytest
+
+from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureAlgorithm, WebhookResponse
+from trigger_contracts.webhook_providers import WebhookProvider
+from trigger_validation import FieldError
+from trigger_webhooks import RULED_FIELDS, errors_between, field_errors, unserved_option
+
+HMAC = {"auth_type": AuthType.HMAC}
+
+
+def errors(config: WebhookConfig) -> list[FieldError]:
+    alone = [
+        FieldError(f"/{name}{error.pointer}", error.detail)
+        for name in sorted(RULED_FIELDS)
+        for error in field_errors(name, getattr(config, name))
+    ]
+    return alone or list(errors_between(config))
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer", "detail"),
+    [
+        ({"allowed_ips": ("anywhere",)}, "/allowed_ips/0", "192.0.2.7"),
+        ({"allowed_ips": ("fe80::1%eth0",)}, "/allowed_ips/0", "192.0.2.7"),
+        ({"custom_headers": {"Set-Cookie": "a"}}, "/custom_headers/Set-Cookie", "cannot set"),
+        ({"response": WebhookResponse(headers={"Via": "a"})}, "/response/headers/Via", "cannot set"),
+        ({"idempotency_key": IdempotencyKeySource()}, "/idempotency_key", '{"header": "X-Delivery-Id"}'),
+        ({"idempotency_key": IdempotencyKeySource(body="a..b")}, "/idempotency_key/body", "items[0].id"),
+        ({**HMAC, "signed_content": "v0:{method}"}, "/signed_content", "{method} is not a placeholder"),
+        ({**HMAC, "signed_content": "{body"}, "/signed_content", "{timestamp}.{body}"),
+        ({**HMAC, "signed_content": "{id}"}, "/signed_content", "Add {body}"),
+        ({**HMAC, "signed_content": "{id}{body}"}, "/idHeader", "Name the header that carries it"),
+        ({**HMAC, "timestamp_header": "X-Time"}, "/signedContent", "{timestamp}.{body}"),
+        ({**HMAC, "tolerance_seconds": 9}, "/toleranceSeconds", "timestampHeader"),
+        ({"algorithm": SignatureAlgorithm.SHA1}, "/algorithm", '"authType": "hmac"'),
+        ({"verify_token": "a-token"}, "/verifyToken", "meta and whatsapp"),
+        (
+            {"provider": WebhookProvider.STRIPE, "auth_type": AuthType.BEARER},
+            "/authType",
+            "The provider stripe fixes",
+        ),
+        ({"provider": WebhookProvider.STRIPE, "id_header": "X"}, "/idHeader", "The provider stripe fixes"),
+    ],
+)
+def test_what_would_not_be_served_cannot_be_saved(options: dict[str, Any], pointer: str, detail: str) -> None:
+    config = WebhookConfig(**options)
+    (error,) = errors(config)
+    assert error.pointer == pointer
+    assert detail in error.detail
+    assert unserved_option(config) in {*WebhookConfig.__struct_fields__}
+
+
+@pytest.mark.parametrize(
+    ("options", "pointer", "detail"),
+    [
+        ({"allowed_ips": ("192.0.2.9/24",)}, "/allowed_ips/0", "The network is 192.0.2.0/24."),
+        ({"allowed_origins": ("https://A.example",)}, "/allowed_origins/0", "https://app.example.com"),
+        ({"allowed_origins": ("*",)}, "/allowed_origins/0", "https://app.example.com"),
+        ({"response": WebhookResponse(status=204, body="a")}, "/response/body", "status 204 has no body"),
+    ],
+)
+def test_another_spelling_cannot_be_saved_but_is_served(
+    options: dict[str, Any], pointer: str, detail: str
+) -> None:
+    config = WebhookConfig(**options)
+    (error,) = errors(config)
+    assert error.pointer == pointer
+    assert detail in error.detail
+    assert unserved_option(config) is None
+
+
+def test_no_error_shows_a_pattern() -> None:
+    config = WebhookConfig(
+        allowed_origins=("x",),
+        allowed_ips=("x",),
+        signed_content="{",
+        idempotency_key=IdempotencyKeySource(body="a b"),
+        custom_headers={"Via": "a"},
+    )
+    assert len(errors(config)) == 5
+    assert not any(set("\\^$|*") & set(error.detail) for error in errors(config))

@@ -1,0 +1,124 @@
+"""What the options of a trigger come to for its requests.
+
+Nothing fails open: an option that this release does not enforce, or that contradicts another one, refuses
+every request. ``trigger_webhooks`` has the rules, which trigger-api asks when a trigger is saved.
+"""
+
+from typing import Final
+
+import msgspec
+
+from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_webhooks import Network, body_path_of, is_token_hash, parse_network, unserved_option
+from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
+from webhook_ingress.domain.presets import PRESETS, DeliveryId, Preset, Redelivery, Url
+from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins
+from webhook_ingress.domain.signed_request import SignatureScheme
+
+ENFORCED: Final = frozenset(
+    {
+        "method",
+        "auth_type",
+        "require_signature",
+        "allowed_origins",
+        "response_format",
+        "provider",
+        "signature_header",
+        "signature_prefix",
+        "signature_encoding",
+        "algorithm",
+        "signed_content",
+        "timestamp_header",
+        "id_header",
+        "tolerance_seconds",
+        "verify_token",
+        "idempotency_key",
+        "allowed_ips",
+        "rate_limit",
+        "on_disabled",
+        "missing_origin",
+        "custom_headers",
+        "response",
+    }
+)
+"""The fields of ``WebhookConfig`` that this service acts on. Every other one has to have its default."""
+
+_DEFAULTS: Final = WebhookConfig()
+_UNENFORCED: Final = tuple(
+    field.name for field in msgspec.structs.fields(WebhookConfig) if field.name not in ENFORCED
+)
+
+
+class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Worked out once for all requests of a trigger. ``tolerance`` is in seconds."""
+
+    unserved_option: str | None = None
+    """The option because of which every request is refused; the other fields then say nothing."""
+    url_option: str | None = None
+    """The option that signs the address, so that the public one has to be configured."""
+    preset: Preset | None = None
+    scheme: SignatureScheme | None = None
+    """``None`` where requests are not signed: the trigger's ``authType`` says how they are verified."""
+    tolerance: int = _DEFAULTS.tolerance_seconds
+    networks: tuple[Network, ...] = ()
+    origins: AllowedOrigins = ALL_ORIGINS
+    delivery_id: DeliveryId | None = None
+    """What makes a repeated request the same execution, before ``Idempotency-Key``."""
+
+    def unsupported_option(self, *, public_url: str | None) -> str | None:
+        """Return the option that cannot be enforced; ``public_url`` is where the world sees this service."""
+        return self.unserved_option or (self.url_option if public_url is None else None)
+
+
+def request_rules(config: WebhookConfig) -> RequestRules:
+    """Work the options out."""
+    preset = None if config.provider is None else PRESETS.get(config.provider)
+    unserved = _unserved_option(config, preset=preset)
+    if unserved is not None:
+        return RequestRules(unserved_option=unserved)
+    if preset is not None:
+        scheme: SignatureScheme | None = preset.scheme
+        url_option = "provider" if preset.url is Url.SIGNED else None
+    elif config.auth_type is AuthType.HMAC:
+        generic = hmac_scheme_of(config)
+        scheme = generic.signature_check
+        url_option = "signed_content" if "url" in generic.content.placeholders else None
+    else:
+        scheme, url_option = None, None
+    return RequestRules(
+        url_option=url_option,
+        preset=preset,
+        scheme=scheme,
+        tolerance=_tolerance(config, preset=preset),
+        networks=tuple([parse_network(text) for text in config.allowed_ips]),
+        origins=AllowedOrigins(config.allowed_origins, missing=config.missing_origin)
+        if config.allowed_origins
+        else ALL_ORIGINS,
+        delivery_id=_delivery_id(config, preset=preset),
+    )
+
+
+def _unserved_option(config: WebhookConfig, *, preset: Preset | None) -> str | None:
+    for name in _UNENFORCED:
+        if getattr(config, name) != getattr(_DEFAULTS, name):
+            return name
+    if config.provider is not None and preset is None:
+        return "provider"
+    if config.verify_token is not None and not is_token_hash(config.verify_token):
+        return "verify_token"
+    return unserved_option(config)
+
+
+def _tolerance(config: WebhookConfig, *, preset: Preset | None) -> int:
+    if preset is not None and config.tolerance_seconds == _DEFAULTS.tolerance_seconds:
+        return preset.tolerance
+    return config.tolerance_seconds
+
+
+def _delivery_id(config: WebhookConfig, *, preset: Preset | None) -> DeliveryId | None:
+    if (own := config.idempotency_key) is not None:
+        header = own.header.lower() if own.header else None
+        return DeliveryId(header=header, body=body_path_of(own.body) if own.body else None)
+    if preset is None or preset.delivery_id is None:
+        return None
+    return preset.delivery_id if preset.delivery_id.redelivery is Redelivery.SAME_EXECUTION else None
