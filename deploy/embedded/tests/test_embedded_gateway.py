@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from embedded_stack.api_document import merge, service_documents
 from embedded_stack.ports import free_port
 from embedded_stack.servers import Gateway, running
 
@@ -110,6 +111,23 @@ async def test_every_path_reaches_its_service_unchanged(client: aiohttp.ClientSe
         async with client.post(target) as response:
             answer = await response.json()
         assert (answer["upstream"], answer["method"]) == (name, "POST"), target
+
+
+@pytest.mark.usefixtures("runners")
+async def test_every_documented_path_reaches_the_service_that_documents_it(
+    client: aiohttp.ClientSession,
+) -> None:
+    for service, document in service_documents().items():
+        for path in document["paths"]:
+            async with client.post(path.replace("{", "").replace("}", "")) as response:
+                reply = await response.json()
+            assert reply["upstream"] == service.replace("-", "_"), path
+
+
+async def test_one_document_shows_the_operations_of_all_services(client: aiohttp.ClientSession) -> None:
+    async with client.get("/openapi.json") as response:
+        assert (response.status, response.content_type) == (200, "application/json")
+        assert await response.json() == merge(service_documents())
 
 
 @pytest.mark.usefixtures("runners")

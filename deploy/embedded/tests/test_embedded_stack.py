@@ -100,8 +100,8 @@ async def test_the_servers_start_serve_and_leave_nothing(tmp_path: Path) -> None
         assert "admin endpoint disabled" in run("logs", "gateway", "--var", var, "--lines", "3").stdout
         assert run("logs", "nobody", "--var", var).returncode == 1
         assert run("reset", "--var", var).returncode == 1
-        assert "no JSON" in run("publish", "order.created", "{", "--var", var).stderr
-        assert "no event type" in run("publish", "order.*", "{}", "--var", var).stderr
+        assert "not JSON" in run("publish", "order.created", "{", "--var", var).stderr
+        assert "not an event type" in run("publish", "order.*", "{}", "--var", var).stderr
     assert not document(var)
     assert [pid for pid in pids(stack) if fingerprint(pid)] == []
     async with running_stack(var, extent=Extent.SERVERS) as again:

@@ -1,4 +1,4 @@
-"""The command line: up, stop, reset, status, logs, publish."""
+"""The command line: up, stop, reset, status, logs, publish, openapi."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import msgspec
 import typer
 
-from embedded_stack import control
+from embedded_stack import api_document, control
 from embedded_stack.binaries import BinaryMissingError
 from embedded_stack.credentials import CredentialsError
 from embedded_stack.newcomer import welcome
@@ -124,11 +124,11 @@ def publish(
     from embedded_stack.publish import publish as publish_event  # noqa: PLC0415
 
     if not _EVENT_TYPE.fullmatch(event_type):
-        _fail(f"{event_type!r} is no event type: letters, digits, - and _ between dots")
+        _fail(f"{event_type!r} is not an event type. Example: order.created")
     try:
         value = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        _fail(f"the data is no JSON: {error}")
+        _fail(f"the data is not JSON: {error}")
     document = control.document(Workspace(var.resolve()))
     if document is None:
         _fail(f"nothing is ready on {var}: `make run` starts it")
@@ -139,6 +139,16 @@ def publish(
     except PublishError as error:
         _fail(error)
     say(json.dumps({"published": f"events.{event_type}", "id": event_id}))
+
+
+@cli.command()
+def openapi() -> None:
+    """Print the gateway's OpenAPI document, merged from the documents of the services."""
+    try:
+        document = api_document.merge(api_document.service_documents())
+    except api_document.DocumentConflictError as error:
+        _fail(error)
+    say(api_document.encode(document).rstrip("\n"))
 
 
 if __name__ == "__main__":

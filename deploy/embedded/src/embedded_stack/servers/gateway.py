@@ -11,7 +11,7 @@ from embedded_stack.launch import Identity
 from embedded_stack.ports import LOOPBACK, free_port
 from embedded_stack.servers.minimal_environment import minimal_environment
 
-# This package is installed editable and runs from the repository only; the file is for the images too.
+# This package is installed editable and runs from the repository only; the files are for the images too.
 CADDYFILE = Path(__file__).parents[4] / "gateway" / "Caddyfile"
 
 
@@ -19,7 +19,7 @@ CADDYFILE = Path(__file__).parents[4] / "gateway" / "Caddyfile"
 class Gateway:
     """The gateway. The four upstreams are `host:port`; they need not be there yet.
 
-    `settings` holds what the Caddyfile may be told beside, such as GATEWAY_READ_BODY_TIMEOUT.
+    `settings` holds what the Caddyfile may be told as well, such as GATEWAY_READ_BODY_TIMEOUT.
     """
 
     directory: Path
@@ -45,6 +45,7 @@ class Gateway:
             "XDG_CONFIG_HOME": str(self.directory / "config"),
             "GATEWAY_BIND": LOOPBACK,
             "GATEWAY_PORT": str(self.port),
+            "GATEWAY_FILES": str(CADDYFILE.parent),
             "TRIGGER_API": self.trigger_api,
             "WEBHOOK_INGRESS": self.webhook_ingress,
             "EXECUTION_RECORDER": self.execution_recorder,
