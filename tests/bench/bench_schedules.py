@@ -40,7 +40,7 @@ from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedules import ScheduleSynced, schedule_id
 from trigger_cron.timetable_cache import CACHE
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import TemporalSettings

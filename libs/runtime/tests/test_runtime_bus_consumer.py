@@ -11,7 +11,7 @@ from nats.js.errors import NotFoundError
 
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, RetryLaterError, Subscription
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.metrics import Metrics
 
 pytestmark = pytest.mark.integration

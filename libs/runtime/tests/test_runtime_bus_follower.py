@@ -11,7 +11,7 @@ from nats.js import api
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,6 @@ import pytest
 from nats.aio.client import Client
 
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
-from trigger_runtime.bus.stream_state import stream_state
 
 pytestmark = pytest.mark.integration
 
@@ -19,19 +18,19 @@ async def test_a_stream_is_told_by_what_it_holds(nats: Any) -> None:
     bus = Bus(url=nats.url, client_name="test")
     await bus.start()
     await bus.ready()
-    empty = await stream_state(bus, stream="THINGS")
+    empty = await bus.stream_state("THINGS")
     assert (empty.last_sequence, empty.messages, empty.subjects) == (0, 0, 0)
     for subject in ("things.a", "things.b", "things.a"):
         await js.publish(subject, b"")
-    full = await stream_state(bus, stream="THINGS")
+    full = await bus.stream_state("THINGS")
     assert (full.last_sequence, full.messages, full.subjects) == (3, 3, 2)
     await js.purge_stream("THINGS", subject="things.b")
-    purged = await stream_state(bus, stream="THINGS")
+    purged = await bus.stream_state("THINGS")
     assert (purged.last_sequence, purged.subjects, purged.created) == (3, 1, empty.created)
     await js.delete_stream("THINGS")
     with pytest.raises(BusUnavailableError):
-        await stream_state(bus, stream="THINGS")
+        await bus.stream_state("THINGS")
     await js.add_stream(name="THINGS", subjects=["things.*"])
-    assert (await stream_state(bus, stream="THINGS")).created != empty.created
+    assert (await bus.stream_state("THINGS")).created != empty.created
     await bus.stop()
     await client.close()

@@ -22,8 +22,8 @@ from trigger_contracts.executions import (
     ExecutionStarted,
 )
 from trigger_contracts.workflow_io import execution_workflow_id
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.bus.object_store import ObjectStore
-from trigger_runtime.bus.received import Received
 
 pytestmark = pytest.mark.integration
 

@@ -38,7 +38,7 @@ from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, Subscription
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.bus.requests import Responder
+from trigger_runtime.bus.request_reply import Responder
 from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection

@@ -19,7 +19,7 @@ from trigger_contracts.codec import Message
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedule_requests import EVERY_REPLY, AnyScheduleReply
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
-from trigger_runtime.bus.requests import ask
+from trigger_runtime.bus.request_reply import send_request
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import DATA_CONVERTER, TemporalSettings
@@ -121,7 +121,9 @@ class Stage:
         async with asyncio.timeout(20):
             while True:
                 try:
-                    data = await ask(self.bus, subject=subject, data=codec.encode(request), timeout=5)
+                    data = await send_request(
+                        self.bus, subject=subject, data=codec.encode(request), timeout=5
+                    )
                 except BusUnavailableError:
                     await asyncio.sleep(0.05)
                 else:

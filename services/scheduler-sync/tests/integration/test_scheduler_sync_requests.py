@@ -28,7 +28,7 @@ from trigger_contracts.schedule_requests import (
     ScheduleStatus,
 )
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
-from trigger_runtime.bus.requests import ask
+from trigger_runtime.bus.request_reply import send_request
 from trigger_runtime.settings import Secret
 from trigger_runtime.temporal import DATA_CONVERTER, TemporalSettings
 
@@ -64,7 +64,7 @@ class Asker:
         self._eventually = eventually
 
     async def ask(self, data: bytes) -> ScheduleDescribed | RequestFailed:
-        answer = await ask(self.bus, subject=streams.DESCRIBE_SCHEDULE, data=data, timeout=5)
+        answer = await send_request(self.bus, subject=streams.DESCRIBE_SCHEDULE, data=data, timeout=5)
         return DESCRIBE_REPLIES.decode(answer)
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed | RequestFailed:

@@ -9,7 +9,7 @@ from trigger_contracts import streams
 from trigger_contracts.codec import encode
 from trigger_contracts.config import Change, ManualConfig, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

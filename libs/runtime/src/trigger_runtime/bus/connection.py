@@ -5,24 +5,23 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
 import structlog
 from nats import errors as nats_errors
 from nats.aio.client import DEFAULT_MAX_PAYLOAD_SIZE, Client
 from nats.js import JetStreamContext
-from nats.js import errors as js_errors
 
 from trigger_runtime import backoff
-from trigger_runtime.bus.answers import (
+from trigger_runtime.bus import jetstream_api
+from trigger_runtime.bus.jetstream_api import (
+    OUTAGE,
     BusUnavailableError,
     MessageTooLargeError,
     StoredMessage,
+    StreamDefinition,
+    StreamState,
     WrongLastSequenceError,
-    confirmed,
-    last_message,
+    describe,
 )
-from trigger_runtime.bus.round_trip import describe, request_reply
-from trigger_runtime.bus.stream_shape import StreamShape, ensure
 from trigger_runtime.cancelling import cancel, raise_if_cancelled
 
 __all__ = [
@@ -36,13 +35,6 @@ __all__ = [
 
 log = structlog.stdlib.get_logger(__name__)
 
-# The second unanswered ping is a dead peer: a half-open connection is noticed within 8 s.
-_PING_SECONDS = 4
-
-
-# How long a client whose reconnecting has ended by itself can stay unnoticed.
-_LOOK_SECONDS = 2.0
-
 _CLOSE_SECONDS: Final = 2.0
 
 
@@ -50,20 +42,33 @@ class Bus:
     """One connection, kept up for the life of the process.
 
     ``start`` returns at once; ``ready`` waits until the connection stands and the streams exist, which
-    is looked at again after each reconnect: the server may have come back without its data.
+    is checked again after each reconnect: the server may have come back without its data.
     Publishes are never buffered while the connection is down: one that was given up on must not go
-    out after the reconnect, when its sender has already been told that it failed.
+    out after the reconnect, when its sender already counts it as failed.
     """
 
     name = "bus"
 
     def __init__(
-        self, *, url: str, client_name: str, streams: Sequence[StreamShape] = (), replicas: int = 1
+        self,
+        *,
+        url: str,
+        client_name: str,
+        streams: Sequence[StreamDefinition] = (),
+        replicas: int = 1,
+        ping_seconds: int = 4,
+        poll_seconds: float = 2.0,
     ) -> None:
+        """The second ping without a pong is a dead peer: twice ``ping_seconds`` until that is noticed.
+
+        ``poll_seconds`` is how long a client whose reconnecting has ended by itself can stay unnoticed.
+        """
         self._servers = [server.strip() for server in url.split(",")]
         self._client_name = client_name
         self._streams = list(streams)
         self._replicas = replicas
+        self._ping_seconds = ping_seconds
+        self._poll_seconds = poll_seconds
         self._usable = asyncio.Event()
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -101,7 +106,7 @@ class Bus:
         """The connection itself, for subscriptions and requests; ``BusUnavailableError`` before the first.
 
         It is another one after the server has closed the connection for good (an authorization that ran
-        out, a protocol violation), so it is asked for anew for each use and never kept.
+        out, a protocol violation), so callers ask for it before each use and never keep it.
         """
         if self._js is None or self._client is None:
             raise BusUnavailableError("not connected yet")
@@ -132,8 +137,8 @@ class Bus:
         """Store a message; return its stream sequence once the bus has confirmed it.
 
         ``message_id`` lets the server drop a repetition within the stream's duplicate window; a
-        dropped repetition is a success. ``after`` is the sequence that the subject's last message has to
-        have, 0 where there must be none. Raises ``BusUnavailableError`` (``WrongLastSequenceError`` where
+        dropped repetition is a success. ``after`` is the expected sequence of the subject's last message,
+        0 for a subject without messages. Raises ``BusUnavailableError`` (``WrongLastSequenceError`` where
         the last message is another one) or ``MessageTooLargeError``, and ``ValueError`` for a subject or a
         header name that can never be sent.
         """
@@ -143,29 +148,31 @@ class Bus:
         if after is not None:
             all_headers["Nats-Expected-Last-Subject-Sequence"] = str(after)
         client = self.client
-        # The client library compares the data alone, and the server closes the connection of whoever
-        # sends more than its limit, headers included: one large message would cut everybody off.
+        # The client library compares the data alone. The server closes the connection that sends more than
+        # its limit, headers included: one large message would cut off every publisher of this process.
         if len(data) + _size(all_headers) > client.max_payload:
             raise MessageTooLargeError(f"{len(data)} bytes for {subject}")
-        answer = await request_reply(client, subject=subject, data=data, timeout=timeout, headers=all_headers)
-        return confirmed(answer, size=len(data), subject=subject)
+        return await jetstream_api.publish(
+            client, subject=subject, data=data, timeout=timeout, headers=all_headers
+        )
 
     async def last(self, stream: str, *, subject: str, timeout: float = 5.0) -> bytes | None:
         """Return the data of a subject's last message: see ``last_stored``."""
-        found = await self.last_stored(stream, subject=subject, timeout=timeout)
-        return None if found is None else found.data
+        message = await self.last_stored(stream, subject=subject, timeout=timeout)
+        return None if message is None else message.data
 
     async def last_stored(self, stream: str, *, subject: str, timeout: float = 5.0) -> StoredMessage | None:
-        """Return the last message of a subject, from the stream's leader; ``None`` where there is none.
+        """Return the last message of a subject, from the stream's leader; ``None`` for an empty subject.
 
         Raises ``BusUnavailableError``, also where the stream itself does not exist.
         """
-        request = msgspec.json.encode({"last_by_subj": subject})
-        api_subject = f"$JS.API.STREAM.MSG.GET.{stream}"
-        answer = await request_reply(
-            self.client, subject=api_subject, data=request, timeout=timeout, headers={}
+        return await jetstream_api.get_message(
+            self.client, stream=stream, request={"last_by_subj": subject}, timeout=timeout
         )
-        return last_message(answer)
+
+    async def stream_state(self, stream: str) -> StreamState:
+        """Ask the stream's leader. Raises ``BusUnavailableError``, also where the stream does not exist."""
+        return await jetstream_api.stream_state(self.client, stream=stream)
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the bus is stopped."""
@@ -176,21 +183,21 @@ class Bus:
             self._changed.clear()
             await self._make_usable()
             while not self._changed.is_set():
-                await self._look()
+                await self._poll()
 
-    async def _look(self) -> None:
-        """Wait for a change; close a client that is to reconnect while nothing of it does."""
+    async def _poll(self) -> None:
+        """Wait for a change; close a client whose reconnecting has ended by itself."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_SECONDS):
+            async with asyncio.timeout(self._poll_seconds):
                 await self._changed.wait()
         client = self._client
         if client is None or client.is_connected or client.is_closed:
             return
-        # Also the library's reconnecting ends at an error that it does not expect.
-        trying = client._reconnection_task  # noqa: SLF001
-        if trying is not None and trying.done():
-            error = None if trying.cancelled() else trying.exception()
-            log.error("bus reconnecting ended by itself; connecting anew", exc_info=error)
+        # The library's reconnecting ends at an error that it does not expect, and only its task shows that.
+        reconnecting = client._reconnection_task  # noqa: SLF001
+        if reconnecting is not None and reconnecting.done():
+            error = None if reconnecting.cancelled() else reconnecting.exception()
+            log.error("bus reconnecting ended by itself; connecting with a new client", exc_info=error)
             await _closed(client)
             self._changed.set()
 
@@ -200,7 +207,7 @@ class Bus:
             try:
                 await self._connect()
                 return
-            except (nats_errors.Error, js_errors.Error, TimeoutError, OSError) as error:
+            except OUTAGE as error:
                 reason = describe(error)
             except Exception as error:
                 # Nothing else would ever try again, so a surprise must not end this task.
@@ -216,14 +223,14 @@ class Bus:
             self._client = await self._connected()
         js = self._client.jetstream()
         for stream in self._streams:
-            await ensure(js, stream=stream, replicas=self._replicas)
+            await jetstream_api.ensure_stream(js, stream=stream, replicas=self._replicas)
         self._js = js
         if self._client.is_connected:
             self._usable.set()
             log.info("bus connected", streams=[stream.name for stream in self._streams])
 
     async def _connected(self) -> Client:
-        """Return a client that is connected; one that did not get there is closed, however it failed."""
+        """Return a client that is connected; one that fails to connect is closed."""
         client = Client()
         try:
             await client.connect(
@@ -232,7 +239,7 @@ class Bus:
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=1,
                 connect_timeout=2,
-                ping_interval=_PING_SECONDS,
+                ping_interval=self._ping_seconds,
                 max_outstanding_pings=1,
                 pending_size=0,
                 error_cb=_on_error,
@@ -241,7 +248,7 @@ class Bus:
                 closed_cb=self._on_closed,
             )
         except BaseException:
-            # Half-made it would neither be closed, so that another is made, nor ever be connected.
+            # Half connected it would neither count as closed, which makes another, nor ever connect.
             await _closed(client)
             raise
         return client
@@ -250,8 +257,8 @@ class Bus:
         self._usable.clear()
         log.warning("bus disconnected")
         if self._client is not None:
-            # What the socket no longer took is kept by the library and sent after the reconnect, also
-            # with ``pending_size=0``. Subscriptions are not lost by this: the library repeats them.
+            # The library keeps what the socket no longer took and sends it after the reconnect, also
+            # with ``pending_size=0``, and has no public way to drop it. Subscriptions stay: it repeats them.
             self._client._pending.clear()  # noqa: SLF001
             self._client._pending_data_size = 0  # noqa: SLF001
 
@@ -277,7 +284,7 @@ async def _closed(client: Client) -> None:
     try:
         async with asyncio.timeout(_CLOSE_SECONDS):
             await client.close()
-    except Exception as error:  # noqa: BLE001 - it is given up on in any case
+    except Exception as error:  # noqa: BLE001 - another client takes its place in any case
         log.warning("bus connection not closed cleanly", reason=describe(error))
 
 

@@ -14,9 +14,9 @@ from nats.aio.msg import Msg
 from nats.js import api
 
 from trigger_runtime import backoff
-from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
-from trigger_runtime.bus.pull import PullLostError, messages
-from trigger_runtime.bus.received import Received, received
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
+from trigger_runtime.bus.pull import pull_messages
 from trigger_runtime.cancelling import cancel
 from trigger_runtime.metrics import Metrics
 
@@ -25,26 +25,25 @@ log = structlog.stdlib.get_logger(__name__)
 Handler = Callable[[Received], Awaitable[None]]
 
 _STEADY_SECONDS: Final = 10.0
-_MAX_COUNTED: Final = 10_000
-_PARKED: Final = 2000
+_MAX_FAILURES_KEPT: Final = 10_000
+_MIN_ACK_PENDING: Final = 2000
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
 class RetryLaterError(Exception):
-    """A dependency is away: the message stays until the handler succeeds, however often that takes."""
+    """A dependency is unavailable: the message comes again until the handler succeeds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What is consumed, and how.
+    """Which messages a durable consumer reads, and which errors of their handler mean what.
 
-    ``retry_on`` errors are treated like ``RetryLaterError``: a dependency is away, or the message is of a
-    version that only a newer reader knows and is parked until that comes. It is tried again for ever,
-    after pauses that grow to 30 s, in which others are handled.
-    ``dead_letter_on`` errors mean that the message can never be handled: it is dead-lettered at once. Any
-    other error is a defect: it is dead-lettered after ``max_attempts`` of them (counted by each process
-    for itself; tries that end in "later" do not count). An error that is both is tried again.
-    Messages are handled concurrently, up to ``concurrency``, and so without an order.
+    ``retry_on``, like ``RetryLaterError``: a dependency is unavailable, or only a newer release reads this
+    version of the message. It is retried for ever, after pauses that grow to 30 s and leave room for others.
+    ``dead_letter_on``: the message can never be handled and is dead-lettered at once.
+    Any other error is a defect: the message is dead-lettered after ``max_attempts`` of them. Each process
+    counts for itself, and retries for an unavailable dependency do not count.
+    An error in both tuples is retried. Messages are handled concurrently, up to ``concurrency``, in no order.
     """
 
     stream: str
@@ -61,8 +60,8 @@ class Subscription:
 class Consumer:
     """A component that feeds one durable consumer's messages to a handler.
 
-    The handler returns: the message is done. It raises: see ``Subscription``. Delivery is at least
-    once, so the handler's effect must bear repetition.
+    The handler returns: the message is acknowledged. It raises: see ``Subscription``. Delivery is at least
+    once, so handlers are idempotent.
     """
 
     def __init__(self, bus: Bus, *, subscription: Subscription, handle: Handler, metrics: Metrics) -> None:
@@ -72,33 +71,35 @@ class Consumer:
         self._handle = handle
         self._metrics = metrics
         # By stream sequence: the latest delivery of each message that a handler works on.
-        self._under_way: dict[int, Msg] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._freed = asyncio.Event()
-        self._defects: dict[int, int] = {}
-        self._pulling: asyncio.Task[None] | None = None
-        self._keeping: asyncio.Task[None] | None = None
+        self._in_progress: dict[int, Msg] = {}
+        self._handlers: set[asyncio.Task[None]] = set()
+        self._handler_ended = asyncio.Event()
+        self._failures: dict[int, int] = {}
+        self._pull_task: asyncio.Task[None] | None = None
+        self._keep_alive_task: asyncio.Task[None] | None = None
         self._consuming = False
 
     async def start(self) -> None:
-        """Begin to pull as soon as the bus is there."""
-        self._pulling = asyncio.create_task(self._pull_forever(), name=self.name)
-        self._keeping = asyncio.create_task(self._keep_alive(), name=f"{self.name} keep-alive")
+        """Start to pull as soon as the bus can be used."""
+        self._pull_task = asyncio.create_task(self._pull_forever(), name=self.name)
+        self._keep_alive_task = asyncio.create_task(self._keep_alive(), name=f"{self.name} keep-alive")
 
     async def stop(self) -> None:
-        """Pull nothing more and wait for the handlers; cancelled handlers leave their message to others."""
+        """Stop pulling and wait for the handlers; the message of a cancelled one is delivered again."""
         try:
-            if self._pulling is not None:
-                await cancel([self._pulling])
-            if self._tasks:
-                await asyncio.wait(set(self._tasks))
+            if self._pull_task is not None:
+                await cancel([self._pull_task])
+            if self._handlers:
+                await asyncio.wait(set(self._handlers))
         finally:
             self._consuming = False
-            await cancel([*self._tasks, *([self._keeping] if self._keeping is not None else [])])
+            await cancel(
+                [*self._handlers, *([self._keep_alive_task] if self._keep_alive_task is not None else [])]
+            )
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the consumer is stopped."""
-        return [task for task in (self._pulling, self._keeping) if task is not None]
+        return [task for task in (self._pull_task, self._keep_alive_task) if task is not None]
 
     def check(self) -> str | None:
         """Return why nothing is being consumed, or ``None``."""
@@ -108,130 +109,133 @@ class Consumer:
         attempt = 0
         while True:
             await self._bus.ready()
-            begun = time.monotonic()
+            started = time.monotonic()
             try:
-                await self._create()
+                await self._ensure_consumer()
                 self._consuming = True
                 await self._pull()
-            except (PullLostError, BusUnavailableError, nats_errors.Error, TimeoutError, OSError) as error:
+            except OUTAGE as error:
                 log.warning(
                     "consumer interrupted", durable=self._subscription.durable, reason=describe(error)
                 )
             except Exception:
-                # Nobody waits for this task: if it ended, the service would look well and do nothing.
+                # No caller awaits this task: if it ended, the service would look well and do nothing.
                 log.exception("consumer failed", durable=self._subscription.durable)
             finally:
                 self._consuming = False
-            attempt = 1 if time.monotonic() - begun > _STEADY_SECONDS else attempt + 1
+            attempt = 1 if time.monotonic() - started > _STEADY_SECONDS else attempt + 1
             await asyncio.sleep(backoff.delay(attempt, cap=5.0))
 
-    async def _create(self) -> None:
-        wanted = self._subscription
+    async def _ensure_consumer(self) -> None:
+        subscription = self._subscription
         await self._bus.js.add_consumer(
-            wanted.stream,
+            subscription.stream,
             api.ConsumerConfig(
-                durable_name=wanted.durable,
-                filter_subjects=list(wanted.subjects),
+                durable_name=subscription.durable,
+                filter_subjects=list(subscription.subjects),
                 deliver_policy=api.DeliverPolicy.ALL,
                 ack_policy=api.AckPolicy.EXPLICIT,
-                ack_wait=wanted.ack_wait_seconds,
+                ack_wait=subscription.ack_wait_seconds,
                 # The limit is ours (max_attempts, then dead-lettered); the server's would drop silently.
                 max_deliver=-1,
-                # What waits for its next try counts here, too: what is parked must leave room for others.
-                max_ack_pending=max(wanted.concurrency * 4, _PARKED),
+                # Messages that wait for their next attempt count too, and must leave room for others.
+                max_ack_pending=max(subscription.concurrency * 4, _MIN_ACK_PENDING),
             ),
         )
 
     async def _pull(self) -> None:
-        wanted = self._subscription
+        subscription = self._subscription
         async with contextlib.aclosing(
-            messages(self._bus.client, stream=wanted.stream, consumer=wanted.durable, room=self._room)
+            pull_messages(
+                self._bus.client,
+                stream=subscription.stream,
+                consumer=subscription.durable,
+                capacity=self._capacity,
+            )
         ) as pulled:
             async for message in pulled:
-                self._begin(message)
+                self._start_handler(message)
 
-    async def _room(self) -> int:
-        """Wait until another message can be begun; return how many."""
-        while len(self._tasks) >= self._subscription.concurrency:
-            self._freed.clear()
-            await self._freed.wait()
-        return self._subscription.concurrency - len(self._tasks)
+    async def _capacity(self) -> int:
+        """Wait until another handler may start; return how many may."""
+        while len(self._handlers) >= self._subscription.concurrency:
+            self._handler_ended.clear()
+            await self._handler_ended.wait()
+        return self._subscription.concurrency - len(self._handlers)
 
-    def _begin(self, message: Msg) -> None:
+    def _start_handler(self, message: Msg) -> None:
         sequence = message.metadata.sequence.stream
-        again = sequence in self._under_way
-        self._under_way[sequence] = message
+        again = sequence in self._in_progress
+        self._in_progress[sequence] = message
         if again:
-            # The server was away for longer than the ack wait: the handler that has it goes on with it.
+            # The ack wait passed while the server was away: the handler that has it goes on.
             return
-        task = asyncio.create_task(self._process(received(message)))
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._end(done, sequence=sequence))
+        task = asyncio.create_task(self._handle_message(received(message)))
+        self._handlers.add(task)
+        task.add_done_callback(lambda done: self._forget(done, sequence=sequence))
 
-    def _end(self, task: asyncio.Task[None], *, sequence: int) -> None:
-        self._tasks.discard(task)
-        self._under_way.pop(sequence, None)
-        self._freed.set()
+    def _forget(self, task: asyncio.Task[None], *, sequence: int) -> None:
+        self._handlers.discard(task)
+        self._in_progress.pop(sequence, None)
+        self._handler_ended.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("message left to be delivered again", exc_info=error)
+            log.error("message not settled; the server delivers it again", exc_info=error)
 
     async def _keep_alive(self) -> None:
-        """Tell the server that long work is still under way, so that nobody else begins it."""
+        """Tell the server that long work is still in progress, so that it does not deliver it elsewhere."""
         while True:
             await asyncio.sleep(self._subscription.ack_wait_seconds / 3)
-            for message in list(self._under_way.values()):
+            for message in list(self._in_progress.values()):
                 with contextlib.suppress(nats_errors.Error, OSError):
                     await message.in_progress()
 
-    async def _process(self, item: Received) -> None:
+    async def _handle_message(self, item: Received) -> None:
         structlog.contextvars.bind_contextvars(stream=item.stream, sequence=item.sequence)
-        wanted = self._subscription
-        later: tuple[type[Exception], ...] = (RetryLaterError, *wanted.retry_on)
+        subscription = self._subscription
+        retry_on: tuple[type[Exception], ...] = (RetryLaterError, *subscription.retry_on)
         try:
             await self._handle(item)
-        except later as error:
+        except retry_on as error:
             reason = describe(error) if isinstance(error, RetryLaterError) else _named(error)
             await self._retry(item, attempt=item.attempt, reason=reason)
-        except wanted.dead_letter_on as error:
-            await self._give_up(item, reason=_named(error))
+        except subscription.dead_letter_on as error:
+            await self._dead_letter(item, reason=_named(error))
         except Exception as error:
-            attempt = self._count_defect(item.sequence)
-            log.exception("handler failed", durable=wanted.durable, attempt=attempt)
-            if attempt >= wanted.max_attempts:
-                await self._give_up(item, reason=f"{type(error).__name__} after every attempt")
+            attempt = self._count_failure(item.sequence)
+            log.exception("handler failed", durable=subscription.durable, attempt=attempt)
+            if attempt >= subscription.max_attempts:
+                await self._dead_letter(item, reason=f"{type(error).__name__} after every attempt")
             else:
                 await self._retry(item, attempt=attempt, reason=type(error).__name__)
         else:
-            await self._settle("done", item=item, how=Msg.ack)
+            await self._settle("done", item=item, reply=Msg.ack)
 
-    def _count_defect(self, sequence: int) -> int:
-        """Count apart from the deliveries: those grow while a dependency is away, and that is no defect."""
-        if len(self._defects) > _MAX_COUNTED:
-            self._defects.clear()  # of messages that other instances settled
-        self._defects[sequence] = self._defects.get(sequence, 0) + 1
-        return self._defects[sequence]
+    def _count_failure(self, sequence: int) -> int:
+        """Count apart from the deliveries, which grow while a dependency is unavailable."""
+        if len(self._failures) > _MAX_FAILURES_KEPT:
+            self._failures.clear()  # of messages that other processes settled
+        self._failures[sequence] = self._failures.get(sequence, 0) + 1
+        return self._failures[sequence]
 
     async def _retry(self, item: Received, *, attempt: int, reason: str) -> None:
         wait = backoff.delay(attempt, first=0.25)
-        log.warning(
-            "message will be tried again", reason=reason, attempt=item.attempt, seconds=round(wait, 2)
-        )
-        await self._settle("retried", item=item, how=lambda message: message.nak(delay=wait))
+        log.warning("message will be retried", reason=reason, attempt=item.attempt, seconds=round(wait, 2))
+        await self._settle("retried", item=item, reply=lambda message: message.nak(delay=wait))
 
-    async def _give_up(self, item: Received, *, reason: str) -> None:
-        """Move the message to the dead letters; it stays where it is until that is confirmed."""
-        wanted = self._subscription
-        log.error("message dead-lettered", durable=wanted.durable, reason=reason, subject=item.subject)
+    async def _dead_letter(self, item: Received, *, reason: str) -> None:
+        """Move the message to the dead letters; it stays in its stream until that is confirmed."""
+        subscription = self._subscription
+        log.error("message dead-lettered", durable=subscription.durable, reason=reason, subject=item.subject)
         try:
-            await self._store_dead_letter(item, reason=reason)
+            await self._publish_dead_letter(item, reason=reason)
         except (BusUnavailableError, MessageTooLargeError, ValueError) as error:
             await self._retry(item, attempt=item.attempt, reason=f"dead letter not stored: {describe(error)}")
         else:
-            await self._settle("dead", item=item, how=Msg.term)
+            await self._settle("dead", item=item, reply=Msg.term)
 
-    async def _store_dead_letter(self, item: Received, *, reason: str) -> None:
-        wanted = self._subscription
-        message_id = f"{wanted.stream}:{wanted.durable}:{item.sequence}"
+    async def _publish_dead_letter(self, item: Received, *, reason: str) -> None:
+        subscription = self._subscription
+        message_id = f"{subscription.stream}:{subscription.durable}:{item.sequence}"
         ours = {
             "Dead-Reason": " ".join(reason.split())[:500],
             "Dead-Subject": item.subject,
@@ -241,28 +245,28 @@ class Consumer:
         theirs = {
             name: value
             for name, value in item.headers.items()
-            # A name that a laxer client has sent would make the whole dead letter unsendable.
+            # A name that a laxer client has sent would make the whole dead letter invalid.
             if _HEADER_NAME.fullmatch(name) and not name.startswith("Nats-")
         }
         try:
             await self._bus.publish(
-                wanted.dead_letter_subject, item.data, message_id=message_id, headers={**theirs, **ours}
+                subscription.dead_letter_subject, item.data, message_id=message_id, headers={**theirs, **ours}
             )
         except MessageTooLargeError:
-            # With our headers it is over the limit that it just kept: the data stays in its stream only.
+            # With our headers it is over the limit: the data stays in its stream only.
             await self._bus.publish(
-                wanted.dead_letter_subject,
+                subscription.dead_letter_subject,
                 b"",
                 message_id=message_id,
                 headers={**ours, "Dead-Data-Left-In": item.stream},
             )
 
-    async def _settle(self, outcome: str, *, item: Received, how: Callable[[Msg], Awaitable[None]]) -> None:
-        """Tell the server. When that fails the message comes again, which handlers bear by contract."""
+    async def _settle(self, outcome: str, *, item: Received, reply: Callable[[Msg], Awaitable[None]]) -> None:
+        """Tell the server. When that fails the message comes again: handlers are idempotent."""
         if outcome != "retried":
-            self._defects.pop(item.sequence, None)
+            self._failures.pop(item.sequence, None)
         try:
-            await how(self._under_way[item.sequence])
+            await reply(self._in_progress[item.sequence])
         except (nats_errors.Error, OSError) as error:
             outcome = "unsettled"
             log.warning("message could not be settled", reason=describe(error))

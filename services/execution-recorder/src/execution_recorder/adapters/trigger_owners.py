@@ -12,7 +12,7 @@ from trigger_contracts import config, streams
 from trigger_contracts.codec import ContractError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from trigger_contracts import deliveries, firings, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccepted
 from trigger_runtime.bus.consumer import Subscription
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import DatabaseUnavailableError
 

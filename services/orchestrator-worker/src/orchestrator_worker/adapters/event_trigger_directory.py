@@ -10,7 +10,7 @@ from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_expressions import ExpressionError
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -15,7 +15,7 @@ from trigger_contracts.firings import MANUAL
 from trigger_contracts.streams import Stream
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer, Handler, Subscription
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.metrics import Metrics
 
 _ACK_WAIT_SECONDS: Final = 10.0

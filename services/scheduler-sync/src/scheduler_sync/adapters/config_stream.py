@@ -11,7 +11,7 @@ from trigger_contracts.codec import ContractError
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
 

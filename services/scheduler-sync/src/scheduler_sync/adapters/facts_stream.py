@@ -9,7 +9,7 @@ import structlog
 from scheduler_sync.usecases.said import Said
 from trigger_contracts import schedules, streams
 from trigger_contracts.codec import ContractError
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
 

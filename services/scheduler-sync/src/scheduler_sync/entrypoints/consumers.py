@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from scheduler_sync.usecases.reconciling import Reconciler
 from trigger_contracts import config
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 
 
 def on_trigger_changed(reconciler: Reconciler) -> Callable[[Received], Awaitable[None]]:

@@ -19,7 +19,7 @@ from trigger_contracts.schedule_requests import (
     ScheduleDescribed,
 )
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
-from trigger_runtime.bus.requests import ask
+from trigger_runtime.bus.request_reply import send_request
 from trigger_validation import FieldError, InvalidError
 
 A = TypeVar("A")
@@ -60,7 +60,9 @@ class LiveSchedules:
 
     async def _ask(self, request: Message, *, subject: str, answers: Codec[A | RequestFailed]) -> A:
         try:
-            data = await ask(self._bus, subject=subject, data=codec.encode(request), timeout=_SECONDS)
+            data = await send_request(
+                self._bus, subject=subject, data=codec.encode(request), timeout=_SECONDS
+            )
             answer = answers.decode(data)
         except (BusUnavailableError, ContractError) as error:
             raise ScheduleUnknownError(str(error)) from error

@@ -19,7 +19,6 @@ from trigger_api.adapters.relay_lease import LeaseLostError, RelayLease
 from trigger_contracts import streams
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
-from trigger_runtime.bus.stream_state import stream_state
 from trigger_runtime.postgres import AWAY, Database, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -130,7 +129,7 @@ class OutboxRelay:
         # First: the one that led before may still publish, and what it notes is on the stream by then.
         progress = await connection.fetchrow(_PROGRESS)
         aggregates = int(await connection.fetchval(_ANNOUNCED_AGGREGATES))
-        found = await stream_state(self._bus, stream=streams.CONFIG.name)
+        found = await self._bus.stream_state(streams.CONFIG.name)
         self._last_sequence, self._created = found.last_sequence, found.created
         on_stream = await self._last_announced()
         queued = int(await connection.fetchval(_LAST_QUEUED))
@@ -190,7 +189,7 @@ class OutboxRelay:
         there is nothing to publish would stay empty until the next change.
         """
         aggregates = int(await connection.fetchval(_ANNOUNCED_AGGREGATES))
-        found = await stream_state(self._bus, stream=streams.CONFIG.name)
+        found = await self._bus.stream_state(streams.CONFIG.name)
         if (found.created, found.last_sequence) != (self._created, self._last_sequence) or (
             found.subjects < aggregates
         ):

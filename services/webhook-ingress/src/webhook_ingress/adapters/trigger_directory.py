@@ -13,7 +13,7 @@ from trigger_contracts.config import AnyTriggerConfig, TriggerState, WebhookConf
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.bus.received import Received
+from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
