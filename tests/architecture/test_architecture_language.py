@@ -20,7 +20,6 @@ PENDING: frozenset[str] = frozenset(
         "trigger_api",
         "webhook_ingress",
         "scheduler_sync",
-        "orchestrator_worker",
         "execution_recorder",
         "embedded_stack",
         "docs",

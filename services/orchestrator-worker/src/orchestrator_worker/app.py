@@ -1,22 +1,23 @@
 """The composition root."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
-from orchestrator_worker.adapters.bus_bodies import BusBodies
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from orchestrator_worker.adapters.temporal_retention import TemporalRetention
 from orchestrator_worker.adapters.temporal_starter import TemporalStarter
-from orchestrator_worker.entrypoints.consumers import deliveries_consumer, events_consumer, firings_consumer
-from orchestrator_worker.entrypoints.error_map import to_problem
+from orchestrator_worker.entrypoints import consumers
 from orchestrator_worker.entrypoints.task_queue import worker_factory
 from orchestrator_worker.settings import Settings
 from orchestrator_worker.usecases import Dispatcher
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
+from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
@@ -65,16 +66,23 @@ def build(settings: Settings) -> Service:
     )
     dispatcher = Dispatcher(
         starter=TemporalStarter(temporal, registry=metrics.registry),
-        memory=retention,
+        dedup_window=retention,
         execution_log=execution_log,
         directory=directory,
-        bodies=BusBodies(bus),
+        bodies=ObjectStore(bus, bucket=streams.DELIVERY_BODIES),
         now=_now,
         max_concurrent=settings.max_concurrent_starts,
     )
-    deliveries = deliveries_consumer(bus, dispatcher=dispatcher, metrics=metrics)
-    events = events_consumer(bus, dispatcher=dispatcher, metrics=metrics)
-    firings = firings_consumer(bus, dispatcher=dispatcher, metrics=metrics)
+    deliveries, events, firings = (
+        Consumer(
+            bus, subscription=subscription, handle=partial(handle, dispatcher=dispatcher), metrics=metrics
+        )
+        for subscription, handle in (
+            (consumers.DELIVERIES, consumers.on_deliveries_accepted),
+            (consumers.EVENTS, consumers.on_event),
+            (consumers.FIRINGS, consumers.on_manual_firing),
+        )
+    )
     worker = TemporalWorker(
         temporal,
         make=worker_factory(
@@ -95,9 +103,7 @@ def build(settings: Settings) -> Service:
         readiness.require(consumer.name, consumer.check)
     readiness.require("temporal worker", worker.check)
     listener = HttpListener(
-        new_application(
-            routes=[], readiness=readiness, metrics=metrics, error_map=to_problem, max_body_bytes=1024
-        ),
+        new_application(routes=[], readiness=readiness, metrics=metrics, max_body_bytes=1024),
         host=settings.http_host,
         port=settings.http_port,
     )

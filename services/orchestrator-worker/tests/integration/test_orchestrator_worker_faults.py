@@ -63,7 +63,7 @@ async def test_an_execution_waits_for_the_bus(bench: Any, tmp_path: Path) -> Non
     try:
         handle = await client.start_workflow(
             TRIGGERED_WORKFLOW,
-            delivery_start(delivery).input,
+            delivery_start(delivery).make_input(),
             id=execution_workflow_id(delivery.execution_id),
             task_queue=TASK_QUEUE,
         )

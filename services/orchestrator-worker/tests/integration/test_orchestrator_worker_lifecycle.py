@@ -89,7 +89,7 @@ async def slow_worker(bench: Any) -> AsyncIterator[Client]:
 async def start(client: Client, delivery: Any) -> Any:
     return await client.start_workflow(
         TRIGGERED_WORKFLOW,
-        delivery_start(delivery).input,
+        delivery_start(delivery).make_input(),
         id=execution_workflow_id(delivery.execution_id),
         task_queue=TASK_QUEUE,
     )

@@ -15,8 +15,8 @@ from temporalio.service import RPCError
 from embedded_stack.servers import TemporalServer, TemporalStorage, running
 from orchestrator_worker import app
 from orchestrator_worker.adapters.temporal_retention import TemporalRetention
-from orchestrator_worker.domain.memory import SHORTEST_MEMORY
-from orchestrator_worker.usecases import StartUnavailableError
+from orchestrator_worker.domain.dedup_window import SHORTEST_WINDOW
+from orchestrator_worker.ports import StartUnavailableError
 from trigger_contracts import streams
 from trigger_contracts.executions import ExecutionCompleted
 from trigger_runtime.temporal import TemporalConnection, TemporalSettings
@@ -37,7 +37,7 @@ async def namespace(bench: Any, *, retention: timedelta) -> str:
 
 async def test_temporal_takes_no_shorter_retention_than_we_rely_on(bench: Any) -> None:
     with pytest.raises(RPCError, match="retention"):
-        await namespace(bench, retention=2 * SHORTEST_MEMORY - timedelta(seconds=1))
+        await namespace(bench, retention=2 * SHORTEST_WINDOW - timedelta(seconds=1))
 
 
 async def test_the_retention_is_the_namespaces(bench: Any) -> None:

@@ -10,23 +10,18 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from orchestrator_worker.domain.memory import SHORTEST_MEMORY, sure_age
+from orchestrator_worker.domain.dedup_window import SHORTEST_WINDOW, safe_age
 from orchestrator_worker.domain.starts import (
-    Start,
     delivery_execution,
     delivery_start,
-    event_execution,
     event_start,
     execution_of,
-    manual_execution,
     manual_start,
 )
+from orchestrator_worker.ports import StartUnavailableError
 from orchestrator_worker.usecases import (
     BODY_LOST,
-    BodyLostError,
     Dispatcher,
-    LogUnavailableError,
-    StartUnavailableError,
     TooOldToStartError,
 )
 from trigger_contracts.config import EventConfig, TriggerState, TriggerType
@@ -39,6 +34,9 @@ from trigger_contracts.deliveries import (
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import ExecutionFact, ExecutionFailed
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.workflow_io import TriggeredInput
+from trigger_runtime.bus.connection import BusUnavailableError
+from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingError
 
 NOW = datetime(2026, 1, 20, tzinfo=UTC)
 
@@ -57,7 +55,7 @@ class World:
         self.known_retention = retention
         self.dispatcher = Dispatcher(
             starter=self,
-            memory=self,
+            dedup_window=self,
             execution_log=self,
             directory=self,
             bodies=self,
@@ -65,14 +63,15 @@ class World:
             max_concurrent=2,
         )
 
-    async def start(self, start: Start) -> None:
-        if error := self.failing.get(start.execution.id):
+    async def start(self, start: TriggeredInput) -> None:
+        assert start.run is not None
+        if error := self.failing.get(start.run.execution_id):
             raise error
-        self.started.append(start.execution.id)
-        self.payloads.append(start.input.run.payload if start.input.run else None)
+        self.started.append(start.run.execution_id)
+        self.payloads.append(start.run.payload)
 
-    async def fetch(self, claim: ClaimCheck) -> bytes:
-        found = self.bodies[claim.key]
+    async def get(self, key: str, *, size: int, sha256: str) -> bytes:
+        found = self.bodies[UUID(key)]
         if isinstance(found, Exception):
             raise found
         return found
@@ -151,7 +150,7 @@ def firing() -> ManualFiring:
     )
 
 
-@pytest.mark.parametrize("away", [StartUnavailableError("away"), LogUnavailableError("away")])
+@pytest.mark.parametrize("away", [StartUnavailableError("away"), BusUnavailableError("away")])
 async def test_an_outage_is_never_hidden_by_a_defect(away: Exception) -> None:
     world, broken, waiting, fine = World(), delivery(), delivery(), delivery()
     world.failing = {broken.execution_id: KeyError("secret detail"), waiting.execution_id: away}
@@ -185,8 +184,8 @@ async def test_a_payload_that_cannot_be_made_ends_as_failed(monkeypatch: pytest.
 async def test_a_failure_that_cannot_be_recorded_comes_again() -> None:
     world, broken = World(), delivery()
     world.failing[broken.execution_id] = KeyError("a defect")
-    world.log_failing = LogUnavailableError("away")
-    with pytest.raises(LogUnavailableError):
+    world.log_failing = BusUnavailableError("away")
+    with pytest.raises(BusUnavailableError):
         await world.deliver([broken])
 
 
@@ -209,32 +208,28 @@ async def test_what_is_older_than_temporals_memory_is_not_started() -> None:
 
 async def test_while_the_retention_is_not_known_only_what_is_young_is_started() -> None:
     world, given = World(retention=None), delivery()
-    await world.deliver([given], age=SHORTEST_MEMORY)
+    await world.deliver([given], age=SHORTEST_WINDOW)
     assert world.started == [given.execution_id]
     with pytest.raises(StartUnavailableError):
-        await world.deliver([given], age=SHORTEST_MEMORY + timedelta(seconds=1))
+        await world.deliver([given], age=SHORTEST_WINDOW + timedelta(seconds=1))
 
 
 def test_what_is_surely_remembered() -> None:
-    assert sure_age(timedelta(hours=1)) == SHORTEST_MEMORY
-    assert sure_age(timedelta(hours=24)) == timedelta(hours=23)
-    assert sure_age(timedelta(days=30)) == timedelta(days=30, hours=-1)
+    assert safe_age(timedelta(hours=1)) == SHORTEST_WINDOW
+    assert safe_age(timedelta(hours=24)) == timedelta(hours=23)
+    assert safe_age(timedelta(days=30)) == timedelta(days=30, hours=-1)
 
 
-def test_an_execution_is_the_same_before_its_start_in_it_and_in_the_workflow() -> None:
-    given, trigger, asked = delivery(), event_trigger(), firing()
-    expected = {
-        delivery_execution(given): delivery_start(given),
-        event_execution(trigger, event=event(), stored_at=NOW): event_start(
-            trigger, event=event(), stored_at=NOW
-        ),
-        manual_execution(asked): manual_start(asked),
-    }
-    for execution, start in expected.items():
-        assert start.execution == execution
-        assert start.input.run is not None
-        assert execution_of(start.input, run=start.input.run) == execution
-    run = manual_start(asked).input.run
+def test_an_execution_is_the_same_before_its_start_and_in_the_workflow() -> None:
+    for request in (
+        delivery_start(delivery()),
+        event_start(event_trigger(), event=event(), stored_at=NOW),
+        manual_start(firing()),
+    ):
+        start = request.make_input()
+        assert start.run is not None
+        assert execution_of(start, run=start.run) == request.execution
+    run = manual_start(firing()).make_input().run
     assert run is not None
     assert run.workflow_version == 7
 
@@ -274,9 +269,10 @@ async def test_what_temporal_cannot_carry_is_a_reference(body: bytes) -> None:
     }
 
 
-async def test_a_lost_body_fails_its_execution() -> None:
+@pytest.mark.parametrize("error", [ObjectMissingError("gone"), ObjectDamagedError("other bytes")])
+async def test_a_lost_body_fails_its_execution(error: Exception) -> None:
     world, message = World(), large(b"x" * 600_000)
-    world.bodies[message.claim.key] = BodyLostError("gone")
+    world.bodies[message.claim.key] = error
     await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
     assert world.started == []
     (fact,) = world.facts
@@ -286,7 +282,7 @@ async def test_a_lost_body_fails_its_execution() -> None:
 
 async def test_a_body_that_cannot_be_read_now_is_waited_for() -> None:
     world, message = World(), large(b"x" * 600_000)
-    world.bodies[message.claim.key] = LogUnavailableError("away")
-    with pytest.raises(LogUnavailableError):
+    world.bodies[message.claim.key] = BusUnavailableError("away")
+    with pytest.raises(BusUnavailableError):
         await world.dispatcher.dispatch_large_delivery(message, stored_at=NOW)
     assert (world.started, world.facts) == ([], [])

@@ -116,10 +116,10 @@ def test_a_node_runs_after_all_of_its_predecessors() -> None:
 @pytest.mark.parametrize(
     ("edges", "entry", "reason"),
     [
-        ([("in", "a"), ("a", "b"), ("b", "a")], "in", "circle"),
-        ([("in", "in")], "in", "circle"),
-        ([("in", "nowhere")], "in", "names no node"),
-        ([("nowhere", "in")], "in", "names no node"),
+        ([("in", "a"), ("a", "b"), ("b", "a")], "in", "cycle"),
+        ([("in", "in")], "in", "cycle"),
+        ([("in", "nowhere")], "in", "unknown node"),
+        ([("nowhere", "in")], "in", "unknown node"),
         ([], "nowhere", "entry point"),
     ],
 )

@@ -35,7 +35,7 @@ def new_application(
     routes: Sequence[web.AbstractRouteDef],
     readiness: Readiness,
     metrics: Metrics,
-    error_map: ErrorMap,
+    error_map: ErrorMap = lambda _: None,
     max_body_bytes: int,
 ) -> web.Application:
     """Return the application: the service's routes, and ``/livez``, ``/readyz``, ``/metrics``.

@@ -8,7 +8,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from orchestrator_worker.usecases import ExecutionLog, FactTooLargeError, WorkflowDefinitions
+from orchestrator_worker.ports import ExecutionLog, FactTooLargeError, WorkflowDefinitions
 from trigger_contracts.codec import MalformedMessageError
 from trigger_contracts.config import WorkflowState
 from trigger_contracts.executions import (
@@ -42,18 +42,18 @@ PAYLOAD_TOO_LARGE: Final = "payload_too_large"
 OUTPUTS_TOO_LARGE: Final = "outputs_too_large"
 
 _BEHIND: Final = timedelta(seconds=60)
-"""How far the bus may be behind trigger-api, which answers before its outbox is published."""
+"""How far the bus may be behind trigger-api, which responds before its outbox is published."""
 
 
 class WorkflowNotYetKnownError(Exception):
-    """The bus does not have the state yet that the execution was accepted for; Temporal tries again."""
+    """The bus does not have the state yet that the execution needs; Temporal tries again."""
 
 
 class ExecutionLifecycle:
     """The activities of ``triggeredWorkflow``.
 
-    An error other than ``ApplicationError`` is tried again by Temporal, for ever: the bus comes back,
-    a defect gets deployed away, and until then the execution waits.
+    After an error other than ``ApplicationError`` Temporal tries again, without end: the bus comes back, a
+    defect gets fixed, and until then the execution waits.
     """
 
     def __init__(
@@ -68,76 +68,80 @@ class ExecutionLifecycle:
         self._now = now
 
     @activity.defn(name=PREPARE_TRIGGERED_EXECUTION)
-    async def prepare(self, given: PrepareInput) -> PreparedExecution:
+    async def prepare(self, prepare_input: PrepareInput) -> PreparedExecution:
         """Record the start; return the definition as it is now.
 
         Fails for good as ``workflow_not_found``, ``workflow_unreadable`` or ``payload_too_large``.
         Raises ``WorkflowNotYetKnownError`` while the bus is behind what the execution was accepted for.
         """
-        execution = given.execution
+        execution = prepare_input.execution
         with structlog.contextvars.bound_contextvars(execution_id=str(execution.id)):
             try:
-                workflow = await self._workflow(given)
+                workflow = await self._workflow(prepare_input)
             except MalformedMessageError as error:
-                await self._started(given, version=None)
+                await self._started(prepare_input, version=None)
                 raise _final(WORKFLOW_UNREADABLE, f"the workflow cannot be read: {error}") from error
             if workflow is None:
-                await self._started(given, version=None)
-                raise _final(WORKFLOW_NOT_FOUND, f"there is no workflow {execution.workflow_id}")
-            await self._started(given, version=workflow.version)
+                await self._started(prepare_input, version=None)
+                raise _final(WORKFLOW_NOT_FOUND, f"workflow {execution.workflow_id} does not exist")
+            await self._started(prepare_input, version=workflow.version)
             # Both go to the child workflow in one input.
-            size = encoded_size(given) + encoded_size(workflow.definition)
+            size = encoded_size(prepare_input) + encoded_size(workflow.definition)
             if size > MAX_INPUT_BYTES:
                 reason = f"payload and definition are {size} bytes together, over {MAX_INPUT_BYTES}"
                 raise _final(PAYLOAD_TOO_LARGE, reason)
             return PreparedExecution(workflow_version=workflow.version, definition=workflow.definition)
 
     @activity.defn(name=COMPLETE_TRIGGERED_EXECUTION)
-    async def complete(self, given: CompleteInput) -> None:
+    async def complete(self, complete_input: CompleteInput) -> None:
         """Record the end. Fails for good as ``outputs_too_large``, after recording that as the end."""
-        with structlog.contextvars.bound_contextvars(execution_id=str(given.execution.id)):
+        with structlog.contextvars.bound_contextvars(execution_id=str(complete_input.execution.id)):
             try:
-                await self._log.record(self._end(given))
+                await self._log.record(self._end(complete_input))
             except FactTooLargeError as error:
                 reason = f"the outputs cannot be recorded: {error}"
                 failed = Failed(error=ExecutionError(code=OUTPUTS_TOO_LARGE, message=reason))
-                await self._log.record(self._end(CompleteInput(execution=given.execution, outcome=failed)))
+                await self._log.record(
+                    self._end(CompleteInput(execution=complete_input.execution, outcome=failed))
+                )
                 raise _final(OUTPUTS_TOO_LARGE, reason) from error
-            log.info("execution ended", outcome=type(given.outcome).__name__.lower())
+            log.info("execution ended", outcome=type(complete_input.outcome).__name__.lower())
 
-    async def _workflow(self, given: PrepareInput) -> WorkflowState | None:
-        """A deleted workflow is none, and so is someone else's."""
-        execution = given.execution
-        found = await self._definitions.find(execution.workflow_id)
-        if found is None and self._now() - execution.accepted_at < _BEHIND:
+    async def _workflow(self, prepare_input: PrepareInput) -> WorkflowState | None:
+        """Return the workflow; ``None`` where it is deleted or belongs to another workspace."""
+        execution = prepare_input.execution
+        workflow = await self._definitions.latest(execution.workflow_id)
+        if workflow is None and self._now() - execution.accepted_at < _BEHIND:
             raise WorkflowNotYetKnownError(f"no workflow {execution.workflow_id} on the bus yet")
-        if found is None or found.deleted_at is not None or found.workspace != execution.workspace:
+        if workflow is None or workflow.deleted_at is not None or workflow.workspace != execution.workspace:
             return None
-        wanted = given.workflow_version
-        if wanted is not None and found.version < wanted:
-            raise WorkflowNotYetKnownError(f"the workflow is at {found.version} on the bus, not yet {wanted}")
-        return found
+        least = prepare_input.workflow_version
+        if least is not None and workflow.version < least:
+            raise WorkflowNotYetKnownError(
+                f"the workflow is at version {workflow.version} on the bus, not yet at {least}"
+            )
+        return workflow
 
-    async def _started(self, given: PrepareInput, *, version: int | None) -> None:
+    async def _started(self, prepare_input: PrepareInput, *, version: int | None) -> None:
         info = activity.info()
         fact = ExecutionStarted(
-            execution=given.execution,
+            execution=prepare_input.execution,
             at=self._now(),
             temporal_workflow_id=info.workflow_id or "",
             temporal_run_id=info.workflow_run_id or "",
             workflow_version=version,
-            payload=given.payload,
+            payload=prepare_input.payload,
         )
         try:
             await self._log.record(fact)
         except FactTooLargeError as error:
             raise _final(PAYLOAD_TOO_LARGE, f"the start cannot be recorded: {error}") from error
 
-    def _end(self, given: CompleteInput) -> ExecutionFact:
+    def _end(self, complete_input: CompleteInput) -> ExecutionFact:
         info = activity.info()
-        execution, at = given.execution, self._now()
+        execution, at = complete_input.execution, self._now()
         workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
-        match given.outcome:
+        match complete_input.outcome:
             case Completed(outputs=outputs):
                 return ExecutionCompleted(
                     execution=execution,

@@ -16,7 +16,7 @@ log = structlog.stdlib.get_logger(__name__)
 
 
 class EventTriggerDirectory:
-    """Implements ``usecases.EventDirectory``.
+    """Implements ``ports.EventDirectory``.
 
     A trigger whose newest state cannot be read is started by no event: it may be paused or deleted.
     """
@@ -41,7 +41,7 @@ class EventTriggerDirectory:
         return self._position
 
     async def apply(self, batch: Sequence[Received]) -> None:
-        """Take states in."""
+        """Apply states."""
         for item in batch:
             match self._latest.apply(item.subject, data=item.data):
                 case TriggerState() as state:

@@ -9,9 +9,8 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from orchestrator_worker.domain.starts import Start
-from orchestrator_worker.usecases import StartRefusedError, StartUnavailableError
-from trigger_contracts.workflow_io import start_options
+from orchestrator_worker.ports import StartRefusedError, StartUnavailableError
+from trigger_contracts.workflow_io import TriggeredInput, start_options
 from trigger_runtime.temporal import TemporalConnection
 
 log = structlog.stdlib.get_logger(__name__)
@@ -20,24 +19,24 @@ _DEADLINE: Final = timedelta(seconds=10)
 
 
 class TemporalStarter:
-    """Implements ``usecases.WorkflowStarter``."""
+    """Implements ``ports.WorkflowStarter``."""
 
     def __init__(self, connection: TemporalConnection, *, registry: CollectorRegistry) -> None:
         self._connection = connection
         self._starts = Counter(
             "execution_starts_total",
-            "Starts of triggeredWorkflow, by what became of them.",
+            "Starts of triggeredWorkflow, by outcome.",
             ["outcome"],
             registry=registry,
         )
 
-    async def start(self, start: Start) -> None:
-        """Start the workflow; one that was started before, running or closed, is a success."""
-        options = start_options(start.input)
+    async def start(self, start: TriggeredInput) -> None:
+        """Start the workflow."""
+        options = start_options(start)
         try:
             await self._connection.client.start_workflow(
                 options.workflow,
-                start.input,
+                start,
                 id=options.id,
                 task_queue=options.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy[options.id_reuse_policy],
@@ -53,8 +52,8 @@ class TemporalStarter:
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 self._count("refused")
                 raise StartRefusedError(f"Temporal refuses it: {error.message}") from error
-            # Everything else is the server's state or its set-up (a namespace that is not there yet, a
-            # credential that expired), never this start's fault.
+            # Everything else is the server's state or its set-up (a missing namespace, an expired
+            # credential). Nothing is wrong with this start.
             self._count("unavailable")
             raise StartUnavailableError(f"{error.status.name}: {error.message[:200]}") from error
         except RuntimeError as error:

@@ -57,7 +57,7 @@ def running_order(definition: WorkflowDefinition) -> list[str]:
     """Return the nodes reachable from the entry point, each after all of its reachable predecessors.
 
     Nodes that are free to run at the same time come in the order in which they became free. Raises
-    ``InterpretationError`` where the definition is no directed acyclic graph of its nodes.
+    ``InterpretationError`` where the definition is not a directed acyclic graph of its nodes.
     """
     targets = _targets(definition)
     reachable = _reachable(definition.entry_point, targets=targets)
@@ -75,7 +75,7 @@ def running_order(definition: WorkflowDefinition) -> list[str]:
             if not waiting_for[target]:
                 free.append(target)
     if len(order) < len(reachable):
-        raise InterpretationError(DEFINITION_INVALID, message="the edges form a circle")
+        raise InterpretationError(DEFINITION_INVALID, message="the edges form a cycle")
     return order
 
 
@@ -85,23 +85,25 @@ def _targets(definition: WorkflowDefinition) -> dict[str, dict[str, None]]:
     for edge in definition.edges:
         for end in (edge.source, edge.target):
             if end not in targets:
-                raise InterpretationError(DEFINITION_INVALID, message=f"an edge names no node: {end!r}")
+                raise InterpretationError(
+                    DEFINITION_INVALID, message=f"an edge names an unknown node: {end!r}"
+                )
         targets[edge.source][edge.target] = None
     if definition.entry_point not in targets:
-        message = f"the entry point is no node: {definition.entry_point!r}"
+        message = f"the entry point is an unknown node: {definition.entry_point!r}"
         raise InterpretationError(DEFINITION_INVALID, message=message)
     return targets
 
 
 def _reachable(entry_point: str, *, targets: dict[str, dict[str, None]]) -> list[str]:
-    found = {entry_point: None}
+    reached = {entry_point: None}
     ahead = deque([entry_point])
     while ahead:
         for target in targets[ahead.popleft()]:
-            if target not in found:
-                found[target] = None
+            if target not in reached:
+                reached[target] = None
                 ahead.append(target)
-    return list(found)
+    return list(reached)
 
 
 def _run(node: Node, *, node_id: str, payload: Any, scope: Scope) -> Any:

@@ -1,4 +1,4 @@
-"""The payload that a workflow sees as ``trigger.payload``, for each kind of cause."""
+"""What a workflow sees of a webhook request as ``trigger.payload``."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ import msgspec
 
 from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
 from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
-from trigger_contracts.events import CloudEvent
-from trigger_contracts.firings import ManualFiring
 from trigger_contracts.payloads import group_values, join_headers, payload_body, rfc3339
 from trigger_contracts.workflow_io import encoded_size
 
@@ -45,13 +43,3 @@ def large_delivery_payload(
             return payload
     reference = {"webhookLogId": str(delivery.id), "bytes": claim.size, "sha256": claim.sha256}
     return {**delivery_payload(delivery), "body": None, "bodyReference": reference}
-
-
-def event_payload(event: CloudEvent) -> dict[str, Any]:
-    """Return an event's payload: the CloudEvent as its JSON document."""
-    return event.document
-
-
-def manual_payload(firing: ManualFiring) -> dict[str, Any]:
-    """Return a manual run's payload: its inputs."""
-    return firing.inputs

@@ -1,15 +1,11 @@
-"""From a message to the start of an execution: who it is and what it is given."""
+"""From a message to the start of an execution: its identity and its payload."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator_worker.domain.payload import (
-    delivery_payload,
-    event_payload,
-    large_delivery_payload,
-    manual_payload,
-)
+from orchestrator_worker.domain.payload import delivery_payload, large_delivery_payload
 from trigger_contracts import ids
 from trigger_contracts.config import TriggerState, TriggerType
 from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
@@ -21,15 +17,34 @@ from trigger_contracts.workflow_io import TriggeredInput, TriggeredRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """An execution that is to be started, and the input of its workflow.
+class StartRequest:
+    """An execution that a message asks for. Its payload is made late: it can be large, or fail.
 
-    ``request_id`` is the HTTP request's behind it, for the log; ``None`` where there was none.
+    ``request_id`` is that of the HTTP request behind it, for the log; ``None`` where there was none.
     """
 
     execution: Execution
-    input: TriggeredInput
+    make_payload: Callable[[], Any]
+    workflow_version: int | None = None
     request_id: str | None = None
+
+    def make_input(self) -> TriggeredInput:
+        """Return the input of the execution's workflow."""
+        execution = self.execution
+        return TriggeredInput(
+            workspace=execution.workspace,
+            trigger_id=execution.trigger_id,
+            trigger_type=execution.trigger_type,
+            trigger_name=execution.trigger_name,
+            workflow_id=execution.workflow_id,
+            run=TriggeredRun(
+                execution_id=execution.id,
+                cause=execution.cause,
+                accepted_at=execution.accepted_at,
+                payload=self.make_payload(),
+                workflow_version=self.workflow_version,
+            ),
+        )
 
 
 def delivery_execution(delivery: AcceptedDelivery) -> Execution:
@@ -46,23 +61,29 @@ def delivery_execution(delivery: AcceptedDelivery) -> Execution:
     )
 
 
-def delivery_start(delivery: AcceptedDelivery) -> Start:
+def delivery_start(delivery: AcceptedDelivery) -> StartRequest:
     """Return the start of a webhook's execution."""
-    execution = delivery_execution(delivery)
-    given = _input_of(execution, payload=delivery_payload(delivery))
-    return Start(execution=execution, input=given, request_id=delivery.request_id)
+    return StartRequest(
+        execution=delivery_execution(delivery),
+        make_payload=lambda: delivery_payload(delivery),
+        request_id=delivery.request_id,
+    )
 
 
-def large_delivery_start(delivery: AcceptedDelivery, *, claim: ClaimCheck, body: bytes | None) -> Start:
+def large_delivery_start(
+    delivery: AcceptedDelivery, *, claim: ClaimCheck, body: bytes | None
+) -> StartRequest:
     """Return the start of a delivery whose body came apart from it; ``None`` where it was not fetched."""
-    execution = delivery_execution(delivery)
-    given = _input_of(execution, payload=large_delivery_payload(delivery, claim=claim, body=body))
-    return Start(execution=execution, input=given, request_id=delivery.request_id)
+    return StartRequest(
+        execution=delivery_execution(delivery),
+        make_payload=lambda: large_delivery_payload(delivery, claim=claim, body=body),
+        request_id=delivery.request_id,
+    )
 
 
-def event_execution(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Execution:
-    """Return one trigger's execution for an event that the bus stored at ``stored_at``."""
-    return Execution(
+def event_start(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> StartRequest:
+    """Return the start of one trigger's execution for an event that the bus stored at ``stored_at``."""
+    execution = Execution(
         id=ids.event_execution_id(trigger.id, source=event.source, event_id=event.id),
         workspace=trigger.workspace,
         trigger_id=trigger.id,
@@ -72,17 +93,12 @@ def event_execution(trigger: TriggerState, *, event: CloudEvent, stored_at: date
         cause=Cause(kind=CauseKind.EVENT, id=event.id),
         accepted_at=stored_at,
     )
+    return StartRequest(execution=execution, make_payload=lambda: event.document)
 
 
-def event_start(trigger: TriggerState, *, event: CloudEvent, stored_at: datetime) -> Start:
-    """Return the start of one trigger's execution for an event."""
-    execution = event_execution(trigger, event=event, stored_at=stored_at)
-    return Start(execution=execution, input=_input_of(execution, payload=event_payload(event)))
-
-
-def manual_execution(firing: ManualFiring) -> Execution:
-    """Return the execution that was promised to whoever asked for it."""
-    return Execution(
+def manual_start(firing: ManualFiring) -> StartRequest:
+    """Return the start of an execution that was asked for by hand."""
+    execution = Execution(
         id=firing.execution_id,
         workspace=firing.workspace,
         trigger_id=firing.trigger_id,
@@ -92,29 +108,27 @@ def manual_execution(firing: ManualFiring) -> Execution:
         cause=Cause(kind=CauseKind.MANUAL, id=firing.request_id),
         accepted_at=firing.requested_at,
     )
-
-
-def manual_start(firing: ManualFiring) -> Start:
-    """Return the start of an execution that somebody asked for."""
-    execution = manual_execution(firing)
-    given = _input_of(execution, payload=manual_payload(firing), workflow_version=firing.workflow_version)
-    return Start(execution=execution, input=given, request_id=firing.request_id)
+    return StartRequest(
+        execution=execution,
+        make_payload=lambda: firing.inputs,
+        workflow_version=firing.workflow_version,
+        request_id=firing.request_id,
+    )
 
 
 def fired_run(start: TriggeredInput, *, nominal_time: datetime, fired_at: datetime) -> TriggeredRun:
     """Return the run of a schedule's fire, whose identity and payload follow from the nominal time."""
+    configured_input = start.scheduled.input if start.scheduled else None
     return TriggeredRun(
         execution_id=ids.fire_execution_id(start.trigger_id, nominal_time=nominal_time),
         cause=Cause(kind=CauseKind.SCHEDULE, id=rfc3339(nominal_time)),
         accepted_at=fired_at,
-        payload=schedule_payload(
-            nominal_time, configured_input=start.scheduled.input if start.scheduled else None
-        ),
+        payload=schedule_payload(nominal_time, configured_input=configured_input),
     )
 
 
 def execution_of(start: TriggeredInput, *, run: TriggeredRun) -> Execution:
-    """Return who the execution is: the same in every fact about it."""
+    """Return the identity of the execution: the same in every fact about it."""
     return Execution(
         id=run.execution_id,
         workspace=start.workspace,
@@ -124,21 +138,4 @@ def execution_of(start: TriggeredInput, *, run: TriggeredRun) -> Execution:
         workflow_id=start.workflow_id,
         cause=run.cause,
         accepted_at=run.accepted_at,
-    )
-
-
-def _input_of(execution: Execution, *, payload: Any, workflow_version: int | None = None) -> TriggeredInput:
-    return TriggeredInput(
-        workspace=execution.workspace,
-        trigger_id=execution.trigger_id,
-        trigger_type=execution.trigger_type,
-        trigger_name=execution.trigger_name,
-        workflow_id=execution.workflow_id,
-        run=TriggeredRun(
-            execution_id=execution.id,
-            cause=execution.cause,
-            accepted_at=execution.accepted_at,
-            payload=payload,
-            workflow_version=workflow_version,
-        ),
     )

@@ -40,7 +40,7 @@ def render(template: Any, *, scope: Scope) -> Any:
 
 
 class _Rendering:
-    """One rendering: what has been found so far counts against the limit."""
+    """One rendering: all values that it uses count against the limit."""
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
@@ -58,20 +58,20 @@ class _Rendering:
         return template
 
     def _string(self, template: str) -> Any:
-        found = parts(template)
-        if len(found) == 1:
-            (only,) = found
+        pieces = parts(template)
+        if len(pieces) == 1:
+            (only,) = pieces
             return self._find(only) if isinstance(only, tuple) else only
-        return "".join(part if isinstance(part, str) else _text(self._find(part)) for part in found)
+        return "".join(part if isinstance(part, str) else _text(self._find(part)) for part in pieces)
 
     def _find(self, path: Path) -> Any:
-        found = find(self._scope, path=path)
-        if found is MISSING:
+        value = find(self._scope, path=path)
+        if value is MISSING:
             return None
-        self._left -= encoded_size(found)
+        self._left -= encoded_size(value)
         if self._left < 0:
             raise ValueTooLargeError(f"the value is larger than {MAX_VALUE_BYTES} bytes as JSON")
-        return found
+        return value
 
 
 def _text(value: Any) -> str:

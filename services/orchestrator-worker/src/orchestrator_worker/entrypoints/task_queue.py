@@ -16,7 +16,7 @@ WORKFLOWS: tuple[type, ...] = (TriggeredWorkflow, OrchestratorWorkflow)
 
 
 def sandboxed_runner() -> SandboxedWorkflowRunner:
-    """Return the runner of workflow code; what is passed through is pure and imports nothing that is not."""
+    """Return the runner of workflow code; the modules that are passed through are pure."""
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(
             "msgspec", "trigger_contracts", "orchestrator_worker.domain"

@@ -13,10 +13,10 @@ class OrchestratorWorkflow:
     """The child of ``triggeredWorkflow``; its execution timeout is the definition's."""
 
     @workflow.run
-    async def run(self, given: OrchestratorInput) -> OrchestratorResult:
+    async def run(self, start: OrchestratorInput) -> OrchestratorResult:
         """Return the outputs, or fail with the error's code as type and the node's id as first detail."""
         try:
-            outputs = interpret(given.definition, execution=given.execution, payload=given.payload)
+            outputs = interpret(start.definition, execution=start.execution, payload=start.payload)
         except InterpretationError as error:
             raise ApplicationError(
                 truncated(error.message), error.node, type=error.code, non_retryable=True

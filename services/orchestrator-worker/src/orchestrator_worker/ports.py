@@ -1,0 +1,76 @@
+"""What the use cases and activities need of Temporal and the bus."""
+
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+from trigger_contracts.config import TriggerState, WorkflowState
+from trigger_contracts.events import CloudEvent
+from trigger_contracts.executions import ExecutionFact
+from trigger_contracts.workflow_io import TriggeredInput
+
+
+class StartUnavailableError(Exception):
+    """Temporal is unreachable, overloaded or not set up; a later try can succeed."""
+
+
+class StartRefusedError(Exception):
+    """Temporal refuses this start for good; the text says why."""
+
+
+class FactTooLargeError(Exception):
+    """The fact is larger than the bus takes; another try cannot succeed."""
+
+
+class WorkflowStarter(Protocol):
+    """Starts ``triggeredWorkflow`` in Temporal."""
+
+    async def start(self, start: TriggeredInput) -> None:
+        """Start a run; one that was started before, running or closed, is a success.
+
+        Raises ``StartUnavailableError`` or ``StartRefusedError``.
+        """
+
+
+class DedupWindow(Protocol):
+    """How long ``WorkflowStarter`` knows that something was started before."""
+
+    def retention(self) -> timedelta:
+        """Return how long a closed workflow's id is remembered. Raises ``StartUnavailableError``."""
+
+
+class Bodies(Protocol):
+    """The object store of the bodies that are too large for messages."""
+
+    async def get(self, key: str, *, size: int, sha256: str) -> bytes:
+        """Return exactly these bytes.
+
+        Raises ``ObjectMissingError``, ``ObjectDamagedError`` or ``BusUnavailableError``.
+        """
+
+
+class ExecutionLog(Protocol):
+    """Where the facts of executions go."""
+
+    async def record(self, fact: ExecutionFact) -> None:
+        """Store a fact; the same fact again, within the bus's window, is stored once.
+
+        Raises ``BusUnavailableError`` or ``FactTooLargeError``.
+        """
+
+
+class WorkflowDefinitions(Protocol):
+    """Workflows as they are now."""
+
+    async def latest(self, workflow_id: UUID) -> WorkflowState | None:
+        """Return a workflow's last state, which may be a tombstone; ``None`` where it never existed.
+
+        Raises ``BusUnavailableError`` or ``trigger_contracts.codec.ContractError``.
+        """
+
+
+class EventDirectory(Protocol):
+    """The event triggers that are known."""
+
+    def matching(self, event: CloudEvent) -> list[TriggerState]:
+        """Return the triggers that an event starts."""
