@@ -15,7 +15,6 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 PENDING: frozenset[str] = frozenset(
     {
         "trigger_cron",
-        "trigger_validation",
         "trigger_runtime",
         "trigger_api",
         "webhook_ingress",

@@ -26,6 +26,17 @@ class Square(msgspec.Struct, frozen=True, kw_only=True, tag="square", tag_field=
     side: Annotated[int, Meta(gt=0)]
 
 
+Small = Annotated[str, Meta(pattern="^[a-z]+$", extra={"words": "Expected small letters. Example: abc."})]
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    plain: (
+        Annotated[str, Meta(pattern="^[a-z]+$", extra={"words": "Expected small letters. Example: abc."})]
+        | None
+    )
+    other: Annotated[str, Meta(pattern="^[A-Z]+$")] = "A"
+
+
 class Outer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     shape: Circle | Square
     inner_one: Inner | None = None
@@ -81,13 +92,22 @@ def test_everything_that_is_wrong_is_named(value: Any, expected: list[str]) -> N
     assert pointers(value) == expected
 
 
-def test_the_meaning_of_what_fits_is_checked_beside_what_does_not() -> None:
+def test_the_meaning_of_what_fits_is_checked_together_with_what_does_not() -> None:
     def check(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
         return [("/deep", "Odd.")] if kind is Inner and name == "how_many" and value % 2 else []
 
     value = {"shape": {"kind": "square"}, "innerOne": {"howMany": 3, "note": 4}, "few": [{"howMany": 2}]}
     found = pointers(value, check=check)
     assert found == ["/shape/name", "/shape/side", "/innerOne/howMany/deep", "/innerOne/note"]
+
+
+def test_a_pattern_is_said_in_words() -> None:
+    with pytest.raises(InvalidError) as refused:
+        decode({"plain": "1", "other": "1"}, Labels)
+    assert [error.detail for error in refused.value.field_errors] == [
+        "Expected small letters. Example: abc.",
+        "There are characters that are not allowed here.",
+    ]
 
 
 JSON = st.recursive(

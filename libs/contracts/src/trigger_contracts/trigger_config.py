@@ -9,7 +9,15 @@ from msgspec import Meta
 from trigger_contracts.codec import Part
 
 Time = Annotated[datetime, Meta(tz=True)]
-Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"\S",
+        extra={"words": "Expected a name that is not blank. Example: Nightly report."},
+    ),
+]
 
 
 class TriggerType(StrEnum):

@@ -10,10 +10,24 @@ from trigger_contracts.codec import Part
 from trigger_contracts.trigger_config import TriggerConfig
 from trigger_contracts.webhook_providers import WebhookProvider
 
-HeaderName = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?!\n)$")]
+HeaderName = Annotated[
+    str,
+    Meta(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+(?!\n)$",
+        extra={"words": "Expected the name of a header. Example: X-Signature."},
+    ),
+]
 """A field name, RFC 9110, 5.6.2."""
 
-HeaderValue = Annotated[str, Meta(max_length=1000, pattern=r"^[\x20-\x7e]*(?!\n)$")]
+HeaderValue = Annotated[
+    str,
+    Meta(
+        max_length=1000,
+        pattern=r"^[\x20-\x7e]*(?!\n)$",
+        extra={"words": "Expected ASCII characters on one line. Example: no-cache."},
+    ),
+]
 
 
 class HttpMethod(StrEnum):
@@ -117,13 +131,29 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     """A preset: it says how requests are signed, instead of ``authType`` and the options below."""
     signature_header: HeaderName | None = None
     """``None`` is any of ``X-Signature``, ``X-Hub-Signature-256`` and ``X-Webhook-Signature``."""
-    signature_prefix: Annotated[str, Meta(max_length=50, pattern=r"^[\x21-\x7e]*(?!\n)$")] | None = None
+    signature_prefix: (
+        Annotated[
+            str,
+            Meta(
+                max_length=50,
+                pattern=r"^[\x21-\x7e]*(?!\n)$",
+                extra={"words": "Expected ASCII characters without spaces. Example: sha256=."},
+            ),
+        ]
+        | None
+    ) = None
     """What stands before the signature; ``None`` is ``sha256=`` (the algorithm's name)."""
     signature_encoding: SignatureEncoding = SignatureEncoding.HEX
     algorithm: SignatureAlgorithm = SignatureAlgorithm.SHA256
-    signed_content: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[\x20-\x7e]*(?!\n)$")] = (
-        "{body}"
-    )
+    signed_content: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=200,
+            pattern=r"^[\x20-\x7e]*(?!\n)$",
+            extra={"words": "Expected ASCII characters on one line. Example: {timestamp}.{body}."},
+        ),
+    ] = "{body}"
     """What is signed: a template of ``{timestamp}``, ``{body}``, ``{url}`` and ``{id}``."""
     timestamp_header: HeaderName | None = None
     """Where ``{timestamp}`` is: seconds since 1970."""
@@ -132,7 +162,16 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     tolerance_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
     """How far the timestamp may be from now, either way."""
     verify_token: (
-        Annotated[str, Meta(min_length=8, max_length=256, pattern=r"^[\x21-\x7e]+(?!\n)$")] | None
+        Annotated[
+            str,
+            Meta(
+                min_length=8,
+                max_length=256,
+                pattern=r"^[\x21-\x7e]+(?!\n)$",
+                extra={"words": "Expected ASCII characters without spaces. Example: 8f3d-verify."},
+            ),
+        ]
+        | None
     ) = None
     """What Meta's handshake has to bring. Kept as ``sha256:`` and the hash, never as it was given."""
     idempotency_key: IdempotencyKeySource | None = None

@@ -3,6 +3,8 @@
 msgspec stops at the first thing that does not fit, and cannot say which key of an object it was. That is
 right for the bus and for the fast path; the person who wrote a configuration wants to see all of it. So a
 value that does not convert is walked by its type once more, and each part that fails is named.
+
+Where a type has a ``Meta(pattern=...)``, its ``extra={"words": ...}`` says the same to people.
 """
 
 import types
@@ -12,36 +14,37 @@ from itertools import islice
 from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec import Meta
 
 from trigger_validation.field_error import MAX_FIELD_ERRORS, FieldError, InvalidError, pointer_step
 
 _SHOWN: Final = 40
-"""Characters of a wrong value in an answer."""
+"""Characters of a wrong value in a text."""
 
 CheckField = Callable[[type, str, Any], Sequence[tuple[str, str]]]
-"""What is wrong with the meaning of one field, given its Struct, its name and its decoded value: pairs of
-the rest of the pointer ("" for the field itself) and words. Asked only for fields whose shape is right."""
+"""Checks the meaning of one field: takes its Struct, its name and its decoded value, and returns pairs of the
+rest of the pointer ("" for the field itself) and words. It is called only for fields whose type is right."""
 
 
 def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None = None) -> Any:
     """Return the value as ``kind``; raise ``InvalidError`` with everything about it that does not fit.
 
     Fields that do not exist are refused: the types themselves ignore them, as messages on the bus must.
-    ``check`` is asked only where something else is wrong too; a value that fits is its caller's to judge.
+    ``check`` is called only where something else is wrong too; a value that fits is judged by the caller.
     """
     try:
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        found = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
-        raise InvalidError(found or (FieldError(pointer, _words(error)),)) from error
+        errors = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
+        raise InvalidError(errors or (FieldError(pointer, _words(error, kind)),)) from error
     unknown = tuple(
         FieldError(f"{pointer}{path}", "There is no such field.")
         for path in islice(unknown_fields(value, converted), MAX_FIELD_ERRORS)
     )
     if not unknown:
         return converted
-    found = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
-    raise InvalidError(found or unknown)
+    errors = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
+    raise InvalidError(errors or unknown)
 
 
 def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
@@ -75,11 +78,11 @@ def _field_errors(value: Any, kind: Any, *, pointer: str, check: CheckField | No
         below = _of_list(value, get_args(bare)[0], pointer=pointer, check=check)
     else:
         below = iter(())
-    found = False
-    for problem in below:
-        found = True
-        yield problem
-    if not found and (words := _refusal(value, kind)) is not None:
+    deeper = False
+    for error in below:
+        deeper = True
+        yield error
+    if not deeper and (words := _refusal(value, kind)) is not None:
         yield FieldError(pointer, words)
 
 
@@ -88,7 +91,7 @@ def _of_union(
 ) -> Iterator[FieldError]:
     if value is None and types.NoneType in members:
         return
-    rest = [member for member in members if member is not types.NoneType]
+    rest = [member for member in members if member not in (types.NoneType, msgspec.UnsetType)]
     tagged = {_tag_of(member): member for member in rest if _tag_of(member) is not None}
     if len(rest) == 1:
         yield from _field_errors(value, rest[0], pointer=pointer, check=check)
@@ -98,8 +101,8 @@ def _of_union(
         if isinstance(tag, str) and tag in tagged:
             yield from _field_errors(value, tagged[tag], pointer=pointer, check=check)
         else:
-            given = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
-            expected = f"Expected one of {', '.join(map(str, tagged))}{given}."
+            actual = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
+            expected = f"Expected one of {', '.join(map(str, tagged))}{actual}."
             yield FieldError(f"{pointer}/{field}", expected)
             yield from _of_struct(value, rest[0], pointer=pointer, check=check, only=_shared(rest))
 
@@ -122,11 +125,11 @@ def _of_struct(
             if field.required:
                 yield FieldError(place, "This is required.")
             continue
-        found = list(_field_errors(value[name], hints[field.name], pointer=place, check=check))
-        yield from found
-        if not found and check is not None:
-            meant = msgspec.convert(value[name], hints[field.name])
-            for rest, words in check(kind, field.name, meant):
+        errors = list(_field_errors(value[name], hints[field.name], pointer=place, check=check))
+        yield from errors
+        if not errors and check is not None:
+            decoded = msgspec.convert(value[name], hints[field.name])
+            for rest, words in check(kind, field.name, decoded):
                 yield FieldError(place + rest, words)
     if only is None:
         for name in value:
@@ -154,12 +157,19 @@ def _refusal(value: Any, kind: Any) -> str | None:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return _words(error)
+        return _words(error, kind)
     return None
 
 
-def _words(error: msgspec.ValidationError) -> str:
-    return f"{str(error).partition(' - at `')[0]}."
+def _words(error: msgspec.ValidationError, kind: Any) -> str:
+    text = str(error).partition(" - at `")[0]
+    return _pattern_words(kind) if " matching regex " in text else f"{text}."
+
+
+def _pattern_words(kind: Any) -> str:
+    """Return what a pattern's ``Meta`` says of it in words: a regular expression is not for users."""
+    words = (meta.extra["words"] for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.extra)
+    return next(words, "There are characters that are not allowed here.")
 
 
 def _tag_of(kind: Any) -> str | int | None:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 MAX_FIELD_ERRORS: Final = 100
-"""What an answer names; a body that is wrong in more places is not read to its end."""
+"""What a response names; a body that is wrong in more places is not read to its end."""
 
 _LONGEST_STEP: Final = 200
 """Characters of a key in a pointer: with a key of megabytes every pointer below it would have as many."""
@@ -29,12 +29,12 @@ class InvalidError(Exception):
 
 def raise_if_invalid(field_errors: Iterable[FieldError]) -> None:
     """Raise ``InvalidError`` where there are errors."""
-    if found := tuple(field_errors):
-        raise InvalidError(found)
+    if errors := tuple(field_errors):
+        raise InvalidError(errors)
 
 
 def pointer_step(key: str) -> str:
-    """Return one step of a JSON pointer (RFC 6901, 3), cut where it is longer than anybody reads."""
+    """Return one step of a JSON pointer (RFC 6901, 3), cut where it is longer than a person reads."""
     if len(key) > _LONGEST_STEP:
         key = f"{key[:_LONGEST_STEP]}…"
     return key.replace("~", "~0").replace("/", "~1")

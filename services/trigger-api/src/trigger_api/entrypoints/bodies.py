@@ -30,6 +30,7 @@ SecretText = Annotated[
         max_length=256,
         pattern=r"^[\x21-\x7e]+(?!\n)$",
         description="What the sender proves itself with; left out, one is made up and shown once.",
+        extra={"words": "Expected ASCII characters without spaces. Example: 4c1f0d9b7a62e853."},
     ),
 ]
 
