@@ -18,7 +18,6 @@ PENDING: frozenset[str] = frozenset(
         "trigger_runtime",
         "trigger_api",
         "webhook_ingress",
-        "scheduler_sync",
         "execution_recorder",
         "embedded_stack",
         "docs",

@@ -29,13 +29,13 @@ from temporalio.service import RPCError
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
-from scheduler_sync.adapters.temporal_schedules import AT_ONCE, TemporalSchedules
-from scheduler_sync.adapters.temporal_words import schedule_of
+from scheduler_sync.adapters.temporal_mapping import to_temporal
+from scheduler_sync.adapters.temporal_schedules import CONCURRENCY
 from scheduler_sync.app import Core, build
+from scheduler_sync.domain.describe_rotation import DescribeRotation
 from scheduler_sync.domain.desired import desired_schedule
 from scheduler_sync.settings import Settings
-from scheduler_sync.usecases.comparing import Always, Comparison
-from scheduler_sync.usecases.turns import Turns
+from scheduler_sync.usecases.full_resync import FullResync, SoleLeader
 from trigger_contracts import codec, streams
 from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, TriggerState
 from trigger_contracts.schedules import ScheduleSynced, schedule_id
@@ -81,7 +81,9 @@ def report(measure: str, **values: Any) -> None:
     sys.stdout.flush()
 
 
-async def each(items: Iterable[Any], *, do: Callable[[Any], Awaitable[Any]], at_once: int = AT_ONCE) -> None:
+async def each(
+    items: Iterable[Any], *, do: Callable[[Any], Awaitable[Any]], at_once: int = CONCURRENCY
+) -> None:
     """Do it for every item, some at a time."""
     left = iter(items)
 
@@ -113,7 +115,7 @@ class Bench:
             await asyncio.sleep(0.01)
 
     async def is_there(self, state: TriggerState) -> None:
-        """Wait until Temporal has the schedule as it shall be."""
+        """Wait until Temporal has the schedule as the configuration says."""
         wanted = desired_schedule(state)
         assert wanted is not None
         handle = self.core.temporal.client.get_schedule_handle(wanted.schedule_id)
@@ -126,19 +128,19 @@ class Bench:
 
     async def sync(self, state: TriggerState) -> None:
         """Do what the handler of a message does."""
-        await self.core.reconciler.sync(state.id, seen=state.version)
+        await self.core.reconciler.reconcile(state.id, seen=state.version)
 
     async def bare_create(self, state: TriggerState) -> None:
         """Make the same call as the service, and nothing else; the id is not one of ours."""
         desired = desired_schedule(state)
         assert desired is not None
-        await self.core.temporal.client.create_schedule(f"bare-{state.id}", schedule_of(desired))
+        await self.core.temporal.client.create_schedule(f"bare-{state.id}", to_temporal(desired))
 
     async def bare_update(self, state: TriggerState) -> None:
         """Update as the client library does it, and nothing else."""
         desired = desired_schedule(state)
         assert desired is not None
-        update = ScheduleUpdate(schedule=schedule_of(desired))
+        update = ScheduleUpdate(schedule=to_temporal(desired))
         handle = self.core.temporal.client.get_schedule_handle(f"bare-{state.id}")
         await handle.update(lambda _: update)
 
@@ -158,7 +160,7 @@ async def timed(work: Awaitable[Any]) -> float:
 
 
 async def creating(bench: Bench) -> tuple[list[TriggerState], list[TriggerState]]:
-    """Create COUNT schedules each way; ours are made from what is on the bus, and announced there."""
+    """Create COUNT schedules each way; ours come from the bus, with facts on the bus."""
     made, made_bare = list[TriggerState](), list[TriggerState]()
     bare = ours = 0.0
     for turn in range(TURNS):
@@ -170,8 +172,8 @@ async def creating(bench: Bench) -> tuple[list[TriggerState], list[TriggerState]
             if way == "bare":
                 bare += await timed(each(others, do=bench.bare_create))
             else:
-                # As the consumer does it; Temporal gets AT_ONCE calls at a time here, too.
-                ours += await timed(each(mine, do=bench.sync, at_once=2 * AT_ONCE))
+                # As the consumer does it; Temporal gets CONCURRENCY calls at a time here, too.
+                ours += await timed(each(mine, do=bench.sync, at_once=2 * CONCURRENCY))
         made += mine
         made_bare += others
     report(
@@ -216,25 +218,25 @@ async def comparing(bench: Bench, *, count: int) -> None:
     Each time others are described, one in sixty of them at least: the clock goes on with each look at it.
     """
     core, minutes = bench.core, itertools.count()
-    comparison = Comparison(
-        TemporalSchedules(core.temporal),
+    resync = FullResync(
+        core.schedules,
         configuration=core.configuration,
         reconciler=core.reconciler,
-        announcer=core.announcer,
-        foreteller=core.foreteller,
+        published=core.published,
+        calculator=core.calculator,
         now=lambda: datetime.now(UTC) + timedelta(minutes=next(minutes)),
-        turns=Turns(seconds=60, rounds=60),
+        rotation=DescribeRotation(seconds=60, rounds=60),
     )
-    await comparison.resync(leadership=Always())
-    core.applied.clear()
+    await resync.run(leadership=SoleLeader())
+    core.steps.clear()
     bare, ours = list[float](), list[float]()
     for _ in range(TURNS):
         bare.append(await timed(bench.bare_listing()))
         begun = time.perf_counter()
-        found = await comparison.resync(leadership=Always())
+        found = await resync.run(leadership=SoleLeader())
         ours.append(time.perf_counter() - begun)
-        assert (found.compared, found.drift, found.unknown, found.unseen) == (count, 0, 0, 0), found
-    report_resync("resync", count=count, bare=bare, ours=ours, writes=sum(core.applied.values()))
+        assert (found.compared, found.drift, found.unknown, found.not_described) == (count, 0, 0, 0), found
+    report_resync("resync", count=count, bare=bare, ours=ours, writes=sum(core.steps.values()))
 
 
 async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
@@ -249,10 +251,10 @@ async def starting(bench: Bench, *, settings: Settings, count: int) -> None:
         await core.caught_up()
         before = (await core.bus.js.stream_info(streams.SCHEDULES.name)).state.last_seq
         begun = time.perf_counter()
-        found = await core.comparison.resync(leadership=Always())
+        found = await core.resync.run(leadership=SoleLeader())
         ours.append(time.perf_counter() - begun)
         written += (await core.bus.js.stream_info(streams.SCHEDULES.name)).state.last_seq - before
-        written += sum(core.applied.values())
+        written += sum(core.steps.values())
         assert (found.compared, found.drift, found.unknown) == (count, 0, 0), found
         for component in reversed(core.components):
             await component.stop()
@@ -351,12 +353,12 @@ def resident() -> int:
 
 
 async def hold(messages: Sequence[tuple[str, bytes]]) -> Core:
-    """Return a core that holds triggers as the service does: states, targets, and what was announced."""
+    """Return a core that holds triggers as the service does: states, targets, and the published facts."""
     core = Core(Settings(nats_url=Secret("nats://127.0.0.1:1")))
     await core.configuration.apply([stored(number, *message) for number, message in enumerate(messages, 1)])
     for sequence, state in enumerate(core.configuration.schedule_triggers(), start=1):
-        await core.comparison.target_of(state)
-        core.said.apply(
+        await core.resync.targets.target_of(state)
+        core.published.apply(
             ScheduleSynced(
                 trigger_id=state.id,
                 trigger_version=state.version,

@@ -1,4 +1,7 @@
-"""What the use cases need from the world; the adapters provide it, ``app.py`` connects them."""
+"""What the use cases need from Temporal and the bus.
+
+The adapters provide it. Where the bus cannot be reached, they raise ``BusUnavailableError`` of the runtime.
+"""
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
@@ -13,41 +16,52 @@ from trigger_contracts.schedules import AnyScheduleFact
 from trigger_contracts.workflow_io import TriggeredInput
 
 
-class TemporalAwayError(Exception):
-    """Temporal cannot be reached, or somebody else was faster: looking again later helps."""
+class TemporalUnavailableError(Exception):
+    """Temporal cannot be reached, or another writer was faster: try again later."""
 
 
-class ScheduleExistsError(TemporalAwayError):
-    """There is one by now, which is to be looked at."""
+class ScheduleExistsError(TemporalUnavailableError):
+    """The schedule exists by now: describe it."""
 
 
 class ScheduleRefusedError(Exception):
-    """Temporal will not take the schedule as it is; the text says why."""
+    """Temporal does not take the schedule as it is; the text says why."""
 
 
 class ScheduleMissingError(Exception):
     """Temporal has no such schedule."""
 
 
+class NewerFactError(Exception):
+    """The stream has a fact of a newer version."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version)
+        self.version = version
+
+
 class Schedules(Protocol):
-    """Temporal's schedules. Everything raises ``TemporalAwayError``."""
+    """Temporal's schedules. Everything raises ``TemporalUnavailableError``."""
 
     async def describe(
-        self, schedule_id: str, *, wanted: DesiredSchedule | None = None
+        self, schedule_id: str, *, expected: DesiredSchedule | None = None
     ) -> ActualSchedule | None:
-        """Return a schedule as it is now; ``altered`` is where it carries the note of ``wanted`` wrongly."""
+        """Return a schedule as it is now.
+
+        ``edited_by_hand`` is set where it has the note of ``expected`` and is another schedule all the same.
+        """
 
     async def create(self, desired: DesiredSchedule) -> None:
         """Create. Raises ``ScheduleExistsError`` or ``ScheduleRefusedError``."""
 
     async def update(self, desired: DesiredSchedule) -> None:
-        """Replace. Raises ``ScheduleRefusedError``."""
+        """Replace the whole schedule. Raises ``ScheduleRefusedError``."""
 
     async def pause(self, schedule_id: str, *, note: str) -> None:
-        """Pause, and write the note."""
+        """Pause, and write the note in the same step."""
 
     async def resume(self, schedule_id: str, *, note: str) -> None:
-        """Let it run again, and write the note."""
+        """Resume, and write the note in the same step."""
 
     async def delete(self, schedule_id: str) -> bool:
         """Delete; return whether there was one."""
@@ -57,13 +71,13 @@ class Schedules(Protocol):
 
 
 class LiveSchedules(Protocol):
-    """Temporal, for somebody who waits for the answer. All raise ``TemporalAwayError``, within 2 s."""
+    """Temporal, for a caller who waits. All raise ``TemporalUnavailableError``, within 2 s."""
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
-        """Return what a schedule does now."""
+        """Return what a schedule does now, and did of late."""
 
-    async def start(self, given: TriggeredInput) -> str:
-        """Start a run and return its workflow's id; one that was started before is a success.
+    async def start(self, start: TriggeredInput) -> str:
+        """Start a run and return its workflow's id; a run that was started before is a success.
 
         Raises ``ScheduleRefusedError`` for an input that Temporal does not take.
         """
@@ -84,46 +98,47 @@ class LiveSchedules(Protocol):
 
 
 class Configuration(Protocol):
-    """The triggers."""
+    """The triggers, by the stream ``CONFIG``."""
 
     async def latest(self, trigger_id: UUID) -> TriggerState | None:
-        """Return a trigger as the bus has it now, tombstones included. Raises ``BusAwayError``."""
+        """Return a trigger as the stream has it now, tombstones included.
+
+        ``None`` also where this release cannot read its state: the schedule is left as it is.
+        """
 
     def known(self, trigger_id: UUID) -> TriggerState | None:
-        """Return a schedule trigger as it was when we last heard of it, which costs nothing."""
+        """Return a schedule trigger as it is in memory, tombstones included."""
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
-        """Return all schedule triggers that are known, tombstones included."""
+        """Return all schedule triggers in memory, tombstones included, without the unreadable ones."""
 
     def unreadable_triggers(self) -> Iterable[UUID]:
         """Return the triggers whose newest state cannot be read: their schedules are left as they are."""
 
 
-class BusAwayError(Exception):
-    """The bus cannot be reached."""
+class FactStream(Protocol):
+    """Where facts about schedules go: the stream ``SCHEDULES``."""
 
-
-class NewerFactError(Exception):
-    """A fact of a newer version is there."""
-
-    def __init__(self, version: int) -> None:
-        super().__init__(version)
-        self.version = version
-
-
-class Announcements(Protocol):
-    """Where facts about schedules go."""
-
-    async def announce(self, fact: AnyScheduleFact, *, over_version: int = 0) -> int:
+    async def publish(self, fact: AnyScheduleFact, *, over_version: int = 0) -> int:
         """Store a fact, and return its place in the stream.
 
-        Raises ``NewerFactError`` where one of a newer version is there, but for those up to ``over_version``,
-        and ``BusAwayError``.
+        Raises ``NewerFactError`` where the stream has a fact of a newer version. Those up to ``over_version``
+        do not count.
         """
 
 
 class Leadership(Protocol):
     """Whether this replica is the one that compares everything."""
 
-    def held(self) -> bool:
+    def is_leader(self) -> bool:
         """Tell whether it still is: asked before each write."""
+
+
+class Lease(Leadership, Protocol):
+    """A leadership for a time."""
+
+    async def elected(self) -> None:
+        """Wait until this replica leads."""
+
+    def is_leader_known(self) -> bool:
+        """Tell whether it was seen of late which replica leads."""

@@ -1,4 +1,4 @@
-"""What the environment says; see README.md for the table."""
+"""The environment; see README.md for the table."""
 
 from typing import Annotated
 

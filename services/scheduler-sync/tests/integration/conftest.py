@@ -57,12 +57,12 @@ class Stage:
         self.temporal_address = temporal_address
         self.temporal = temporal
         self.bus = bus
-        self._new_port = new_port
+        self.new_port = new_port
 
     def settings(self, **changes: Any) -> Settings:
         """Return settings for these servers, that compare often."""
         given: dict[str, Any] = {
-            "http_port": self._new_port(),
+            "http_port": self.new_port(),
             "nats_url": Secret(self.nats_url),
             "temporal": TemporalSettings(temporal_address=self.temporal_address),
             "resync_seconds": 1,
@@ -97,13 +97,13 @@ class Stage:
         return TriggerState(**{**base, **changes})
 
     async def publish(self, state: TriggerState) -> None:
-        """Say that a trigger is so."""
+        """Publish a state of a trigger."""
         change = Change(event="X", version=state.version, at=AT, actor="ada", request_id="r")
         message = codec.encode(TriggerChanged(change=change, trigger=state))
         await self.bus.publish(streams.config_trigger(state.id), message)
 
     async def fact(self, state: TriggerState) -> Any:
-        """Return what was said last of a trigger, if that is of this version."""
+        """Return the last fact of a trigger, if it is of this version."""
         data = await self.bus.last(streams.SCHEDULES.name, subject=streams.schedule(state.id))
         fact = None if data is None else schedules.FACTS.decode(data)
         return fact if fact is not None and fact.trigger_version == state.version else None
@@ -117,7 +117,7 @@ class Stage:
             return None
 
     async def ask(self, request: Message, *, subject: str) -> AnyScheduleReply:
-        """Return the answer to a request, as soon as somebody gives one."""
+        """Return the reply to a request, as soon as a replica gives one."""
         async with asyncio.timeout(20):
             while True:
                 try:

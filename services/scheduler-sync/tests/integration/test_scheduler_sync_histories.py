@@ -26,13 +26,13 @@ from temporalio.service import RPCError
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer
-from scheduler_sync.adapters.temporal_likeness import same
-from scheduler_sync.adapters.temporal_words import schedule_of
+from scheduler_sync.adapters.temporal_diff import is_equivalent
+from scheduler_sync.adapters.temporal_mapping import to_temporal
 from scheduler_sync.app import Core
 from scheduler_sync.domain.desired import desired_schedule
 from scheduler_sync.domain.next_times import is_finished
-from scheduler_sync.ports import TemporalAwayError
-from scheduler_sync.usecases.announcing import ANNOUNCED
+from scheduler_sync.ports import TemporalUnavailableError
+from scheduler_sync.usecases.status_publisher import PUBLISHED_TIMES
 from trigger_contracts import streams
 from trigger_contracts.config import DstPolicy, OverlapPolicy, ScheduleConfig, TriggerState
 from trigger_runtime.bus.connection import Bus, BusUnavailableError
@@ -256,7 +256,7 @@ class History:
 
 
 @asynccontextmanager
-async def surveying(stage: Any) -> AsyncIterator[Core]:
+async def running_core(stage: Any) -> AsyncIterator[Core]:
     core = Core(stage.settings())
     for component in core.components:
         await component.start()
@@ -294,7 +294,7 @@ async def own_servers(stage: Any, directory: Path) -> AsyncIterator[tuple[Any, R
                 temporal_address=temporal.address,
                 temporal=await Client.connect(temporal.address, data_converter=DATA_CONVERTER),
                 bus=bus,
-                new_port=stage._new_port,
+                new_port=stage.new_port,
             ),
             *servers,
         )
@@ -330,15 +330,15 @@ async def test_in_the_end_the_plan_is_empty(
             done = [await history.step() for _ in range(STEPS)]
             for replica in replicas:
                 await replica.start()
-            async with surveying(mine) as core:
+            async with running_core(mine) as core:
 
                 async def settled() -> bool:
                     try:
-                        found = await core.comparison.survey()
-                        if found.steps or found.refused or found.unknown or found.unseen:
+                        found = await core.resync.find_drift()
+                        if found.steps or found.refused or found.unknown or found.not_described:
                             return False
                         wrong[:] = [text async for text in differences(history)]
-                    except (BusUnavailableError, TemporalAwayError, AssertionError):
+                    except (BusUnavailableError, TemporalUnavailableError, AssertionError):
                         # The last step may have restarted a server, and this one has to connect again, too.
                         return False
                     return not wrong
@@ -379,12 +379,12 @@ async def differences(history: History) -> AsyncIterator[str]:
                 yield f"{state.id} is {'not there' if found is None else 'there'}"
         elif found.schedule.state.paused is state.enabled:
             yield f"{state.id} is paused: {found.schedule.state.paused}"
-        elif not same(found.schedule, schedule_of(desired)):
-            yield f"{state.id} is {found.schedule} instead of {schedule_of(desired)}"
+        elif not is_equivalent(found.schedule, to_temporal(desired)):
+            yield f"{state.id} is {found.schedule} instead of {to_temporal(desired)}"
         fact = await history.stage.fact(state)
         if fact is None:
             yield f"nothing is said of {state.id}"
         elif found is not None and state.enabled and desired is not None:
-            shown = tuple(found.info.next_action_times)[:ANNOUNCED]
+            shown = tuple(found.info.next_action_times)[:PUBLISHED_TIMES]
             if fact.next_fire_times != shown:
                 yield f"{fact.next_fire_times} is said of {state.id}, which fires at {shown}"

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry
 
 from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
+from scheduler_sync.adapters.fact_stream import FactPublisher
 from scheduler_sync.adapters.resync_lease import ResyncLease
-from scheduler_sync.adapters.schedule_facts import ScheduleFacts
 from scheduler_sync.ports import NewerFactError
 from trigger_contracts import streams
 from trigger_contracts.config import DstPolicy, ScheduleConfig
@@ -74,35 +74,35 @@ async def test_one_replica_compares_and_another_one_takes_over(stage: Any, event
             assert await second.metric("schedules_resync_leader") == 1
 
 
-async def test_a_holder_that_slept_has_stopped_before_its_successor_begins(
+async def test_a_leader_that_slept_has_stopped_before_its_successor_begins(
     stage: Any, eventually: Any
 ) -> None:
-    def lease(holder: str) -> ResyncLease:
-        return ResyncLease(stage.bus, holder=holder, seconds=1.0, replicas=1, registry=CollectorRegistry())
+    def lease(replica: str) -> ResyncLease:
+        return ResyncLease(stage.bus, replica=replica, seconds=1.0, replicas=1, registry=CollectorRegistry())
 
     sleeper, successor = lease("sleeper"), lease("successor")
-    await sleeper._look()
-    assert sleeper.held()
+    await sleeper.elect()
+    assert sleeper.is_leader()
     await successor.start()
     try:
         async with asyncio.timeout(20):
-            await successor.taken()
-        assert not sleeper.held()
+            await successor.elected()
+        assert not sleeper.is_leader()
         # Its late write is refused, and it knows.
-        await sleeper._look()
-        assert not sleeper.held()
-        assert successor.held()
+        await sleeper.elect()
+        assert not sleeper.is_leader()
+        assert successor.is_leader()
     finally:
         await successor.stop()
-    await sleeper._look()
-    assert sleeper.held(), "given back, so nobody has to wait"
+    await sleeper.elect()
+    assert sleeper.is_leader(), "it resigned, so no replica has to wait"
 
 
 async def test_the_lease_is_asked_for_again_when_the_bus_is_back(stage: Any) -> None:
     away = Bus(url="nats://127.0.0.1:1", client_name="away")
-    lease = ResyncLease(away, holder="a", seconds=1.0, replicas=1, registry=CollectorRegistry())
+    lease = ResyncLease(away, replica="a", seconds=1.0, replicas=1, registry=CollectorRegistry())
     await lease.start()
-    assert not lease.held()
+    assert not lease.is_leader()
     await lease.stop()
 
 
@@ -144,7 +144,7 @@ async def test_the_verbs_print_the_plan_and_apply_it(stage: Any) -> None:
     assert f"refused trigger-{refused.id}: '@noon' is unknown" in said
 
 
-async def test_a_refusal_says_what_goes_on(stage: Any, eventually: Any) -> None:
+async def test_a_refusal_has_the_times_of_what_still_fires(stage: Any, eventually: Any) -> None:
     state = stage.trigger()
     async with stage.replica():
         await stage.publish(state)
@@ -159,7 +159,7 @@ async def test_a_refusal_says_what_goes_on(stage: Any, eventually: Any) -> None:
         assert failed.next_fire_times == before.next_fire_times
 
 
-async def test_the_options_of_a_timetable_fire_as_foretold(stage: Any, eventually: Any) -> None:
+async def test_the_options_of_a_timetable_fire_as_computed(stage: Any, eventually: Any) -> None:
     config = ScheduleConfig(
         cron_expression="30 2 LW * *",
         timezone="Europe/Berlin",
@@ -185,7 +185,7 @@ async def test_the_options_of_a_timetable_fire_as_foretold(stage: Any, eventuall
 
 async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
     """Replicas that tell of one trigger at once, in whatever order their messages arrive."""
-    facts = ScheduleFacts(stage.bus)
+    facts = FactPublisher(stage.bus)
     state = stage.trigger()
 
     def fact(version: int) -> ScheduleSynced:
@@ -201,35 +201,35 @@ async def test_an_older_fact_never_follows_a_newer_one(stage: Any) -> None:
         data = await stage.bus.last(streams.SCHEDULES.name, subject=streams.schedule(state.id))
         return FACTS.decode(data).trigger_version
 
-    first = await facts.announce(fact(1))
-    assert await facts.announce(fact(1)) > first, "new times of the same version"
+    first = await facts.publish(fact(1))
+    assert await facts.publish(fact(1)) > first, "new times of the same version"
     versions = list(range(1, 30))
     Random(1).shuffle(versions)
     outcomes = await asyncio.gather(
-        *(facts.announce(fact(version)) for version in versions), return_exceptions=True
+        *(facts.publish(fact(version)) for version in versions), return_exceptions=True
     )
     assert isinstance(outcomes[versions.index(29)], int)
     assert all(isinstance(outcome, int | NewerFactError) for outcome in outcomes)
     assert await told() == 29
     with pytest.raises(NewerFactError) as newer:
-        await facts.announce(fact(28))
+        await facts.publish(fact(28))
     assert newer.value.version == 29
     assert await told() == 29
     with pytest.raises(NewerFactError):
-        await facts.announce(fact(27), over_version=28)
-    await facts.announce(fact(28), over_version=29)
+        await facts.publish(fact(27), over_version=28)
+    await facts.publish(fact(28), over_version=29)
     assert await told() == 28
     # Of a release that has facts of other names; and what is none at all.
     await stage.bus.publish(streams.schedule(state.id), b'{"message":"New/1","triggerVersion":40}')
     with pytest.raises(NewerFactError):
-        await facts.announce(fact(39))
-    await facts.announce(fact(40))
+        await facts.publish(fact(39))
+    await facts.publish(fact(40))
     await stage.bus.publish(streams.schedule(state.id), b"\xff")
-    await facts.announce(fact(1))
+    await facts.publish(fact(1))
     assert await told() == 1
 
 
-async def test_a_replica_that_starts_says_nothing_again(stage: Any, eventually: Any) -> None:
+async def test_a_replica_that_starts_publishes_nothing_again(stage: Any, eventually: Any) -> None:
     """The facts are on the bus: a start, or another leader, writes them no second time."""
     synced, paused = stage.trigger(), stage.trigger(enabled=False)
     refused = stage.trigger(ScheduleConfig(cron_expression="@noon"))
@@ -263,7 +263,7 @@ async def test_what_cannot_be_known_is_minus_one(stage: Any, tmp_path: Path, eve
         temporal_address=stage.temporal_address,
         temporal=stage.temporal,
         bus=stage.bus,
-        new_port=stage._new_port,
+        new_port=stage.new_port,
     )
     async with AsyncExitStack() as stack:
         up = await stack.enter_async_context(AsyncExitStack())

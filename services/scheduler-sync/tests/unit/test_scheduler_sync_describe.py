@@ -1,4 +1,4 @@
-"""What a description says, and what is answered where there is none."""
+"""What a description has, and the reply where there is none."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 
 from scheduler_sync.domain.live import LiveSchedule, nominal_time, status_of
 from scheduler_sync.entrypoints.requests import on_describe_schedule
-from scheduler_sync.ports import TemporalAwayError
-from scheduler_sync.usecases.describing import describe_schedule
+from scheduler_sync.ports import TemporalUnavailableError
+from scheduler_sync.usecases.manual_runs import describe_schedule
 from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.schedule_requests import (
@@ -42,7 +42,7 @@ class Temporal:
     def __init__(self, found: LiveSchedule | Exception | None) -> None:
         self.found = found
 
-    async def start(self, given: TriggeredInput) -> str:
+    async def start(self, start: TriggeredInput) -> str:
         raise AssertionError("describing starts nothing")
 
     async def backfill(
@@ -106,12 +106,10 @@ async def test_a_description_is_bounded_and_a_paused_schedule_has_no_next_fire()
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b'{"message": "DescribeSchedule/99"}'])
 async def test_a_request_that_cannot_be_read_is_answered(data: bytes) -> None:
     answer = DESCRIBE_REPLIES.decode(await on_describe_schedule(Temporal(None))(data))
-    assert answer == RequestFailed(
-        reason="the request is none that this release knows", code=FailureCode.UNKNOWN_REQUEST
-    )
+    assert answer == RequestFailed(reason="unknown request type", code=FailureCode.UNKNOWN_REQUEST)
 
 
 async def test_an_outage_is_answered_without_its_details() -> None:
-    handle = on_describe_schedule(Temporal(TemporalAwayError("UNAVAILABLE: 10.1.2.3:7233")))
+    handle = on_describe_schedule(Temporal(TemporalUnavailableError("UNAVAILABLE: 10.1.2.3:7233")))
     answer = DESCRIBE_REPLIES.decode(await handle(codec.encode(DescribeSchedule(trigger_id=ID))))
     assert answer == RequestFailed(reason="Temporal cannot be reached now")

@@ -1,4 +1,4 @@
-"""What Temporal answers, as the port says it: a refusal to delete is no success."""
+"""Errors of Temporal as errors of the port: a refusal to delete is not a success."""
 
 from typing import Any, cast
 
@@ -6,7 +6,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from scheduler_sync.adapters.temporal_schedules import TemporalSchedules
-from scheduler_sync.ports import ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.ports import ScheduleRefusedError, TemporalUnavailableError
 from trigger_runtime.temporal import TemporalConnection
 
 
@@ -32,10 +32,10 @@ def schedules(error: Exception | None) -> TemporalSchedules:
 @pytest.mark.parametrize(
     ("status", "message", "expected"),
     [
-        (RPCStatusCode.PERMISSION_DENIED, "denied", TemporalAwayError),
-        (RPCStatusCode.UNAVAILABLE, "away", TemporalAwayError),
-        (RPCStatusCode.INTERNAL, "broken", TemporalAwayError),
-        (RPCStatusCode.NOT_FOUND, "Namespace x is not found", TemporalAwayError),
+        (RPCStatusCode.PERMISSION_DENIED, "denied", TemporalUnavailableError),
+        (RPCStatusCode.UNAVAILABLE, "away", TemporalUnavailableError),
+        (RPCStatusCode.INTERNAL, "broken", TemporalUnavailableError),
+        (RPCStatusCode.NOT_FOUND, "Namespace x is not found", TemporalUnavailableError),
         (RPCStatusCode.INVALID_ARGUMENT, "no", ScheduleRefusedError),
     ],
 )

@@ -5,12 +5,11 @@ from uuid import UUID
 
 import structlog
 
-from scheduler_sync.ports import BusAwayError
 from trigger_contracts import config, streams
 from trigger_contracts.codec import ContractError
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
-from trigger_runtime.bus.connection import Bus, BusUnavailableError
+from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
@@ -25,14 +24,7 @@ class ConfigStream:
         self._position: int | None = None
 
     async def latest(self, trigger_id: UUID) -> TriggerState | None:
-        """Return a trigger's last state, from the stream's leader.
-
-        One that this version cannot read counts as unknown: its schedule is better left than guessed.
-        """
-        try:
-            data = await self._bus.last(streams.CONFIG.name, subject=streams.config_trigger(trigger_id))
-        except BusUnavailableError as error:
-            raise BusAwayError(str(error)) from error
+        data = await self._bus.last(streams.CONFIG.name, subject=streams.config_trigger(trigger_id))
         if data is None:
             return None
         try:
@@ -42,7 +34,6 @@ class ConfigStream:
             return None
 
     def known(self, trigger_id: UUID) -> TriggerState | None:
-        """Return a schedule trigger as it is in memory, tombstones included."""
         match self._latest.get(trigger_id):
             case TriggerState() as state:
                 return state
@@ -52,25 +43,20 @@ class ConfigStream:
                 return None
 
     def schedule_triggers(self) -> Iterable[TriggerState]:
-        """Return the schedule triggers that are known, tombstones included.
-
-        One whose newest state cannot be read is not among them: its schedule is left as it is.
-        """
         return [*self._latest.states(), *self._latest.tombstones()]
 
     def unreadable_triggers(self) -> Iterable[UUID]:
-        """Return the triggers whose newest state cannot be read."""
-        found = (trigger.trigger_id for trigger in self._latest.unreadable())
-        return [trigger_id for trigger_id in found if trigger_id is not None]
+        ids = (trigger.trigger_id for trigger in self._latest.unreadable())
+        return [trigger_id for trigger_id in ids if trigger_id is not None]
 
     async def position(self) -> int | None:
-        """Return where to go on following."""
+        """Return the place in the stream to go on from."""
         return self._position
 
     async def apply(self, batch: Sequence[Received]) -> None:
         """Keep the newest state of each schedule trigger."""
         for message in batch:
-            found = self._latest.apply(message.subject, data=message.data)
-            if isinstance(found, Unreadable):
-                log.error("trigger state unreadable", subject=message.subject, reason=found.reason)
+            state = self._latest.apply(message.subject, data=message.data)
+            if isinstance(state, Unreadable):
+                log.error("trigger state unreadable", subject=message.subject, reason=state.reason)
         self._position = batch[-1].sequence

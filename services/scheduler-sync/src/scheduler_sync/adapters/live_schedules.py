@@ -1,4 +1,4 @@
-"""Temporal, for somebody who waits for the answer."""
+"""Temporal, for a caller who waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,16 +15,16 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from scheduler_sync.adapters.temporal_errors import GoneError, readable, temporal_errors
-from scheduler_sync.adapters.temporal_words import OVERLAP, summary
+from scheduler_sync.adapters.temporal_mapping import OVERLAP
 from scheduler_sync.domain.live import LiveSchedule, nominal_time
-from scheduler_sync.ports import ScheduleMissingError, TemporalAwayError
+from scheduler_sync.ports import ScheduleMissingError, TemporalUnavailableError
 from trigger_contracts import workflow_io
 from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.workflow_io import TriggeredInput
 from trigger_runtime.temporal import TemporalConnection
 
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
-# Of all tries together: the client tries a call again for up to 10 s, and whoever asks waits for less.
+# Of all tries together: the client tries a call again for up to 10 s, and a caller waits for less.
 _LIVE_SECONDS: Final = 2.0
 
 
@@ -35,56 +35,50 @@ class TemporalLiveSchedules:
         self._temporal = temporal
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
-        """Return what a schedule does now, and did of late."""
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
-            async with _in_time():
+            async with _deadline():
                 with readable():
-                    found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+                    description = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
         except GoneError:
             return None
         return LiveSchedule(
-            note=found.schedule.state.note,
-            paused=found.schedule.state.paused,
-            next_fire_times=tuple(found.info.next_action_times),
+            note=description.schedule.state.note,
+            paused=description.schedule.state.paused,
+            next_fire_times=tuple(description.info.next_action_times),
             # In the order of their starts, which a backfill's nominal times do not have.
             recent_fire_times=tuple(
                 sorted(
                     nominal_time(_workflow_id(recent.action), scheduled_at=recent.scheduled_at)
-                    for recent in found.info.recent_actions
+                    for recent in description.info.recent_actions
                 )
             ),
-            running_workflow_ids=tuple(_workflow_id(running) for running in found.info.running_actions),
+            running_workflow_ids=tuple(_workflow_id(running) for running in description.info.running_actions),
         )
 
-    async def start(self, given: TriggeredInput) -> str:
-        """Start a run as the dispatcher does it: an execution id is started once."""
-        if given.run is None:
+    async def start(self, start: TriggeredInput) -> str:
+        if start.run is None:
             raise ValueError("a run without an execution id")
-        workflow_id = workflow_io.execution_workflow_id(given.run.execution_id)
+        options = workflow_io.start_options(start)
         try:
-            async with _in_time():
+            async with _deadline():
                 await self._temporal.client.start_workflow(
-                    workflow_io.TRIGGERED_WORKFLOW,
-                    given,
-                    id=workflow_id,
-                    task_queue=workflow_io.TASK_QUEUE,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    static_summary=summary(given.trigger_name),
-                    memo={
-                        "executionId": str(given.run.execution_id),
-                        "triggerId": str(given.trigger_id),
-                        "triggerName": given.trigger_name,
-                    },
+                    options.workflow,
+                    start,
+                    id=options.id,
+                    task_queue=options.task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy[options.id_reuse_policy],
+                    id_conflict_policy=WorkflowIDConflictPolicy[options.id_conflict_policy],
+                    static_summary=options.static_summary,
+                    memo=options.memo,
                     rpc_timeout=_RPC_TIMEOUT,
                 )
         except WorkflowAlreadyStartedError:
-            return workflow_id
+            return options.id
         except GoneError as error:
             # A namespace that is not there yet.
-            raise TemporalAwayError("the workflow cannot be started now") from error
-        return workflow_id
+            raise TemporalUnavailableError("the workflow cannot be started now") from error
+        return options.id
 
     async def backfill(
         self,
@@ -95,40 +89,40 @@ class TemporalLiveSchedules:
         overlap: OverlapPolicy,
         request_id: UUID | None,
     ) -> None:
-        """Ask for a backfill; Temporal does it from then on by itself.
+        """Request a backfill; from then on Temporal does it by itself.
 
-        Its server does a patch with a request id that it has seen once; the client's own ``backfill`` makes a
-        new id for each call. It remembers for as long as the schedule's own workflow runs on: until that
-        begins anew, after some hundreds of actions.
+        The server applies a patch once for each request id; the client's own ``backfill`` makes a new id for
+        each call. It remembers the ids until the own workflow of the schedule continues as new, after some
+        hundreds of actions.
         """
         client = self._temporal.client
-        wanted = BackfillRequest(overlap_policy=ScheduleOverlapPolicy.ValueType(int(OVERLAP[overlap])))
-        wanted.start_time.FromDatetime(start_at)
-        wanted.end_time.FromDatetime(end_at)
-        asked = PatchScheduleRequest(
+        backfill = BackfillRequest(overlap_policy=ScheduleOverlapPolicy.ValueType(int(OVERLAP[overlap])))
+        backfill.start_time.FromDatetime(start_at)
+        backfill.end_time.FromDatetime(end_at)
+        request = PatchScheduleRequest(
             namespace=client.namespace,
             schedule_id=schedule_id,
-            patch=SchedulePatch(backfill_request=[wanted]),
+            patch=SchedulePatch(backfill_request=[backfill]),
             identity=client.identity,
             request_id=str(request_id or uuid4()),
         )
         try:
-            async with _in_time():
-                await client.workflow_service.patch_schedule(asked, retry=True, timeout=_RPC_TIMEOUT)
+            async with _deadline():
+                await client.workflow_service.patch_schedule(request, retry=True, timeout=_RPC_TIMEOUT)
         except GoneError as error:
             raise ScheduleMissingError(schedule_id) from error
 
 
 @asynccontextmanager
-async def _in_time() -> AsyncIterator[None]:
+async def _deadline() -> AsyncIterator[None]:
     try:
         with temporal_errors():
             async with asyncio.timeout(_LIVE_SECONDS):
                 yield
     except TimeoutError as error:
-        raise TemporalAwayError(f"no answer within {_LIVE_SECONDS:g} s") from error
+        raise TemporalUnavailableError(f"no answer within {_LIVE_SECONDS:g} s") from error
 
 
 def _workflow_id(run: ScheduleActionExecution) -> str:
-    # Ours start workflows, and there is no other kind; the client's type leaves room for one.
+    # Every action of a schedule starts a workflow; the client's type leaves room for another kind.
     return run.workflow_id if isinstance(run, ScheduleActionExecutionStartWorkflow) else ""

@@ -1,4 +1,4 @@
-"""What the client of Temporal raises, as the ports say it."""
+"""The errors of Temporal's client, as errors of the ports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,34 +6,34 @@ from typing import Final
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from scheduler_sync.ports import ScheduleRefusedError, TemporalAwayError
+from scheduler_sync.ports import ScheduleRefusedError, TemporalUnavailableError
 
 _REFUSED: Final = frozenset({RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.OUT_OF_RANGE})
 
 
 class GoneError(Exception):
-    """There is no such schedule."""
+    """Temporal has no such schedule."""
 
 
-class UnreadableScheduleError(TemporalAwayError):
-    """There is one, of which the client can make nothing: somebody has written it by other means."""
+class UnreadableScheduleError(TemporalUnavailableError):
+    """The client cannot decode the schedule: it was written by other means."""
 
 
 @contextmanager
 def temporal_errors() -> Iterator[None]:
-    """Raise ``ScheduleRefusedError``, ``GoneError`` or ``TemporalAwayError`` for the client's errors."""
+    """Raise ``ScheduleRefusedError``, ``GoneError`` or ``TemporalUnavailableError`` for a client error."""
     try:
         yield
     except RPCError as error:
         if error.status in _REFUSED:
             raise ScheduleRefusedError(error.message) from error
-        # A namespace that is missing is NOT_FOUND as well, and says so; it is an operator's to make.
+        # A namespace that is missing is NOT_FOUND as well, and says so; an operator has to create it.
         if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
             raise GoneError from error
-        raise TemporalAwayError(f"{error.status.name}: {error.message}") from error
+        raise TemporalUnavailableError(f"{error.status.name}: {error.message}") from error
     except RuntimeError as error:
         # What the client raises where its first connection fails.
-        raise TemporalAwayError(str(error)) from error
+        raise TemporalUnavailableError(str(error)) from error
 
 
 @contextmanager

@@ -11,17 +11,17 @@ from temporalio.api.schedule.v1 import ScheduleListEntry
 from temporalio.api.workflowservice.v1 import ListSchedulesRequest
 from temporalio.client import Schedule, ScheduleAlreadyRunningError, ScheduleUpdate, ScheduleUpdateInput
 
+from scheduler_sync.adapters.temporal_diff import is_equivalent
 from scheduler_sync.adapters.temporal_errors import (
     GoneError,
     UnreadableScheduleError,
     readable,
     temporal_errors,
 )
-from scheduler_sync.adapters.temporal_likeness import same
-from scheduler_sync.adapters.temporal_words import schedule_of
+from scheduler_sync.adapters.temporal_mapping import to_temporal
 from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.plan import ActualSchedule
-from scheduler_sync.ports import ScheduleExistsError, TemporalAwayError
+from scheduler_sync.ports import ScheduleExistsError, TemporalUnavailableError
 from trigger_runtime.temporal import TemporalConnection
 
 log = structlog.stdlib.get_logger(__name__)
@@ -29,7 +29,7 @@ log = structlog.stdlib.get_logger(__name__)
 _PREFIX: Final = "trigger-"
 _RPC_TIMEOUT: Final = timedelta(seconds=10)
 _PAGE: Final = 1000
-AT_ONCE: Final = 16
+CONCURRENCY: Final = 16
 """Calls under way, of messages and of the comparison together: more would only queue up in Temporal."""
 
 
@@ -38,52 +38,45 @@ class TemporalSchedules:
 
     def __init__(self, temporal: TemporalConnection) -> None:
         self._temporal = temporal
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def describe(
-        self, schedule_id: str, *, wanted: DesiredSchedule | None = None
+        self, schedule_id: str, *, expected: DesiredSchedule | None = None
     ) -> ActualSchedule | None:
-        """Return a schedule as it is now, from the schedule itself.
-
-        One that cannot be read is none of ours, whatever its note says.
-        """
+        """Return a schedule as it is now. One that cannot be read counts as edited by hand."""
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
             async with self._call():
                 with readable():
-                    found = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
+                    description = await handle.describe(rpc_timeout=_RPC_TIMEOUT)
         except GoneError:
             return None
         except UnreadableScheduleError as error:
             log.warning("schedule unreadable", schedule_id=schedule_id, reason=str(error))
             return ActualSchedule(
-                schedule_id=schedule_id, note=None, paused=False, next_fire_times=(), altered=True
+                schedule_id=schedule_id, note=None, paused=False, next_fire_times=(), edited_by_hand=True
             )
         return ActualSchedule(
             schedule_id=schedule_id,
-            note=found.schedule.state.note,
-            paused=found.schedule.state.paused,
-            next_fire_times=tuple(found.info.next_action_times),
-            altered=_is_altered(found.schedule, wanted=wanted),
+            note=description.schedule.state.note,
+            paused=description.schedule.state.paused,
+            next_fire_times=tuple(description.info.next_action_times),
+            edited_by_hand=_is_edited(description.schedule, expected=expected),
         )
 
     async def create(self, desired: DesiredSchedule) -> None:
-        """Create."""
         try:
             async with self._call():
                 await self._temporal.client.create_schedule(
-                    desired.schedule_id, schedule_of(desired), rpc_timeout=_RPC_TIMEOUT
+                    desired.schedule_id, to_temporal(desired), rpc_timeout=_RPC_TIMEOUT
                 )
         except ScheduleAlreadyRunningError as error:
             raise ScheduleExistsError("the schedule exists by now") from error
 
     async def update(self, desired: DesiredSchedule) -> None:
-        """Replace the whole schedule.
-
-        The client reads it before; one that cannot be read is made anew.
-        """
-        # Made before anything is read: what goes wrong here says nothing of what Temporal has.
-        update = ScheduleUpdate(schedule=schedule_of(desired))
+        """Replace the whole schedule; one that the client cannot read is created again."""
+        # Built before anything is read: an error here says nothing about what Temporal has.
+        update = ScheduleUpdate(schedule=to_temporal(desired))
 
         def replace(_: ScheduleUpdateInput) -> ScheduleUpdate:
             return update
@@ -97,28 +90,25 @@ class TemporalSchedules:
             await self.delete(desired.schedule_id)
             await self.create(desired)
         except GoneError as error:
-            raise TemporalAwayError("the schedule is gone by now") from error
+            raise TemporalUnavailableError("the schedule is gone by now") from error
 
     async def pause(self, schedule_id: str, *, note: str) -> None:
-        """Pause, with the note in the same step."""
         try:
             async with self._call():
                 handle = self._temporal.client.get_schedule_handle(schedule_id)
                 await handle.pause(note=note, rpc_timeout=_RPC_TIMEOUT)
         except GoneError as error:
-            raise TemporalAwayError("the schedule is gone by now") from error
+            raise TemporalUnavailableError("the schedule is gone by now") from error
 
     async def resume(self, schedule_id: str, *, note: str) -> None:
-        """Let it run again, with the note in the same step."""
         try:
             async with self._call():
                 handle = self._temporal.client.get_schedule_handle(schedule_id)
                 await handle.unpause(note=note, rpc_timeout=_RPC_TIMEOUT)
         except GoneError as error:
-            raise TemporalAwayError("the schedule is gone by now") from error
+            raise TemporalUnavailableError("the schedule is gone by now") from error
 
     async def delete(self, schedule_id: str) -> bool:
-        """Delete; return whether there was one."""
         handle = self._temporal.client.get_schedule_handle(schedule_id)
         try:
             async with self._call():
@@ -134,11 +124,8 @@ class TemporalSchedules:
                 yield
 
     async def all(self) -> AsyncIterator[ActualSchedule]:
-        """List every schedule under our prefix.
-
-        Not by the client's own iterator: that decodes all of each entry, so that one which it cannot
-        decode would hide all others, and sets no deadline.
-        """
+        # Not by the client's own iterator: that decodes all of each entry, so that one which it cannot decode
+        # would hide all others, and sets no deadline.
         token = b""
         while True:
             with temporal_errors():
@@ -166,10 +153,10 @@ def _listed(entry: ScheduleListEntry) -> ActualSchedule:
     )
 
 
-def _is_altered(found: Schedule, *, wanted: DesiredSchedule | None) -> bool:
-    """Tell whether a schedule that carries the note of ``wanted`` is another one all the same."""
+def _is_edited(actual: Schedule, *, expected: DesiredSchedule | None) -> bool:
+    """Tell whether a schedule with the note of ``expected`` is another one all the same."""
     return (
-        wanted is not None
-        and wanted.target.is_named_by(found.state.note)
-        and not same(found, schedule_of(wanted))
+        expected is not None
+        and expected.target.is_named_by(actual.state.note)
+        and not is_equivalent(actual, to_temporal(expected))
     )

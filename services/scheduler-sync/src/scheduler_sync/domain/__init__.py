@@ -1,1 +1,1 @@
-"""Pure decisions: what a schedule shall be, and what has to be done for it."""
+"""Pure decisions: which schedule is desired, and which steps lead to it."""

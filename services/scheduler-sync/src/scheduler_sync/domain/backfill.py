@@ -1,4 +1,4 @@
-"""A backfill: which fires, and whether it may be."""
+"""A backfill: which times fire, and whether it is allowed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from trigger_contracts.schedule_requests import MAX_BACKFILL_DAYS, MAX_BACKFILL_
 from trigger_cron import UnknownZoneError
 
 _MOST_SEARCHES: Final = 25_000
-"""Of the next fire of one calendar: about a second's work, of the two that whoever asks waits for."""
+"""Of the next fire of one calendar: about a second of work, of the two that a caller waits for."""
 _SECOND: Final = timedelta(seconds=1)
 # The last second before the first fire that there can be, and the first one after the last.
 _FIRST: Final = datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -22,7 +22,7 @@ _LAST: Final = datetime(2101, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It is not done; ``reason`` is for whoever asked, ``field`` what is to blame of what was asked for."""
+    """The backfill is not started; ``reason`` is for the caller, ``field`` names what to change."""
 
     reason: str
     field: str = ""
@@ -41,11 +41,11 @@ class Backfill:
 def decide_backfill(
     desired: DesiredSchedule, *, start_at: datetime, end_at: datetime, now: datetime
 ) -> Backfill | Rejected:
-    """Return the backfill of a range, if it is one that may be.
+    """Return the backfill of a range, if it is allowed.
 
-    The future is no matter of a backfill: Temporal would run it at once, and again when its time comes. The
-    range is of whole seconds, as a schedule's fires are: a second that has begun before ``start_at`` is not
-    in it, as with Temporal. This takes up to some seconds for a schedule of hundreds of calendars.
+    The future is refused: Temporal would run it at once, and again when its time comes. The range is of whole
+    seconds, as a schedule's fires are: a second that has begun before ``start_at`` is not in it, as with
+    Temporal. This takes up to some seconds for a schedule of hundreds of calendars.
     """
     start_at, end_at = _within_years(start_at), _within_years(end_at)
     if (refusal := _refusal(start_at, end_at=end_at, now=now)) is not None:

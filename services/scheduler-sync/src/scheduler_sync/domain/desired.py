@@ -1,4 +1,4 @@
-"""What Temporal's schedule of a trigger shall be."""
+"""The schedule that Temporal must have for a trigger."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import msgspec
 from scheduler_sync.domain.plan import NOTE_PREFIX, Target
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState, trigger_type_of
 from trigger_contracts.schedules import schedule_id
-from trigger_contracts.workflow_io import ScheduledRun, TriggeredInput
+from trigger_contracts.workflow_io import ScheduledRun, TriggeredInput, TriggeredRun
 from trigger_cron import Calendar, CronError, TimetableError, UnknownZoneError, timetable_of
 
 
@@ -22,7 +22,7 @@ class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
     What came after the first release has a default and stands at the end. Defaults are left out of the
     fingerprint, so that the schedules of triggers without the option keep theirs: otherwise each release
-    with a new option would write every schedule anew.
+    with a new option would write every schedule again.
     """
 
     schedule_id: str
@@ -42,12 +42,12 @@ class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     @property
     def fingerprint(self) -> str:
         """Return 32 hexadecimal digits that are the same for equal values, in this release and later ones."""
-        told = msgspec.to_builtins(self)
-        for calendar in told["calendars"]:
+        fields = msgspec.to_builtins(self)
+        for calendar in fields["calendars"]:
             if not calendar["year"]:
                 # The field is younger than the first release, and a dataclass is encoded with its defaults.
                 del calendar["year"]
-        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:32]
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:32]
 
     @property
     def note(self) -> str:
@@ -68,7 +68,7 @@ class DesiredSchedule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
-    """Return the schedule of a trigger; ``None`` where there shall be none.
+    """Return the schedule of a trigger; ``None`` where it must not have one.
 
     Raises ``UncompilableError``, among others for an expression that a newer trigger-api accepts and this
     version cannot compile.
@@ -88,18 +88,26 @@ def desired_schedule(trigger: TriggerState) -> DesiredSchedule | None:
         overlap=config.overlap_policy,
         catchup_window_seconds=config.catchup_window_seconds,
         paused=not trigger.enabled,
-        input=TriggeredInput(
-            workspace=trigger.workspace,
-            trigger_id=trigger.id,
-            trigger_type=trigger_type_of(config),
-            trigger_name=trigger.name,
-            workflow_id=trigger.workflow_id,
-            scheduled=ScheduledRun(input=config.input),
-        ),
+        input=triggered_input(trigger, scheduled=ScheduledRun(input=config.input)),
         jitter_seconds=config.jitter_seconds,
         start_at=_utc(config.start_at),
         end_at=_utc(config.end_at),
         excluded=timetable.excluded,
+    )
+
+
+def triggered_input(
+    trigger: TriggerState, *, run: TriggeredRun | None = None, scheduled: ScheduledRun | None = None
+) -> TriggeredInput:
+    """Return the input of the trigger's workflow, for one run or for each run of its schedule."""
+    return TriggeredInput(
+        workspace=trigger.workspace,
+        trigger_id=trigger.id,
+        trigger_type=trigger_type_of(trigger.config),
+        trigger_name=trigger.name,
+        workflow_id=trigger.workflow_id,
+        run=run,
+        scheduled=scheduled,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a schedule does at this moment, as whoever asks for it is told."""
+"""What a schedule does at this moment, as a caller gets it."""
 
 import re
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ class LiveSchedule:
     running_workflow_ids: tuple[str, ...]
 
 
-def status_of(found: LiveSchedule | None) -> ScheduleStatus:
+def status_of(schedule: LiveSchedule | None) -> ScheduleStatus:
     """Return the one word for it. A paused schedule is paused also where it has no fire left."""
-    if found is None:
+    if schedule is None:
         return ScheduleStatus.MISSING
-    if found.paused:
+    if schedule.paused:
         return ScheduleStatus.PAUSED
-    return ScheduleStatus.RUNNING if found.next_fire_times else ScheduleStatus.FINISHED
+    return ScheduleStatus.RUNNING if schedule.next_fire_times else ScheduleStatus.FINISHED
 
 
 def nominal_time(workflow_id: str, *, scheduled_at: datetime) -> datetime:
@@ -36,8 +36,8 @@ def nominal_time(workflow_id: str, *, scheduled_at: datetime) -> datetime:
     ``scheduled_at`` has the jitter in it (Temporal's ``ScheduleActionResult.schedule_time``), and is what
     is returned for an id without a time.
     """
-    found = _NOMINAL.search(workflow_id[-len("-2009-11-10T23:00:00Z") :])
+    match = _NOMINAL.search(workflow_id[-len("-2009-11-10T23:00:00Z") :])
     try:
-        return datetime.fromisoformat(found[1]).replace(tzinfo=UTC) if found else scheduled_at
+        return datetime.fromisoformat(match[1]).replace(tzinfo=UTC) if match else scheduled_at
     except ValueError:
         return scheduled_at

@@ -1,4 +1,4 @@
-"""When a schedule will fire, known without asking: the calendars are evaluated as Temporal does it."""
+"""When a schedule will fire, without a call to Temporal: the calendars are evaluated by its rules."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -11,9 +11,9 @@ _SECOND = timedelta(seconds=1)
 
 
 def next_times(desired: DesiredSchedule, *, now: datetime, count: int) -> tuple[datetime, ...] | None:
-    """Return up to ``count`` times after ``now``; none while it is paused.
+    """Return up to ``count`` times after ``now``; a paused schedule has no times.
 
-    ``None`` where only Temporal can say: it derives a jitter from the schedule's id, and its zone data may
+    ``None`` where only Temporal knows them: it derives a jitter from the schedule's id, and its zone data may
     know a zone that ours does not.
     """
     if desired.paused:
@@ -40,9 +40,9 @@ def is_finished(desired: DesiredSchedule, *, now: datetime) -> bool:
 def agree(shown: Sequence[datetime], expected: Sequence[datetime], *, now: datetime) -> bool:
     """Tell whether two lists of next times can be of one schedule, as far as both reach after ``now``.
 
-    A list that was made earlier begins earlier, and so ends earlier. That they do not agree is a reason to
-    look more closely, and no more: about a change of the clock Temporal's times depend on where its search
-    began, and its zone data may be another edition.
+    A list that was made earlier begins earlier, and so ends earlier. A difference is only a reason to
+    describe the schedule: about a change of the clock Temporal's times depend on where its search began, and
+    its zone data may be another edition.
     """
     ahead = [time for time in shown if time > now]
     if not ahead or not expected:
@@ -58,12 +58,12 @@ def nominal_times(
 
     Raises ``UnknownZoneError``.
     """
-    found = list[datetime]()
+    times = list[datetime]()
     for time in islice(_times(desired, after=start_at - _SECOND), most + 1):
         if time > end_at:
             break
-        found.append(time)
-    return found
+        times.append(time)
+    return times
 
 
 def _times(desired: DesiredSchedule, *, after: datetime) -> Iterator[datetime]:

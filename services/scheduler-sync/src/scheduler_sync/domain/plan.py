@@ -1,6 +1,6 @@
-"""What has to be done so that Temporal's schedules are as they shall be."""
+"""The steps that make Temporal's schedules equal to the configuration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -11,7 +11,7 @@ DISABLED_NOTE: Final = "Paused by scheduler-sync: its trigger is disabled, and i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """As much of what shall be as a comparison needs; one is kept in memory for each trigger."""
+    """As much of a desired schedule as a comparison needs; one is kept in memory for each trigger."""
 
     schedule_id: str
     fingerprint: str
@@ -22,7 +22,7 @@ class Target:
 
     @property
     def note(self) -> str:
-        """The text that the schedule carries. It holds the fingerprint, and tells a person who owns it.
+        """The text that the schedule carries. It holds the fingerprint, and says to a person who owns it.
 
         Temporal cannot give back the specification as it was sent, and an update cannot change a
         schedule's memo, so the fingerprint stands in the note, which the listing shows.
@@ -30,7 +30,7 @@ class Target:
         return NOTE_PREFIX + self.fingerprint
 
     def is_named_by(self, note: str | None) -> bool:
-        """Tell whether a schedule with this note is the right one, but for being paused or not."""
+        """Tell whether a schedule with this note is the desired one, whether or not it is paused."""
         return note in (self.note, NOTE_PREFIX + self.toggled)
 
     def is_over(self, now: datetime) -> bool:
@@ -46,41 +46,41 @@ class ActualSchedule:
     note: str | None
     paused: bool
     next_fire_times: tuple[datetime, ...]
-    altered: bool = False
-    """It is not what its note says, which takes a closer look than the listing's: ``Schedules.describe``."""
+    edited_by_hand: bool = False
+    """It differs from what its note says. Only a description shows that: see ``Schedules.describe``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """There is none yet."""
+    """Temporal has no schedule yet."""
 
     schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """There is another one."""
+    """Temporal has another schedule."""
 
     schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """It is the right one, and runs."""
+    """Temporal has the right schedule, and it is not paused."""
 
     schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """It is the right one, and is paused."""
+    """Temporal has the right schedule, and it is paused."""
 
     schedule_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """There shall be none."""
+    """Temporal has a schedule of a trigger that is deleted."""
 
     schedule_id: str
 
@@ -91,34 +91,27 @@ Step = Create | Update | Pause | Resume | Delete
 def plan(
     desired: Mapping[str, Target | None], *, actual: Mapping[str, ActualSchedule], now: datetime
 ) -> list[Step]:
-    """Return the steps from what is to what shall be, at most one for each schedule.
+    """Return the steps from the actual schedules to the desired ones, at most one for each.
 
-    ``desired`` says ``None`` of a schedule that shall not be. One that it says nothing of is left alone:
-    that nothing is known of a trigger does not mean that it was deleted.
+    ``desired`` has ``None`` for a schedule to delete. A schedule that it does not name is left alone: an
+    unknown trigger need not be a deleted one.
     """
-    return list(_steps(desired, actual=actual, now=now))
+    steps = (next_step(target, actual=actual.get(key), now=now) for key, target in desired.items())
+    return [step for step in steps if step is not None]
 
 
-def _steps(
-    desired: Mapping[str, Target | None], *, actual: Mapping[str, ActualSchedule], now: datetime
-) -> Iterator[Step]:
-    for schedule_id, target in desired.items():
-        if (step := _step(target, actual=actual.get(schedule_id), now=now)) is not None:
-            yield step
+def next_step(target: Target | None, *, actual: ActualSchedule | None, now: datetime) -> Step | None:
+    """Return what one schedule needs; ``target`` is ``None`` for one to delete.
 
-
-def _step(target: Target | None, *, actual: ActualSchedule | None, now: datetime) -> Step | None:
-    """Return what one schedule needs.
-
-    A schedule whose end has passed need not be there: Temporal drops it 7 days after its last fire, or
-    its last update, and to make it again would be undone 7 days later, and so on for ever.
+    A schedule whose end has passed need not be there: Temporal drops it 7 days after its last fire or
+    update. One that is created again is dropped again 7 days later, and so on for ever.
     """
     if target is None:
         return None if actual is None else Delete(actual.schedule_id)
     if actual is None:
         return None if target.is_over(now) else Create(target.schedule_id)
-    if actual.altered:
-        # Pausing or resuming it would leave what was changed.
+    if actual.edited_by_hand:
+        # To pause or resume it would leave what was edited.
         return Update(target.schedule_id)
     # The note alone is not enough: pausing by hand need not touch it.
     if actual.note == target.note and actual.paused is target.paused:

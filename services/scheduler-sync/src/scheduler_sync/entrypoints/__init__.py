@@ -1,1 +1,1 @@
-"""What wakes the service: messages and the clock."""
+"""What wakes the service: messages, requests and the clock."""

@@ -1,18 +1,35 @@
-"""Messages that wake the service."""
+"""What is read from the bus."""
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-from scheduler_sync.usecases.reconciling import Reconciler
-from trigger_contracts import config
+from scheduler_sync.ports import TemporalUnavailableError
+from scheduler_sync.usecases.reconciler import Reconciler
+from trigger_contracts import config, streams
+from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
+from trigger_runtime.bus.connection import BusUnavailableError
+from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
+
+TRIGGERS: Final = Subscription(
+    stream=streams.CONFIG.name,
+    durable=streams.SYNC_SCHEDULES,
+    subjects=[streams.CONFIG_TRIGGERS],
+    dead_letter_subject=streams.dead_letter(stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES),
+    dead_letter_on=(MalformedMessageError,),
+    # A message of a newer release waits until that runs here.
+    retry_on=(TemporalUnavailableError, BusUnavailableError, UnknownMessageError),
+    # Twice as many as Temporal gets at a time: the bus is read meanwhile.
+    concurrency=32,
+)
 
 
 def on_trigger_changed(reconciler: Reconciler) -> Callable[[Received], Awaitable[None]]:
-    """Return the handler of ``config.trigger.*``. The message only says which trigger to look at."""
+    """Return the handler of ``config.trigger.*``. A message only says which trigger to look at."""
 
     async def handle(message: Received) -> None:
         changed = config.TRIGGERS.decode(message.data)
         if isinstance(changed.trigger.config, config.ScheduleConfig):
-            await reconciler.sync(changed.trigger.id, seen=changed.trigger.version)
+            await reconciler.reconcile(changed.trigger.id, seen=changed.trigger.version)
 
     return handle

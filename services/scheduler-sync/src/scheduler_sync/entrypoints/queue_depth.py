@@ -1,4 +1,4 @@
-"""How much waits: messages about triggers that nobody has begun, are under way, or are to be tried again."""
+"""How many changes wait: not begun yet, under way, or to be tried again."""
 
 import asyncio
 from typing import Final
@@ -11,11 +11,11 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, describe
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LOOK_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 5.0
 
 
 class QueueDepth:
-    """Asks the bus, for all replicas share one queue. -1 is not known."""
+    """Asks the bus: all replicas share one queue. -1 is not known."""
 
     def __init__(self, bus: Bus, *, stream: str, durable: str, registry: CollectorRegistry) -> None:
         self._bus = bus
@@ -29,7 +29,7 @@ class QueueDepth:
         self._gauge.set(-1)
 
     async def run(self) -> None:
-        """Look, wait, look again."""
+        """Poll, and never end."""
         while True:
             if self._bus.check() is not None:
                 self._gauge.set(-1)
@@ -38,7 +38,7 @@ class QueueDepth:
                 info = await self._bus.js.consumer_info(self._stream, self._durable)
                 self._gauge.set((info.num_pending or 0) + (info.num_ack_pending or 0))
             except (BusUnavailableError, nats_errors.Error, TimeoutError, OSError) as error:
-                # Also the consumer that is not there yet.
+                # Also where the consumer does not exist yet.
                 self._gauge.set(-1)
                 log.info("queue depth not known", reason=describe(error))
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)

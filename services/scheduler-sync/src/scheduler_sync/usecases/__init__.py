@@ -1,1 +1,1 @@
-"""Reconciling, describing, running: load, decide, do."""
+"""One trigger, all of them, and what a caller asks for."""

@@ -117,7 +117,7 @@ ALTERATIONS: Final[list[Callable[[Schedule], None]]] = [
 ]
 
 
-async def altered(stage: Any, schedule_id: str, alter: Callable[[Schedule], None]) -> None:
+async def edit_by_hand(stage: Any, schedule_id: str, alter: Callable[[Schedule], None]) -> None:
     """Change a schedule as its page in Temporal does: all else, and the note, stay."""
 
     def change(given: ScheduleUpdateInput) -> ScheduleUpdate:
@@ -155,17 +155,17 @@ async def schedules(temporal_address: str) -> Any:
     await connection.stop()
 
 
-async def described(schedules: TemporalSchedules, wanted: DesiredSchedule) -> ActualSchedule:
-    found = await schedules.describe(wanted.schedule_id, wanted=wanted)
+async def described(schedules: TemporalSchedules, desired: DesiredSchedule) -> ActualSchedule:
+    found = await schedules.describe(desired.schedule_id, expected=desired)
     assert found is not None
     return found
 
 
-async def is_altered(schedules: TemporalSchedules, wanted: DesiredSchedule) -> bool:
-    return (await described(schedules, wanted)).altered
+async def is_edited(schedules: TemporalSchedules, desired: DesiredSchedule) -> bool:
+    return (await described(schedules, desired)).edited_by_hand
 
 
-async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules: TemporalSchedules) -> None:
+async def test_what_was_written_never_counts_as_edited(stage: Any, schedules: TemporalSchedules) -> None:
     """Else it would be written again and again. It fires when it was foretold to."""
     random = Random(20261126)
     foretold = 0
@@ -173,20 +173,20 @@ async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules
         state = stage.trigger(
             drawn(random), name=random.choice(["Plain", "ü 漢 " * 80, " "]), enabled=bool(number % 3)
         )
-        wanted = desired_schedule(state)
-        assert wanted is not None
-        await schedules.create(wanted)
-        found = await described(schedules, wanted)
-        assert not found.altered, state.config
-        expected = next_times(wanted, now=datetime.now(UTC), count=10)
+        desired = desired_schedule(state)
+        assert desired is not None
+        await schedules.create(desired)
+        found = await described(schedules, desired)
+        assert not found.edited_by_hand, state.config
+        expected = next_times(desired, now=datetime.now(UTC), count=10)
         if expected:
             foretold += 1
             assert agree(found.next_fire_times, expected, now=datetime.now(UTC)), state.config
-        await schedules.pause(wanted.schedule_id, note=wanted.note)
-        await schedules.resume(wanted.schedule_id, note=wanted.note)
-        assert not await is_altered(schedules, wanted), state.config
-        await altered(stage, wanted.schedule_id, lambda _: None)
-        assert not await is_altered(schedules, wanted), "through the client's own forms and back"
+        await schedules.pause(desired.schedule_id, note=desired.note)
+        await schedules.resume(desired.schedule_id, note=desired.note)
+        assert not await is_edited(schedules, desired), state.config
+        await edit_by_hand(stage, desired.schedule_id, lambda _: None)
+        assert not await is_edited(schedules, desired), "through the client's own forms and back"
     assert foretold > 10
 
 
@@ -194,13 +194,13 @@ async def test_what_was_written_is_never_taken_for_altered(stage: Any, schedules
 async def test_whatever_is_changed_is_noticed(
     stage: Any, schedules: TemporalSchedules, alter: Callable[[Schedule], None]
 ) -> None:
-    wanted = desired_schedule(stage.trigger())
-    assert wanted is not None
-    await schedules.create(wanted)
-    await altered(stage, wanted.schedule_id, alter)
-    assert await is_altered(schedules, wanted)
-    await schedules.update(wanted)
-    assert not await is_altered(schedules, wanted)
+    desired = desired_schedule(stage.trigger())
+    assert desired is not None
+    await schedules.create(desired)
+    await edit_by_hand(stage, desired.schedule_id, alter)
+    assert await is_edited(schedules, desired)
+    await schedules.update(desired)
+    assert not await is_edited(schedules, desired)
 
 
 async def test_it_is_put_back_and_then_left_alone(stage: Any, eventually: Any) -> None:
@@ -211,7 +211,7 @@ async def test_it_is_put_back_and_then_left_alone(stage: Any, eventually: Any) -
             await eventually(lambda state=state: stage.fact(state))
         for state, alter in ((running, other_policy), (paused, other_input)):
             before = await stage.described(state.id)
-            await altered(stage, f"trigger-{state.id}", alter)
+            await edit_by_hand(stage, f"trigger-{state.id}", alter)
 
             async def is_put_back(state: Any = state, before: Any = before) -> bool:
                 found = await stage.described(state.id)
@@ -231,13 +231,13 @@ async def test_it_is_put_back_and_then_left_alone(stage: Any, eventually: Any) -
         assert await replica.metric("schedules_drift_found") == 0
 
 
-async def test_a_pause_of_what_was_altered_writes_all_of_it(stage: Any, eventually: Any) -> None:
+async def test_a_pause_of_an_edited_schedule_writes_all_of_it(stage: Any, eventually: Any) -> None:
     """A patch that only pauses would leave the rest as somebody made it."""
     state = stage.trigger()
     async with stage.replica(resync_seconds=3600):
         await stage.publish(state)
         await eventually(lambda: stage.fact(state))
-        await altered(stage, f"trigger-{state.id}", other_policy)
+        await edit_by_hand(stage, f"trigger-{state.id}", other_policy)
         paused = stage.trigger(id=state.id, workflow_id=state.workflow_id, version=2, enabled=False)
         await stage.publish(paused)
         await eventually(lambda: stage.fact(paused))
@@ -269,17 +269,17 @@ async def test_a_schedule_that_the_client_cannot_read_is_put_back(
         with pytest.raises(ValueError, match=r"imestamp|99"):
             await stage.described(broken.id)
 
-    wanted = desired_schedule(broken)
-    assert wanted is not None
+    desired = desired_schedule(broken)
+    assert desired is not None
     for year in (12_000, 0):
         await make_unreadable(year)
-        assert await is_altered(schedules, wanted)
+        assert await is_edited(schedules, desired)
         assert {found.schedule_id async for found in schedules.all()} >= {f"trigger-{fine.id}"}
         async with stage.replica(resync_closely_seconds=0) as replica:
             await eventually(lambda: replica.metric("schedules_compared_at_seconds"))
             assert await replica.metric("schedules_drift_found") == 1
             assert await replica.metric("schedules_drift") == 0
-        assert not await is_altered(schedules, wanted)
+        assert not await is_edited(schedules, desired)
     await make_unreadable(12_000)
     paused = stage.trigger(id=broken.id, workflow_id=broken.workflow_id, version=2, enabled=False)
     async with stage.replica(resync_seconds=3600):

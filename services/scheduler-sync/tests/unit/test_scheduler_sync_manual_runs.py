@@ -1,4 +1,4 @@
-"""Which fires a backfill has; what is answered to whoever asks for a run while something is away."""
+"""Which fires a backfill has; what a caller gets while Temporal or the bus is unavailable."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,12 +10,11 @@ import pytest
 
 from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
 from scheduler_sync.domain.desired import desired_schedule
-from scheduler_sync.domain.limits import MAX_INPUT_BYTES
 from scheduler_sync.domain.live import LiveSchedule
 from scheduler_sync.entrypoints.requests import on_backfill_schedule, on_run_schedule
-from scheduler_sync.ports import BusAwayError, ScheduleRefusedError, TemporalAwayError
-from scheduler_sync.usecases.foretelling import Foreteller
-from scheduler_sync.usecases.running import Runs
+from scheduler_sync.ports import ScheduleRefusedError, TemporalUnavailableError
+from scheduler_sync.usecases.manual_runs import ManualRuns
+from scheduler_sync.usecases.schedule_calculator import ScheduleCalculator
 from trigger_contracts import codec
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
 from trigger_contracts.ids import fire_execution_id
@@ -28,7 +27,8 @@ from trigger_contracts.schedule_requests import (
     RequestFailed,
     RunSchedule,
 )
-from trigger_contracts.workflow_io import TriggeredInput
+from trigger_contracts.workflow_io import MAX_INPUT_BYTES, TriggeredInput
+from trigger_runtime.bus.connection import BusUnavailableError
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = AT + timedelta(days=100)
@@ -65,14 +65,14 @@ def test_both_ends_of_a_range_are_in_it() -> None:
     assert found.execution_ids == tuple(fire_execution_id(ID, nominal_time=time) for time in found.fire_times)
 
 
-def test_the_options_count() -> None:
+def test_excluded_dates_are_not_backfilled() -> None:
     start = AT + timedelta(days=1)
     found = decided(excluded_dates=(AT.date(),))
     assert isinstance(found, Backfill)
     assert found.fire_times == (start.replace(hour=9),)
 
 
-def test_a_range_without_fires_is_one_too() -> None:
+def test_a_range_without_fires_is_accepted() -> None:
     found = decided(end_at=AT + timedelta(hours=1))
     assert isinstance(found, Backfill)
     assert found.fire_times == ()
@@ -88,7 +88,7 @@ def test_the_limit_is_exact() -> None:
     )
 
 
-def test_fewer_fires_are_worked_out_for_a_schedule_of_many_calendars() -> None:
+def test_fewer_fires_are_allowed_for_a_schedule_of_many_calendars() -> None:
     many = tuple(f"{minute} {minute % 24} 1W,5W,9W,13W,17W * *" for minute in range(1, 10))
     found = decided(cron_expression="* * * * *", additional_expressions=many, end_at=AT + timedelta(hours=8))
     assert isinstance(found, Rejected)
@@ -140,7 +140,7 @@ def test_the_end_of_the_calendar_is_in_the_future() -> None:
     assert decided(end_at=end_at) == Rejected("the end is in the future", field="endAt")
 
 
-def test_a_zone_that_is_not_known_here() -> None:
+def test_an_unknown_zone_is_refused() -> None:
     assert decided(timezone="Mars/Base") == Rejected("unknown time zone 'Mars/Base'")
 
 
@@ -161,7 +161,7 @@ class World:
         self.started: list[TriggeredInput] = []
         self.backfilled: list[tuple[datetime, datetime, OverlapPolicy]] = []
         self.note: str | None = None
-        self.runs = Runs(self, configuration=self, foreteller=Foreteller(), now=lambda: NOW)
+        self.runs = ManualRuns(self, configuration=self, calculator=ScheduleCalculator(), now=lambda: NOW)
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
         if self.error is not None:
@@ -169,10 +169,10 @@ class World:
         desired = desired_schedule(self.state) if isinstance(self.state, TriggerState) else None
         return live(self.note or desired.note) if desired is not None else None
 
-    async def start(self, given: TriggeredInput) -> str:
+    async def start(self, start: TriggeredInput) -> str:
         if self.error is not None:
             raise self.error
-        self.started.append(given)
+        self.started.append(start)
         return "workflow"
 
     async def backfill(
@@ -222,11 +222,11 @@ class World:
     ("world", "answer"),
     [
         (
-            World(trigger(), error=TemporalAwayError("UNAVAILABLE: 10.1.2.3")),
+            World(trigger(), error=TemporalUnavailableError("UNAVAILABLE: 10.1.2.3")),
             RequestFailed(reason="Temporal cannot be reached now"),
         ),
         (
-            World(BusAwayError("10.1.2.3")),
+            World(BusUnavailableError("10.1.2.3")),
             RequestFailed(reason="the configuration cannot be read now"),
         ),
         (World(), RequestFailed(reason="there is no such schedule trigger", code=FailureCode.NOT_FOUND)),
@@ -263,7 +263,7 @@ async def test_a_backfill_is_sent_as_it_was_asked_for() -> None:
     assert world.backfilled == [(AT, AT + timedelta(days=2), OverlapPolicy.BUFFER_ALL)]
 
 
-async def test_what_temporal_has_not_got_yet_is_not_backfilled() -> None:
+async def test_a_schedule_that_is_not_synced_is_not_backfilled() -> None:
     world = World(trigger())
     world.note = "another version's"
     assert await world.asked_to_backfill() == RequestFailed(reason="the schedule is not synced yet")
@@ -274,7 +274,7 @@ async def test_what_temporal_has_not_got_yet_is_not_backfilled() -> None:
     assert isinstance(await world.asked_to_backfill(), BackfillStarted), "it fires at the same times"
 
 
-async def test_what_no_schedule_can_be_made_of_has_no_backfill() -> None:
+async def test_a_trigger_that_cannot_be_compiled_has_no_backfill() -> None:
     answer = await World(trigger(cron_expression="@noon")).asked_to_backfill()
     assert answer.code is FailureCode.REFUSED
     assert "'@noon' is unknown" in answer.reason

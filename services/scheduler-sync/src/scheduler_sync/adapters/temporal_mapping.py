@@ -1,4 +1,4 @@
-"""How a desired schedule is said to Temporal."""
+"""A desired schedule as Temporal's client takes it."""
 
 from datetime import timedelta
 from typing import Final
@@ -19,9 +19,6 @@ from trigger_contracts import workflow_io
 from trigger_contracts.config import OverlapPolicy
 from trigger_cron import Calendar, Range
 
-_SUMMARY_BYTES: Final = 200
-"""Temporal refuses a start whose summary is over 400 bytes, encoded; those of schedules are cut alike."""
-
 OVERLAP: Final = {
     OverlapPolicy.SKIP: ScheduleOverlapPolicy.SKIP,
     OverlapPolicy.BUFFER_ONE: ScheduleOverlapPolicy.BUFFER_ONE,
@@ -32,21 +29,16 @@ OVERLAP: Final = {
 }
 
 
-def summary(trigger_name: str) -> str:
-    """Return what Temporal's interface shows of a run, cut to what a start may hold."""
-    text = " ".join(trigger_name.split())
-    return text.encode()[:_SUMMARY_BYTES].decode(errors="ignore")
-
-
-def schedule_of(desired: DesiredSchedule) -> Schedule:
+def to_temporal(desired: DesiredSchedule) -> Schedule:
     """Return Temporal's schedule."""
+    options = workflow_io.start_options(desired.input)
     return Schedule(
         action=ScheduleActionStartWorkflow(
-            workflow_io.TRIGGERED_WORKFLOW,
+            options.workflow,
             desired.input,
-            id=workflow_io.scheduled_workflow_id(desired.trigger_id),
-            task_queue=workflow_io.TASK_QUEUE,
-            static_summary=summary(desired.input.trigger_name),
+            id=options.id,
+            task_queue=options.task_queue,
+            static_summary=options.static_summary,
         ),
         spec=ScheduleSpec(
             calendars=[_calendar(calendar) for calendar in desired.calendars],
