@@ -130,7 +130,7 @@ async def test_the_schema_is_watched_until_every_migration_is_applied(
     database: Database, postgres: Any, migrations: Path, eventually: Any
 ) -> None:
     watch = SchemaWatch(database, directory=migrations, table=TABLE)
-    assert watch.check() == "not looked at yet"
+    assert watch.check() == "not checked yet"
     await watch.start()
     await eventually(lambda: watch.check() == "no migration is applied: run the verb migrate")
     newer = migrations / "002_demo.sql"

@@ -23,7 +23,7 @@ from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.web.application import json_response, new_application
-from trigger_runtime.web.key_set import MAX_DOCUMENT_BYTES, KeySet, Timing
+from trigger_runtime.web.key_set import MAX_DOCUMENT_BYTES, FetchSchedule, KeySet
 from trigger_runtime.web.listener import HttpListener
 from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
@@ -40,8 +40,8 @@ KEYS: dict[str, Any] = {
     "EdDSA": ed25519.Ed25519PrivateKey.generate(),
 }
 # Nothing but what a test asks for; and as often as can be.
-SELDOM = Timing(least_interval=3600.0)
-OFTEN = Timing(
+SELDOM = FetchSchedule(least_interval=3600.0)
+OFTEN = FetchSchedule(
     refresh=0.02, least_interval=3600.0, timeout=0.5, longest_pause=0.05, longest_pause_without_keys=0.05
 )
 
@@ -131,10 +131,21 @@ async def provider() -> AsyncIterator[Provider]:
     await provider.stop()
 
 
+class Clock:
+    """The clock of the fetches: a test may let time pass."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self.passed
+
+
 class Verifier:
     """A verifier and its key set, started."""
 
-    def __init__(self, verifier: TokenVerifier, *, metrics: Metrics) -> None:
+    def __init__(self, verifier: TokenVerifier, *, metrics: Metrics, clock: Clock) -> None:
+        self.clock = clock
         self.verifier = verifier
         self.metrics = metrics
         (self.keys,) = verifier.key_sets
@@ -172,10 +183,15 @@ async def start(provider: Provider, eventually: Any) -> AsyncIterator[Start]:
     """Starts a verifier of the provider's tokens, and waits for its keys unless it is to come ``empty``."""
     started: list[KeySet] = []
 
-    async def begin(*algorithms: str, timing: Timing = SELDOM, empty: str = "") -> Verifier:
+    async def begin(*algorithms: str, schedule: FetchSchedule = SELDOM, empty: str = "") -> Verifier:
         settings = TokenSettings(jwt_jwks_url=provider.url, jwt_algorithm=algorithms or ("RS256",))
         metrics = Metrics()
-        made = Verifier(TokenVerifier(settings, metrics=metrics, timing=timing), metrics=metrics)
+        clock = Clock()
+        made = Verifier(
+            TokenVerifier(settings, metrics=metrics, schedule=schedule, monotonic=clock),
+            metrics=metrics,
+            clock=clock,
+        )
         await made.keys.start()
         started.append(made.keys)
 
@@ -296,7 +312,7 @@ async def test_a_key_verifies_only_with_its_own_algorithm(start: Start, provider
 
 async def test_tokens_without_a_key_id(start: Start, provider: Provider) -> None:
     provider.keys = [jwk(RSA_KEY), jwk(KEYS["ES256"], "elliptic")]
-    verifier = await start("RS256", "ES256", timing=OFTEN)
+    verifier = await start("RS256", "ES256", schedule=OFTEN)
     await verifier.accepts(token(kid=None))
     await verifier.accepts(token(KEYS["ES256"], None, alg="ES256"))
     await verifier.refuses(token(kid="one"))
@@ -339,7 +355,7 @@ async def test_a_new_key_is_fetched_once_when_its_first_token_comes(start: Start
     # Too soon after the last fetch, for strangers choose key ids.
     await verifier.refuses(new)
     assert provider.fetches == 1
-    verifier.keys._begun -= 3600
+    verifier.clock.passed += 3600
     await asyncio.gather(*(verifier.accepts(new) for _ in range(50)))
     await verifier.accepts(token())
     assert provider.fetches == 2
@@ -348,7 +364,7 @@ async def test_a_new_key_is_fetched_once_when_its_first_token_comes(start: Start
 async def test_who_comes_while_the_set_is_fetched_waits_for_it(start: Start, provider: Provider) -> None:
     provider.keys = [jwk(RSA_KEY, "one")]
     verifier = await start()
-    verifier.keys._begun -= 3600
+    verifier.clock.passed += 3600
     held = asyncio.Event()
 
     async def hold(_request: web.Request) -> web.StreamResponse:
@@ -370,7 +386,7 @@ async def test_a_flood_of_unknown_key_ids(start: Start, provider: Provider) -> N
     verifier = await start()
     await asyncio.gather(*(verifier.refuses(token(OTHER_RSA_KEY, f"k{number}")) for number in range(100)))
     assert provider.fetches == 1
-    verifier.keys._begun -= 3600
+    verifier.clock.passed += 3600
     held = asyncio.Event()
 
     async def hold(_request: web.Request) -> web.StreamResponse:
@@ -395,7 +411,7 @@ async def test_a_flood_of_unknown_key_ids(start: Start, provider: Provider) -> N
 
 async def test_a_withdrawn_key_verifies_nothing_any_more(start: Start, provider: Provider) -> None:
     provider.keys = [jwk(RSA_KEY, "one"), jwk(OTHER_RSA_KEY, "two")]
-    verifier = await start(timing=OFTEN)
+    verifier = await start(schedule=OFTEN)
     remembered = token()
     await verifier.accepts(remembered)
     await provider.fetched_again()
@@ -414,7 +430,7 @@ async def test_a_withdrawn_key_verifies_nothing_any_more(start: Start, provider:
 
 async def test_a_provider_without_keys_lets_nobody_in(start: Start, provider: Provider) -> None:
     provider.keys = [jwk(KEYS["ES256"], "one")]
-    verifier = await start(timing=OFTEN, empty="no key for RS256")
+    verifier = await start(schedule=OFTEN, empty="no key for RS256")
     await verifier.refuses(token(), status=503)
     provider.keys = [jwk(RSA_KEY, "one")]
     await provider.fetched_again()
@@ -501,7 +517,7 @@ async def test_a_bad_answer_leaves_the_last_good_set(
     start: Start, provider: Provider, answer: Answer
 ) -> None:
     provider.keys = [jwk(RSA_KEY, "one")]
-    verifier = await start(timing=OFTEN)
+    verifier = await start(schedule=OFTEN)
     with structlog.testing.capture_logs() as lines:
         provider.answer = answer
         await provider.fetched_again(times=3)
@@ -522,7 +538,7 @@ async def test_a_bad_answer_leaves_the_last_good_set(
 @pytest.mark.parametrize("answer", BAD_ANSWERS, ids=lambda answer: answer.__name__)
 async def test_a_bad_answer_is_no_first_set(start: Start, provider: Provider, answer: Answer) -> None:
     provider.answer = answer
-    verifier = await start(timing=OFTEN, empty="could not be fetched")
+    verifier = await start(schedule=OFTEN, empty="could not be fetched")
     await verifier.refuses(token(), status=503)
     provider.answer, provider.keys = None, [jwk(RSA_KEY, "one")]
     await provider.fetched_again()
@@ -533,7 +549,7 @@ async def test_a_defect_leaves_the_last_good_set(
     start: Start, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.keys = [jwk(RSA_KEY, "one")]
-    verifier = await start(timing=OFTEN)
+    verifier = await start(schedule=OFTEN)
 
     def defect(*_arguments: Any, **_options: Any) -> Any:
         raise ZeroDivisionError
@@ -549,7 +565,7 @@ async def test_a_defect_leaves_the_last_good_set(
 async def test_stopping_lets_nobody_wait(start: Start, provider: Provider) -> None:
     provider.keys = [jwk(RSA_KEY, "one")]
     verifier = await start()
-    verifier.keys._begun -= 3600
+    verifier.clock.passed += 3600
     provider.answer = _never
     waiting = asyncio.create_task(verifier.refuses(token(OTHER_RSA_KEY, "two")))
     await provider.fetched_again(times=1)
@@ -562,7 +578,7 @@ async def test_stopping_lets_nobody_wait(start: Start, provider: Provider) -> No
 async def test_a_key_set_that_was_never_started(provider: Provider) -> None:
     settings = TokenSettings(jwt_jwks_url=provider.url, jwt_algorithm=("RS256",))
     metrics = Metrics()
-    verifier = Verifier(TokenVerifier(settings, metrics=metrics), metrics=metrics)
+    verifier = Verifier(TokenVerifier(settings, metrics=metrics), metrics=metrics, clock=Clock())
     await verifier.refuses(token(), status=503)
     assert verifier.keys.check() == "not fetched yet"
     assert list(verifier.keys.tasks()) == []
@@ -575,7 +591,7 @@ async def test_over_http(provider: Provider, eventually: Any, caplog: pytest.Log
     await provider.stop()
     metrics, readiness = Metrics(), Readiness()
     settings = TokenSettings(jwt_jwks_url=provider.url, jwt_algorithm=("RS256",))
-    tokens = TokenVerifier(settings, metrics=metrics, timing=Timing(longest_pause_without_keys=0.1))
+    tokens = TokenVerifier(settings, metrics=metrics, schedule=FetchSchedule(longest_pause_without_keys=0.1))
 
     async def show(request: web.Request) -> web.Response:
         principal = await tokens.principal(request, scope="triggers:read")

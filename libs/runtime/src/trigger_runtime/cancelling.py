@@ -20,7 +20,7 @@ async def cancel(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 1
 
 
 def raise_if_cancelled() -> None:
-    """Raise ``CancelledError`` where somebody cancelled this task and a library swallowed it.
+    """Raise ``CancelledError`` where this task was cancelled and a library swallowed that.
 
     Besides ``asyncio.wait_for`` (above), closing a NATS client swallows a cancellation. A loop that tries for
     ever calls this once a round: while its server refused connections, one cancellation in ten was lost.

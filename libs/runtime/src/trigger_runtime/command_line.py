@@ -90,8 +90,8 @@ def _healthcheck(settings: ServiceSettings) -> int:
     # No proxy, whatever the environment says: what is asked is this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=3) as answer:
-            return 0 if answer.status == 200 else 1
+        with opener.open(url, timeout=3) as response:
+            return 0 if response.status == 200 else 1
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         sys.stderr.write(f"not ready: {error}\n")
         return 1

@@ -48,8 +48,8 @@ class Readiness:
         """Return what is missing, by name; empty when the service is ready."""
         if self.stopping:
             return {"service": "stopping"}
-        found = {name: check() for name, check in self._checks.items()}
-        return {name: reason for name, reason in found.items() if reason is not None}
+        reasons = {name: check() for name, check in self._checks.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
 class BackgroundTask:
@@ -78,6 +78,47 @@ class BackgroundTask:
             await cancel([self.task], again_seconds=5.0)
             if not self.task.cancelled() and (error := self.task.exception()) is not None:
                 log.error("background task failed", task=self.name, exc_info=error)
+
+
+class HealthWatch(BackgroundTask):
+    """A component that probes a dependency again and again, and knows the last result.
+
+    ``probe`` returns what is wrong, e.g. ``"unreachable"``, or ``None``. It runs every ``seconds``, and four
+    times a second while something is wrong.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        probe: Callable[[], Awaitable[str | None]],
+        *,
+        seconds: float,
+        initial: str = "not connected yet",
+    ) -> None:
+        super().__init__(f"{name}-watch", self._probe_for_ever)
+        # The log counts lines by their text, so that each dependency has its own.
+        self._away = f"{name} away"
+        self._check_failed = f"{name} check failed"
+        self._probe = probe
+        self._seconds = seconds
+        self._problem: str | None = initial
+
+    def check(self) -> str | None:
+        """Return what is wrong, as of the last probe, or ``None``."""
+        return self._problem
+
+    async def _probe_for_ever(self) -> None:
+        while True:
+            try:
+                problem = await self._probe()
+            except Exception as error:
+                # No caller awaits this task: if it ended, the last result would stay true for ever.
+                log.exception(self._check_failed)
+                problem = f"not usable ({type(error).__name__})"
+            if problem is not None and problem != self._problem:
+                log.warning(self._away, reason=problem)
+            self._problem = problem
+            await asyncio.sleep(0.25 if problem else self._seconds)
 
 
 class StartAfter:
@@ -179,8 +220,7 @@ class Service:
         """Serve until SIGTERM or SIGINT, or until a task of a component ends, which is a crash.
 
         A second signal ends the draining at once. Raises ``RuntimeError`` for the crash, from what the
-        task raised, so that the process ends with a non-zero status and is started again by whoever
-        supervises it.
+        task raised: the process ends with a non-zero status, so that its supervisor starts it again.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

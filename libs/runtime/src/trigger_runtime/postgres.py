@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from asyncpg.pool import PoolConnectionProxy
 
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import HealthWatch
 from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
@@ -23,7 +23,7 @@ AWAY: Final[tuple[type[Exception], ...]] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    # An idle connection that the server has just ended: its farewell has arrived, the end has not.
+    # An idle connection that the server has just ended: its last message has arrived, the end has not.
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -69,9 +69,9 @@ _NO_CONNECTION: Final[tuple[type[Exception], ...]] = (*AWAY, asyncpg.PostgresErr
 
 
 def address_problem(url: Secret) -> str | None:
-    """Return what is wrong with a ``DATABASE_URL``, ``None`` where it can be used; never a part of it.
+    """Return what is wrong with a ``DATABASE_URL``, or ``None``; the text never quotes a part of it.
 
-    Asked when settings are read: what the driver and dbmate say of such an address quotes the password.
+    For reading settings: the errors of the driver and of dbmate quote the password.
     """
     try:
         parts = urlsplit(url.reveal())
@@ -112,8 +112,7 @@ class Database:
         self._max = max_connections
         self._seconds = statement_seconds
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._trouble: str | None = "not connected yet"
+        self._health = HealthWatch(self.name, self._probe, seconds=1.0)
         self._in_use = 0
 
     async def start(self) -> None:
@@ -125,27 +124,26 @@ class Database:
             command_timeout=self._seconds,
             timeout=5,
             # asyncpg ends an open transaction by itself. Its query that resets the session would be a second
-            # exchange for each use, and nobody changes the session of a borrowed connection: LISTEN, SET
-            # and session locks are for ``dedicated``.
+            # exchange for each use. Borrowed connections keep their session settings: LISTEN, SET and
+            # session locks are for ``dedicated``.
             reset=_leave_as_it_is,
             server_settings={"application_name": self._application, **LIMITS},
         )
-        self._watching = asyncio.create_task(self._watch(), name="database-watch")
+        await self._health.start()
 
     async def stop(self) -> None:
         """Wait for what is under way and close."""
-        if self._watching is not None:
-            await cancel([self._watching])
+        await self._health.stop()
         if self._pool is not None:
             await self._pool.close()
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the database is stopped."""
-        return [self._watching] if self._watching is not None else []
+        return self._health.tasks()
 
     def check(self) -> str | None:
-        """Return why the database cannot be used, as of the last look, or ``None``."""
-        return self._trouble
+        """Return why the database cannot be used, as of the last probe, or ``None``."""
+        return self._health.check()
 
     @asynccontextmanager
     async def connection(self, *, refused: type[Exception] | None = None) -> AsyncIterator[Connection]:
@@ -217,24 +215,13 @@ class Database:
         except _NO_CONNECTION as error:
             raise DatabaseUnavailableError(type(error).__name__) from error
 
-    def _say(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.warning("database away", reason=trouble)
-        self._trouble = trouble
-
-    async def _watch(self) -> None:
-        while True:
-            try:
-                async with self.connection() as connection:
-                    await connection.execute("SELECT 1")
-                self._trouble = None
-            except DatabaseUnavailableError as error:
-                self._say(f"unavailable ({error})")
-            except Exception as error:
-                # Nobody waits for this task: if it ended, the last look would stay the truth for ever.
-                log.exception("database check failed")
-                self._say(f"not usable ({type(error).__name__})")
-            await asyncio.sleep(1.0 if self._trouble is None else 0.25)
+    async def _probe(self) -> str | None:
+        try:
+            async with self.connection() as connection:
+                await connection.execute("SELECT 1")
+        except DatabaseUnavailableError as error:
+            return f"unavailable ({error})"
+        return None
 
 
 def _translated(

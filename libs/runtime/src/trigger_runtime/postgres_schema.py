@@ -1,20 +1,14 @@
 """Migrations in plain SQL: applying them, and whether the database has those that this version needs."""
 
-import asyncio
 import os
 import shutil
 import subprocess
 import sysconfig
 from pathlib import Path
 
-import asyncpg
-import structlog
-
-from trigger_runtime.lifecycle import BackgroundTask
+from trigger_runtime.lifecycle import HealthWatch
 from trigger_runtime.postgres import Database, DatabaseUnavailableError
 from trigger_runtime.settings import Secret
-
-log = structlog.stdlib.get_logger(__name__)
 
 
 def versions_in(directory: Path) -> frozenset[str]:
@@ -22,43 +16,28 @@ def versions_in(directory: Path) -> frozenset[str]:
     return frozenset(path.name.partition("_")[0] for path in directory.glob("*.sql"))
 
 
-class SchemaWatch(BackgroundTask):
-    """A component that looks until every migration of a folder is applied, and now and then afterwards.
+class SchemaWatch(HealthWatch):
+    """A component that watches whether every migration of a folder is applied.
 
-    ``directory`` and ``table`` are those that ``migrate`` takes. Migrations that the folder
-    does not have belong to a newer version beside this one, and are fine.
+    ``directory`` and ``table`` are those that ``migrate`` takes. Migrations that the folder does not have
+    belong to a newer version that runs at the same time, and are fine.
     """
 
     def __init__(self, database: Database, *, directory: Path, table: str) -> None:
-        super().__init__("schema-watch", self._look_for_ever)
+        super().__init__("schema", self._missing, seconds=10.0, initial="not checked yet")
         self._database = database
         self._expected = versions_in(directory)
         self._table = table
-        self._trouble: str | None = "not looked at yet"
 
-    def check(self) -> str | None:
-        """Return why the schema cannot be used, as of the last look, or ``None``."""
-        return self._trouble
-
-    async def _look_for_ever(self) -> None:
-        while True:
-            trouble = await self._look()
-            if trouble != self._trouble:
-                log.info("schema looked at", missing=trouble)
-            self._trouble = trouble
-            await asyncio.sleep(0.25 if trouble else 10.0)
-
-    async def _look(self) -> str | None:
+    async def _missing(self) -> str | None:
         try:
             async with self._database.connection() as connection:
                 if await connection.fetchval("SELECT to_regclass($1)", self._table) is None:
                     return "no migration is applied: run the verb migrate"
                 rows = await connection.fetch(f"SELECT version FROM {self._table}")  # noqa: S608
         except DatabaseUnavailableError as error:
-            # What was seen is still true; whether the server can be used is another check's business.
-            return self._trouble if self._trouble is None else f"cannot look: {error}"
-        except asyncpg.PostgresError as error:
-            return f"cannot look: {type(error).__name__}"
+            # The last result is still true; whether the server can be used is the check of the database.
+            return None if self.check() is None else f"cannot look: {error}"
         missing = sorted(self._expected - {row["version"] for row in rows})
         return f"not applied: {', '.join(missing)}: run the verb migrate" if missing else None
 
@@ -68,7 +47,7 @@ class MigrationError(RuntimeError):
 
 
 def migrate(url: Secret, *, directory: Path, table: str) -> str:
-    """Bring a schema up to date with dbmate; return what it said.
+    """Bring a schema up to date with dbmate; return its output.
 
     Several processes may do this at once: dbmate takes a lock. The URL goes through the environment,
     where a process listing does not show it. Raises ``MigrationError``.
@@ -95,7 +74,7 @@ def migrate(url: Secret, *, directory: Path, table: str) -> str:
         check=False,
         timeout=600,
     )
-    said = (done.stdout + done.stderr).strip().replace(url.reveal(), "<database>")
+    output = (done.stdout + done.stderr).strip().replace(url.reveal(), "<database>")
     if done.returncode != 0:
-        raise MigrationError(said)
-    return said
+        raise MigrationError(output)
+    return output

@@ -53,10 +53,10 @@ def load(kind: type[S], environment: Mapping[str, str] = os.environ) -> S:
     Raises ``SettingsError`` with every problem; values of secrets are never quoted.
     """
     problems: list[str] = []
-    found = _read(kind, environment=environment, problems=problems)
-    if found is None or problems:
+    settings = _read(kind, environment=environment, problems=problems)
+    if settings is None or problems:
         raise SettingsError(problems)
-    return found
+    return settings
 
 
 def _read(kind: type[S], *, environment: Mapping[str, str], problems: list[str]) -> S | None:

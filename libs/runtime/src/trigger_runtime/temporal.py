@@ -17,25 +17,13 @@ from temporalio.converter import (
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
 )
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import BackgroundTask, HealthWatch
 from trigger_runtime.settings import Secret
 
 log = structlog.stdlib.get_logger(__name__)
-
-_AWAY: Final = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.ABORTED,
-        RPCStatusCode.INTERNAL,
-        RPCStatusCode.UNKNOWN,
-        RPCStatusCode.CANCELLED,
-    }
-)
 
 
 class TemporalSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,15 +32,6 @@ class TemporalSettings(msgspec.Struct, frozen=True, kw_only=True):
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
     temporal_api_key: Secret | None = None
-
-
-def is_away(error: RPCError) -> bool:
-    """Tell whether a call failed because the server is away or overloaded, so that waiting can help.
-
-    A missing namespace is ``NOT_FOUND`` and indistinguishable by code from a missing workflow; the
-    caller knows which of the two it asked for.
-    """
-    return error.status in _AWAY
 
 
 class MsgspecPayloadConverter(EncodingPayloadConverter):
@@ -67,7 +46,7 @@ class MsgspecPayloadConverter(EncodingPayloadConverter):
         return "json/plain"
 
     def to_payload(self, value: Any) -> Payload | None:
-        """Return the payload; ``None`` (another converter's turn) for what msgspec cannot encode."""
+        """Return the payload; ``None`` (another converter tries) for what msgspec cannot encode."""
         try:
             data = msgspec.json.encode(value)
         except (TypeError, msgspec.MsgspecError):
@@ -104,8 +83,7 @@ class TemporalConnection:
         self._settings = settings
         self._identity = identity
         self._client: Client | None = None
-        self._watching: asyncio.Task[None] | None = None
-        self._trouble: str | None = "not connected yet"
+        self._health = HealthWatch(self.name, self._probe, seconds=2.0)
         self._reached = asyncio.Event()
 
     @property
@@ -117,24 +95,23 @@ class TemporalConnection:
 
     async def start(self) -> None:
         """Make the client, without connecting, and begin to watch the server."""
-        self._client = await self._connecting()(lazy=True)
-        self._watching = asyncio.create_task(self._watch(), name="temporal-watch")
+        self._client = await self._connect()(lazy=True)
+        await self._health.start()
 
     async def stop(self) -> None:
         """Stop watching; the client holds nothing that needs closing."""
-        if self._watching is not None:
-            await cancel([self._watching])
+        await self._health.stop()
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the connection is stopped."""
-        return [self._watching] if self._watching is not None else []
+        return self._health.tasks()
 
     def check(self) -> str | None:
-        """Return why Temporal cannot be used, as of the last look, or ``None``."""
-        return self._trouble
+        """Return why Temporal cannot be used, as of the last probe, or ``None``."""
+        return self._health.check()
 
     async def reachable(self) -> None:
-        """Wait until Temporal has answered once."""
+        """Wait until Temporal was reached once."""
         await self._reached.wait()
 
     async def worker_client(self) -> Client:
@@ -142,9 +119,9 @@ class TemporalConnection:
 
         Raises ``RuntimeError`` where Temporal cannot be reached.
         """
-        return await self._connecting()(lazy=False)
+        return await self._connect()(lazy=False)
 
-    def _connecting(self) -> partial[Coroutine[Any, Any, Client]]:
+    def _connect(self) -> partial[Coroutine[Any, Any, Client]]:
         key = self._settings.temporal_api_key
         return partial(
             Client.connect,
@@ -156,59 +133,40 @@ class TemporalConnection:
             tls=key is not None,
         )
 
-    async def _watch(self) -> None:
-        while True:
-            try:
-                await self.client.service_client.check_health(timeout=dt.timedelta(seconds=3))
-                self._trouble = None
-                self._reached.set()
-            except (RPCError, RuntimeError) as error:
-                # A lazy client raises RuntimeError where its first connection fails.
-                if self._trouble is None:
-                    log.warning("temporal away", reason=type(error).__name__)
-                self._trouble = "unreachable"
-            except Exception as error:
-                # Nobody waits for this task: if it ended, the last look would stay the truth for ever.
-                log.exception("temporal check failed")
-                self._trouble = f"not usable ({type(error).__name__})"
-            await asyncio.sleep(2.0 if self._trouble is None else 0.25)
+    async def _probe(self) -> str | None:
+        try:
+            await self.client.service_client.check_health(timeout=dt.timedelta(seconds=3))
+        except (RPCError, RuntimeError):
+            # A lazy client raises RuntimeError where its first connection fails.
+            return "unreachable"
+        self._reached.set()
+        return None
 
 
-class TemporalWorker:
+class TemporalWorker(BackgroundTask):
     """A component that runs a worker once Temporal can be reached, and again when it ends.
 
     ``make`` builds the worker from the client: a worker object runs only once.
     """
 
-    name = "temporal worker"
-
     def __init__(self, connection: TemporalConnection, *, make: Callable[[Client], Worker]) -> None:
+        super().__init__("temporal worker", self._work_for_ever)
         self._connection = connection
         self._make = make
-        self._task: asyncio.Task[None] | None = None
         self._worker: Worker | None = None
 
-    async def start(self) -> None:
-        """Begin as soon as Temporal is there."""
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
     async def stop(self) -> None:
-        """Take no more tasks and wait for those under way (the worker's own graceful time)."""
+        """Take no more tasks and wait for those in progress (the worker's own graceful time)."""
         if self._worker is not None and self._worker.is_running:
             await self._worker.shutdown()
-        if self._task is not None:
-            await cancel([self._task])
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the worker is stopped."""
-        return [self._task] if self._task is not None else []
+        await super().stop()
 
     def check(self) -> str | None:
         """Return why no tasks are taken, or ``None``."""
         running = self._worker is not None and self._worker.is_running
         return None if running else "not polling yet"
 
-    async def _run(self) -> None:
+    async def _work_for_ever(self) -> None:
         while True:
             await self._connection.reachable()
             try:

@@ -17,7 +17,7 @@ from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 
 # JetStream API error codes (nats-server, server/errors.json).
-_NO_MESSAGE_FOUND: Final = 10037
+_NO_MESSAGE: Final = 10037
 _MESSAGE_OVER_STREAM_LIMIT: Final = 10054
 # The second is what newer servers reply while another message is in progress.
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
@@ -166,7 +166,7 @@ async def get_message(
     """
     reply = await _call(client, subject=f"STREAM.MSG.GET.{stream}", request=request, timeout=timeout)
     if reply.error is not None:
-        if reply.error.err_code == _NO_MESSAGE_FOUND:
+        if reply.error.err_code == _NO_MESSAGE:
             return None
         raise _refused(reply.error)
     if reply.message is None:

@@ -1,9 +1,8 @@
 """A JSON Web Key Set (RFC 7517, 5): which of its keys verify which tokens."""
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import jwt
 import msgspec
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from msgspec import UNSET, Meta, UnsetType
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | Ed448PublicKey
 
@@ -23,9 +23,9 @@ MAX_KEYS: Final = 128
 """Real sets have fewer than ten; each costs about 0.1 ms of the event loop to read."""
 
 _RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-# By `kty` and, where it has one, `crv` (RFC 7518, 3.1 and 6.2.1.1; RFC 8037, 2). What is not here is not
-# used, `oct` above all: the set is public, and so would be the secret.
-_FITTING: Final[dict[tuple[str, str | None], frozenset[str]]] = {
+# By `kty` and `crv` (RFC 7518, 3.1 and 6.2.1.1; RFC 8037, 2). Other types are ignored, `oct` above all: the
+# set is public, and so would be the secret.
+_ALGORITHMS: Final[dict[tuple[str, str | None], frozenset[str]]] = {
     ("RSA", None): _RSA,
     ("EC", "P-256"): frozenset({"ES256"}),
     ("EC", "P-384"): frozenset({"ES384"}),
@@ -33,17 +33,42 @@ _FITTING: Final[dict[tuple[str, str | None], frozenset[str]]] = {
     ("OKP", "Ed25519"): frozenset({"EdDSA"}),
     ("OKP", "Ed448"): frozenset({"EdDSA"}),
 }
-# b64decode drops what is none, so that one key could be written in many ways. 8192 bits are 1366 characters.
-_NUMBER: Final = re.compile(r"[A-Za-z0-9_-]{1,1366}", re.ASCII)
+# b64decode skips other characters, so that one key could be written in many ways. 8192 bits: 1366 characters.
+_Number = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_-]{1,1366}\Z")]
+
+
+class _Jwk(msgspec.Struct, frozen=True):
+    """The members of a key that are checked here, with their types (RFC 7517, 4; RFC 7518, 6)."""
+
+    kty: str
+    crv: str | None = None
+    use: Literal["sig"] = "sig"
+    key_ops: tuple[Any, ...] = ("verify",)
+    alg: str | UnsetType = UNSET
+    kid: str | None = None
+    n: _Number | UnsetType = UNSET
+    e: _Number | UnsetType = UNSET
+    x: _Number | UnsetType = UNSET
+    y: _Number | UnsetType = UNSET
+    # A set with a private key lets every reader of it sign.
+    d: UnsetType = UNSET
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """Return the algorithms that the key's own members allow."""
+        fitting = _ALGORITHMS.get((self.kty, self.crv), frozenset())
+        if "verify" not in self.key_ops:
+            return frozenset()
+        return fitting if isinstance(self.alg, UnsetType) else fitting & {self.alg}
 
 
 class KeyDocumentError(Exception):
-    """What was fetched is no key set. The text quotes nothing of it."""
+    """The document is not a key set. The text does not quote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A public key, and the algorithms that it may be used with."""
+    """A public key, and the algorithms that may use it."""
 
     id: str | None
     algorithms: frozenset[str]
@@ -69,7 +94,7 @@ def read_key_document(document: bytes, *, algorithms: Collection[str]) -> KeyDoc
         raise KeyDocumentError("not JSON") from None
     listed = value.get("keys") if isinstance(value, dict) else None
     if not isinstance(listed, list):
-        raise KeyDocumentError("no key set")
+        raise KeyDocumentError("not a key set")
     if len(listed) > MAX_KEYS:
         raise KeyDocumentError(f"more than {MAX_KEYS} keys")
     keys = tuple(_usable(listed, algorithms=algorithms))
@@ -77,39 +102,19 @@ def read_key_document(document: bytes, *, algorithms: Collection[str]) -> KeyDoc
 
 
 def _usable(listed: list[Any], *, algorithms: Collection[str]) -> Iterator[VerificationKey]:
-    for jwk in listed:
-        if not isinstance(jwk, dict):
+    for value in listed:
+        try:
+            jwk = msgspec.convert(value, _Jwk)
+        except msgspec.ValidationError:
             continue
-        verified = _algorithms_of(jwk) & frozenset(algorithms)
-        key_id = jwk.get("kid")
-        if verified and isinstance(key_id, str | None) and (public := _public_key(jwk, fits=verified)):
-            yield VerificationKey(key_id, verified, public)
+        verified = jwk.algorithms & frozenset(algorithms)
+        if verified and (public := _public_key(value, algorithm=next(iter(verified)))):
+            yield VerificationKey(jwk.kid, verified, public)
 
 
-def _algorithms_of(jwk: dict[str, Any]) -> frozenset[str]:
-    """Return what the key's own members allow it to verify (RFC 7517, 4.1 to 4.4); empty for nothing."""
-    kty, crv = jwk.get("kty"), jwk.get("crv")
-    if not isinstance(kty, str) or not isinstance(crv, str | None):
-        return frozenset()
-    fitting = _FITTING.get((kty, crv), frozenset())
-    if jwk.get("use", "sig") != "sig":
-        return frozenset()
-    operations = jwk.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or "verify" not in operations:
-        return frozenset()
-    if "alg" in jwk:
-        return fitting & frozenset([jwk["alg"]] if isinstance(jwk["alg"], str) else [])
-    return fitting
-
-
-def _public_key(jwk: dict[str, Any], *, fits: frozenset[str]) -> PublicKey | None:
-    # Whoever can read a set with the private half in it can sign: such a key proves nothing.
-    if "d" in jwk:
-        return None
-    if any(name in jwk and not _is_number(jwk[name]) for name in ("n", "e", "x", "y")):
-        return None
+def _public_key(jwk: dict[str, Any], *, algorithm: str) -> PublicKey | None:
     try:
-        key = jwt.get_algorithm_by_name(next(iter(fits))).from_jwk(jwk)
+        key = jwt.get_algorithm_by_name(algorithm).from_jwk(jwk)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         return None
     match key:
@@ -119,7 +124,3 @@ def _public_key(jwk: dict[str, Any], *, fits: frozenset[str]) -> PublicKey | Non
             return key
         case _:
             return None
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, str) and _NUMBER.fullmatch(value) is not None

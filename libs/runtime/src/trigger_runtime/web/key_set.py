@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from trigger_runtime import backoff
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import BackgroundTask
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.web.key_document import (
     KeyDocument,
@@ -27,16 +27,16 @@ log = structlog.stdlib.get_logger(__name__)
 
 MAX_DOCUMENT_BYTES: Final = 256 * 1024
 
-# Compressed, a small answer could become a huge one.
+# Compressed, a small response could become a huge one.
 _HEADERS: Final = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
 class NoKeysError(Exception):
-    """Nothing can be verified: no set was fetched yet, or the provider's has no key that can be used."""
+    """No token can be verified: no set was fetched yet, or it has no usable key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
+class FetchSchedule:
     """When a key set is fetched, in seconds."""
 
     refresh: float = 600.0
@@ -50,35 +50,40 @@ class Timing:
     longest_pause_without_keys: float = 5.0
 
 
-USUAL: Final = Timing()
+DEFAULT: Final = FetchSchedule()
 
 
-class KeySet:
+class KeySet(BackgroundTask):
     """A component that fetches the set at ``url``, and goes on with the last good one while it cannot.
 
-    One task does all the fetching, so there is never more than one under way.
+    One task does all the fetching, so that fetches never overlap.
     """
 
-    name = "token keys"
-
     def __init__(
-        self, url: str, *, algorithms: Collection[str], metrics: Metrics, timing: Timing = USUAL
+        self,
+        url: str,
+        *,
+        algorithms: Collection[str],
+        metrics: Metrics,
+        schedule: FetchSchedule = DEFAULT,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        super().__init__("token keys", self._keep_fresh)
         self._url = url
         self._algorithms = algorithms
-        self._timing = timing
+        self._schedule = schedule
+        self._monotonic = monotonic
         self._keys: tuple[VerificationKey, ...] = ()
         self._index: dict[tuple[str | None, str], PublicKey] = {}
         self._ids: frozenset[str | None] = frozenset()
-        self._trouble = "not fetched yet"
+        self._problem = "not fetched yet"
         self._fetched: float | None = None
-        self._begun = 0.0
-        self._under_way = False
-        self._asked = asyncio.Event()
+        self._started_at = 0.0
+        self._fetching = False
+        self._requested = asyncio.Event()
         self._ended = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self.generation = 0
-        """Another number once the keys are others: what the former ones verified counts no more."""
+        """Grows when the keys change: tokens that the former ones verified are verified again."""
         self._fetches = Counter(
             "token_key_set_fetches_total",
             "Attempts to fetch the provider's key set.",
@@ -91,28 +96,15 @@ class KeySet:
             registry=metrics.registry,
         )
 
-    async def start(self) -> None:
-        """Begin to fetch; the provider need not be there."""
-        self._task = asyncio.create_task(self._keep_fresh(), name=self.name)
-
-    async def stop(self) -> None:
-        """Fetch no more."""
-        if self._task is not None:
-            await cancel([self._task])
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the component is stopped."""
-        return [self._task] if self._task is not None else []
-
     def check(self) -> str | None:
         """Return why no token can be verified, or ``None``."""
-        return None if self._index else self._trouble
+        return None if self._index else self._problem
 
     async def find(self, *, key_id: str | None, algorithm: str) -> PublicKey | None:
         """Return the key that verifies such a token, or ``None``; ``NoKeysError`` where there are no keys.
 
-        An unknown ``key_id`` has the set fetched again, once, where that is not too soon, and the call waits
-        for it. A token without a key id needs a set in which one key alone fits its algorithm.
+        For an unknown ``key_id`` the call waits for one more fetch, unless the last one is too recent. A
+        token without a key id needs a set in which exactly one key fits its algorithm.
         """
         if self._index and key_id is not None and key_id not in self._ids:
             await self._refreshed()
@@ -121,13 +113,13 @@ class KeySet:
         return self._index.get((key_id, algorithm))
 
     async def _refreshed(self) -> None:
-        """Wait for the fetch under way, or for a new one where the last began long enough ago."""
-        if self._task is None or self._task.done():
+        """Wait for the current fetch, or for a new one where the last started long enough ago."""
+        if self.task is None or self.task.done():
             return
-        if not self._under_way:
-            if time.monotonic() - self._begun < self._timing.least_interval:
+        if not self._fetching:
+            if self._monotonic() - self._started_at < self._schedule.least_interval:
                 return
-            self._asked.set()
+            self._requested.set()
         await self._ended.wait()
 
     async def _keep_fresh(self) -> None:
@@ -142,44 +134,44 @@ class KeySet:
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            # Minutes go by between fetches: a kept connection would be found dead.
+            # Minutes pass between fetches: a kept connection would be dead.
             connector=aiohttp.TCPConnector(force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timing.timeout),
+            timeout=aiohttp.ClientTimeout(total=self._schedule.timeout),
             headers=_HEADERS,
             auto_decompress=False,
         )
 
     async def _pause(self, failures: int) -> None:
-        timing = self._timing
-        cap = timing.longest_pause if self._index else timing.longest_pause_without_keys
+        schedule = self._schedule
+        cap = schedule.longest_pause if self._index else schedule.longest_pause_without_keys
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(backoff.delay(failures, cap=cap) if failures else timing.refresh):
-                await self._asked.wait()
+            async with asyncio.timeout(backoff.delay(failures, cap=cap) if failures else schedule.refresh):
+                await self._requested.wait()
 
     async def _fetch_once(self, session: aiohttp.ClientSession) -> bool:
-        """Fetch; return whether there are keys as of now. Whatever fails, what there was before stays."""
-        self._asked.clear()
-        self._begun, self._under_way = time.monotonic(), True
+        """Fetch; return whether there are current keys. Where it fails, the former keys stay."""
+        self._requested.clear()
+        self._started_at, self._fetching = self._monotonic(), True
         try:
             document = await self._document(session)
             self._use(read_key_document(document, algorithms=self._algorithms))
         except KeyDocumentError as error:
             self._failed(str(error))
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            # Not its text, which can quote what the server sent.
+            # Not its text, which can quote the response.
             self._failed(type(error).__name__)
         except Exception as error:
             log.exception("token keys could not be read")
             self._failed(type(error).__name__)
         finally:
-            self._under_way = False
+            self._fetching = False
             ended, self._ended = self._ended, asyncio.Event()
             ended.set()
-        return self._fetched == self._begun and bool(self._index)
+        return self._fetched == self._started_at and bool(self._index)
 
     async def _document(self, session: aiohttp.ClientSession) -> bytes:
-        # No redirect is followed: it could lead to another scheme or host than the one that is trusted.
+        # A redirect could lead to a scheme or host that is not trusted.
         async with session.get(self._url, allow_redirects=False) as response:
             if response.status != 200:
                 raise KeyDocumentError(f"status {response.status}")
@@ -195,31 +187,31 @@ class KeySet:
     def _use(self, document: KeyDocument) -> None:
         self._fetches.labels(outcome="fetched").inc()
         self._fetched_at.set_to_current_time()
-        self._fetched = self._begun
+        self._fetched = self._started_at
         if document.keys != self._keys or self.generation == 0:
             self._keys = document.keys
             self._index = _index(document.keys)
             self._ids = frozenset(key.id for key in document.keys)
             self.generation += 1
-            tell = log.info if self._index else log.warning
-            tell("token keys changed", keys=len(document.keys), ignored=document.ignored)
+            write = log.info if self._index else log.warning
+            write("token keys changed", keys=len(document.keys), ignored=document.ignored)
         if not self._index:
-            self._trouble = f"the set has no key for {', '.join(self._algorithms)}"
+            self._problem = f"the set has no key for {', '.join(self._algorithms)}"
 
     def _failed(self, reason: str) -> None:
         self._fetches.labels(outcome="failed").inc()
-        self._trouble = f"the set could not be fetched: {reason}"
-        age = None if self._fetched is None else round(time.monotonic() - self._fetched)
+        self._problem = f"the set could not be fetched: {reason}"
+        age = None if self._fetched is None else round(self._monotonic() - self._fetched)
         log.warning("token keys not fetched", reason=reason, age_seconds=age, keys=len(self._keys))
 
 
 def _index(keys: tuple[VerificationKey, ...]) -> dict[tuple[str | None, str], PublicKey]:
-    """Return the keys by what names one of them alone: id and algorithm; without an id, the algorithm."""
+    """Return the keys by the names that fit exactly one: id and algorithm, or no id and algorithm."""
     index: dict[tuple[str | None, str], PublicKey] = {}
-    doubtful = set()
+    ambiguous = set()
     for key in keys:
         for name in itertools.product({key.id, None}, key.algorithms):
             if name in index:
-                doubtful.add(name)
+                ambiguous.add(name)
             index[name] = key.public
-    return {name: public for name, public in index.items() if name not in doubtful}
+    return {name: public for name, public in index.items() if name not in ambiguous}

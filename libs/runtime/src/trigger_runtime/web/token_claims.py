@@ -1,4 +1,4 @@
-"""What a verified token says, and whether it counts here and now."""
+"""The claims of a token whose signature is verified: their types, and whether they hold now."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -12,11 +12,11 @@ _MAX_NAME: Final = 255
 
 
 class ClaimsError(Exception):
-    """The token's claims are not what they must be."""
+    """The token's claims are wrong, or it is not valid yet."""
 
 
 class ExpiredError(ClaimsError):
-    """It was a good token once."""
+    """The token is past its ``exp``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class Verified:
 
 
 class _Claims(msgspec.Struct, frozen=True, kw_only=True):
-    """RFC 7519, 4.1, with its types: a claim of a wrong type is refused, not overlooked.
+    """RFC 7519, 4.1, with its types: a claim of a wrong type is refused, never ignored.
 
-    Without its scope, for one, a token may do everything; and ``int("١٢")`` is 12.
+    A token without a scope, for example, may do everything; and ``int("١٢")`` is 12.
     """
 
     iss: str
@@ -61,10 +61,7 @@ _decoder: Final = msgspec.json.Decoder(_Claims)
 
 
 def check_claims(payload: bytes, *, settings: TokenSettings, now: float) -> Verified:
-    """Return whom the payload of a token names; its signature has been verified.
-
-    Raises ``ExpiredError`` (RFC 7519, 4.1.4), or ``ClaimsError`` for all else.
-    """
+    """Return the principal of a payload. Raises ``ExpiredError`` (RFC 7519, 4.1.4) or ``ClaimsError``."""
     try:
         claims = _decoder.decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -86,10 +83,10 @@ def check_claims(payload: bytes, *, settings: TokenSettings, now: float) -> Veri
 
 
 def _scopes(claims: _Claims) -> frozenset[str] | None:
-    """Return the first that is there of the registered claim and of what providers have instead of it."""
-    for given in (claims.scope, claims.scp, claims.scopes):
-        if not isinstance(given, UnsetType):
-            return frozenset(given.split() if isinstance(given, str) else given)
+    """Return the first of the registered claim and of those that providers send instead."""
+    for claim in (claims.scope, claims.scp, claims.scopes):
+        if not isinstance(claim, UnsetType):
+            return frozenset(claim.split() if isinstance(claim, str) else claim)
     return None
 
 

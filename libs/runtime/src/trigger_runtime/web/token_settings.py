@@ -103,7 +103,7 @@ def _url_problems(url: str) -> list[str]:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
     except ValueError:
-        return ["JWT_JWKS_URL is no URL"]
+        return ["JWT_JWKS_URL must be a URL, like https://login.example.com/jwks.json"]
     problems = []
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))):
         problems.append("JWT_JWKS_URL must be an https URL (http only for localhost, 127.0.0.0/8 and ::1)")

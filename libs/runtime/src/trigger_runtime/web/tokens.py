@@ -1,9 +1,12 @@
 """Bearer tokens of management calls: JWTs whose algorithms are pinned."""
 
 import base64
+import hashlib
 import re
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import jwt
@@ -14,13 +17,14 @@ from msgspec import UNSET, UnsetType
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.key_document import PublicKey
-from trigger_runtime.web.key_set import USUAL, KeySet, NoKeysError, Timing
+from trigger_runtime.web.key_set import DEFAULT, FetchSchedule, KeySet, NoKeysError
 from trigger_runtime.web.problem import ProblemError, unavailable
-from trigger_runtime.web.token_cache import TokenCache
-from trigger_runtime.web.token_claims import ClaimsError, ExpiredError, Principal, check_claims
+from trigger_runtime.web.token_claims import ClaimsError, ExpiredError, Principal, Verified, check_claims
 from trigger_runtime.web.token_settings import TokenSettings
 
 __all__ = ["Principal", "TokenSettings", "TokenVerifier"]
+
+MAX_CACHED_SECONDS: Final = 60.0
 
 _COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _INVALID: Final = 'Bearer error="invalid_token"'
@@ -28,9 +32,9 @@ _RETRY_AFTER_SECONDS: Final = 5
 
 
 class _Header(msgspec.Struct, frozen=True):
-    """What is read of a token's header (RFC 7515, 4.1).
+    """The members of a token's header that are read (RFC 7515, 4.1).
 
-    ``jku``, ``jwk``, ``x5u`` and ``x5c`` are not: a token does not say what it is to be trusted for.
+    ``jku``, ``jwk``, ``x5u`` and ``x5c`` are not: a token does not choose the key that verifies it.
     """
 
     alg: str
@@ -45,7 +49,7 @@ class _Keys(Protocol):
 
 
 class _SharedSecret:
-    """The one key of all tokens, whatever id they name."""
+    """The one key of all tokens, whatever key id they name."""
 
     generation = 0
 
@@ -56,11 +60,51 @@ class _SharedSecret:
         return self._secret.reveal().encode()
 
 
+class TokenCache:
+    """Tokens that were verified in the last minute; the least recently used is dropped first.
+
+    Only verified tokens are in it, so that strangers cannot fill it. They are kept as SHA-256: the memory of
+    the process shows no usable token.
+    """
+
+    def __init__(self, *, max_entries: int = 2048) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[bytes, tuple[Verified, int]] = OrderedDict()
+
+    def get(self, token: bytes, *, now: float, key_generation: int) -> Principal | None:
+        """Return the principal of a token that was verified with these keys and is valid at ``now``.
+
+        ``now`` is in Unix seconds. An entry from after ``now`` is dropped too: the clock was set back.
+        """
+        digest = hashlib.sha256(token).digest()
+        entry = self._entries.get(digest)
+        if entry is None:
+            return None
+        verified, generation = entry
+        if generation != key_generation or not verified.since <= now < verified.until:
+            del self._entries[digest]
+            return None
+        self._entries.move_to_end(digest)
+        return verified.principal
+
+    def put(self, token: bytes, *, verified: Verified, now: float, key_generation: int) -> None:
+        """Keep a token that was verified at ``now`` for as long as it is valid, at most a minute."""
+        since, until = max(verified.since, now), min(verified.until, now + MAX_CACHED_SECONDS)
+        entry = replace(verified, since=since, until=until), key_generation
+        self._entries[hashlib.sha256(token).digest()] = entry
+        if len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
 class TokenVerifier:
     """Turns an ``Authorization`` header into a principal, or refuses.
 
     ``key_sets`` are the components that it needs: one with ``JWT_JWKS_URL``, none with ``JWT_SECRET``. Until
-    one has fetched its keys, tokens are answered 503. ``now`` returns Unix seconds.
+    one has fetched its keys, tokens get 503. ``now`` returns Unix seconds, ``monotonic`` those of the
+    fetches.
     """
 
     def __init__(
@@ -69,7 +113,8 @@ class TokenVerifier:
         *,
         metrics: Metrics,
         now: Callable[[], float] = time.time,
-        timing: Timing = USUAL,
+        monotonic: Callable[[], float] = time.monotonic,
+        schedule: FetchSchedule = DEFAULT,
     ) -> None:
         self._settings = settings
         self._now = now
@@ -83,16 +128,20 @@ class TokenVerifier:
                 self._keys = _SharedSecret(secret)
             case TokenSettings(jwt_jwks_url=str() as url):
                 self._keys = key_set = KeySet(
-                    url, algorithms=settings.jwt_algorithm, metrics=metrics, timing=timing
+                    url,
+                    algorithms=settings.jwt_algorithm,
+                    metrics=metrics,
+                    schedule=schedule,
+                    monotonic=monotonic,
                 )
                 self.key_sets = (key_set,)
             case _:
                 raise ValueError("neither a secret nor a key set")
 
     async def principal(self, request: web.Request, *, scope: str) -> Principal:
-        """Return who calls, checked for ``scope``; ``ProblemError`` 401, 403, or 503 while there are no keys.
+        """Return the caller, checked for ``scope``; ``ProblemError`` 401, 403, or 503 without keys.
 
-        The answer does not tell which check failed: that would help only a forger.
+        The problem does not say which check failed: that would help only a forger.
         """
         token = _bearer(request)
         principal = self._cache.get(token, now=self._now(), key_generation=self._keys.generation)
@@ -104,8 +153,8 @@ class TokenVerifier:
 
     async def _verified(self, token: bytes) -> Principal:
         header = _header(token)
-        # First of all, so that no other token has a key looked for (RFC 8725, 3.1). We understand no
-        # extension, so what a token calls critical is one that we do not (RFC 7515, 4.1.11).
+        # Before any key is searched (RFC 8725, 3.1). We support no extension, so every critical one is
+        # unsupported (RFC 7515, 4.1.11).
         if header.alg not in self._algorithms or header.crit is not UNSET:
             raise _invalid()
         key_id = None if isinstance(header.kid, UnsetType) else header.kid
@@ -116,7 +165,7 @@ class TokenVerifier:
             raise unavailable(detail, retry_after_seconds=_RETRY_AFTER_SECONDS) from None
         if key is None:
             raise _invalid()
-        # Nothing is awaited from here on: the keys and the time are those of one moment.
+        # No await from here on: the keys and the time are those of one moment.
         now = self._now()
         try:
             payload = self._jws.decode(token, key, algorithms=[header.alg])
@@ -124,16 +173,16 @@ class TokenVerifier:
         except ExpiredError:
             raise _refused("The token has expired.", challenge=_INVALID) from None
         except (ClaimsError, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # The four builtins: PyJWT lets through what its parsing of strange headers raises.
+            # The four builtins: PyJWT does not catch what its parsing of strange headers raises.
             raise _invalid() from None
         self._cache.put(token, verified=verified, now=now, key_generation=self._keys.generation)
         return verified.principal
 
 
 def _bearer(request: web.Request) -> bytes:
-    """Return the request's one token; ``ProblemError`` 401 where there is none, or more than one."""
-    given = request.headers.getall("Authorization", [])
-    scheme, _, token = (given[0] if len(given) == 1 else "").partition(" ")
+    """Return the request's token; ``ProblemError`` 401 unless there is exactly one."""
+    values = request.headers.getall("Authorization", [])
+    scheme, _, token = (values[0] if len(values) == 1 else "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise _refused("Send a token: Authorization: Bearer <jwt>.", challenge="Bearer")
     if not token.isascii():
@@ -142,8 +191,8 @@ def _bearer(request: web.Request) -> bytes:
 
 
 def _header(token: bytes) -> _Header:
-    """Return the header of a token, of which nothing is verified yet."""
-    # PyJWT's base64 drops what is none, so that one token could be written in many ways.
+    """Return the header of a token that is not verified yet."""
+    # PyJWT's base64 skips other characters, so that one token could be written in many ways.
     if not _COMPACT.fullmatch(token):
         raise _invalid()
     try:
