@@ -1,10 +1,10 @@
 """Whether a request starts a workflow.
 
-The order of the checks: the trigger exists, it asks for nothing that is not enforced, it is enabled, the
-address is allowed, the provider's opening handshake, the sender is authentic, the provider's signed
-handshake, the method, the origin, the body, the idempotency key. The address comes before all that costs
-something. The rate limit comes after all of this (``usecases.py``), so that only the trigger's own senders
-can use it up.
+The order of the checks: the trigger exists, all its options can be enforced, it is enabled, the address is
+allowed, the provider's opening handshake, the sender is authentic, the provider's signed handshake, the
+method, the origin, the body, the idempotency key. The address comes before the checks that cost something.
+The rate limit comes after all of these (``usecases.py``), so that only the trigger's own
+senders can use it up.
 """
 
 from datetime import datetime
@@ -33,7 +33,7 @@ _STATUS: Final = {
     RejectionReason.CREDENTIAL_MISSING: 401,
     RejectionReason.CREDENTIAL_INVALID: 401,
     RejectionReason.TIMESTAMP_INVALID: 401,
-    # Ours to mend: senders repeat a 503, and give an address up after enough 401s.
+    # Our own problem: senders repeat a 503, but they stop using an address after enough 401s.
     RejectionReason.SECRET_UNAVAILABLE: 503,
     RejectionReason.NOT_SUPPORTED: 503,
     RejectionReason.IP_NOT_ALLOWED: 403,
@@ -51,14 +51,14 @@ _IGNORED: Final = 200
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """``secret_id`` is the secret that matched; ``idempotency_key`` is the caller's."""
+    """``secret_id`` is the secret that matched; ``idempotency_key`` is the sender's."""
 
     secret_id: UUID | None
     idempotency_key: str | None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
-    """The reason, and the HTTP status that tells it: 200 where the trigger ignores it."""
+    """The reason, and the HTTP status of the response: 200 where a disabled trigger ignores requests."""
 
     reason: RejectionReason
     status: int
@@ -82,7 +82,7 @@ def rejected(reason: RejectionReason) -> Rejected:
 def decide_before_body(
     trigger: WebhookTrigger | None, *, request: WebhookRequest, public_url: str | None = None
 ) -> Rejected | None:
-    """Return the refusal of a request whose body is not worth reading, for nothing can come of it."""
+    """Return the refusal of a request whose body does not have to be read, if it is such a request."""
     if trigger is None:
         return rejected(RejectionReason.UNKNOWN_TRIGGER)
     closed = _closed(trigger, request=request, public_url=public_url)
@@ -97,10 +97,10 @@ def decide_admission(
     now: datetime,
     public_url: str | None = None,
 ) -> Verdict:
-    """Return the verdict; ``public_url`` is where the world sees this service, where that is known.
+    """Return the verdict; ``public_url`` is the address of this service on the internet, if it is configured.
 
-    A body that could not be read refuses the request where it is first needed: to verify a
-    signature, else after all other checks.
+    A body that could not be read is refused where it is first needed: for a signature, or after all other
+    checks.
     """
     if trigger is None:
         return rejected(RejectionReason.UNKNOWN_TRIGGER)

@@ -1,4 +1,4 @@
-"""The record of a request: what the bus, the history and, where it was accepted, the workflow see of it."""
+"""The record of a request: what the bus, the history and the workflow see of it."""
 
 import hashlib
 from datetime import datetime
@@ -21,7 +21,7 @@ _MAX_USER_AGENT = 1024
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as it went: ``processing_ms`` counts until the record was made."""
+    """A request with its response. ``processing_ms`` is the time until this record was made."""
 
     delivery_id: UUID
     request: WebhookRequest
@@ -37,7 +37,8 @@ def accepted_delivery(
 ) -> AcceptedDelivery:
     """Return the record of a request that starts ``execution_id`` once it is stored.
 
-    The body is the exact bytes, but for a provider that sends the secret in it; the hash is of those.
+    The body is the exact bytes, except for a provider that sends the secret in it. The hash is always of the
+    exact bytes.
     """
     body = attempt.body if isinstance(attempt.body, bytes) else b""
     scrubber = Scrubber(trigger)
@@ -65,8 +66,8 @@ def rejected_delivery(
 ) -> RejectedDelivery:
     """Return the record of a refused request.
 
-    Its body is recorded whole or, over ``longest_body`` bytes, not at all: part of a body could be
-    taken for the body; nor is one that holds the trigger's secret. The hash covers what was read.
+    Its body is recorded whole, or not at all where it is over ``longest_body`` bytes (a reader could take a
+    part for the whole) or holds the trigger's secret. The hash covers what was read.
     """
     body = attempt.body if isinstance(attempt.body, bytes) else b""
     return RejectedDelivery(
@@ -89,8 +90,8 @@ def _brings_secret(trigger: WebhookTrigger) -> bool:
 def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
     request = attempt.request
     path, query, headers = request.path, request.query, request.headers.fields
-    # All texts at once first: mostly none holds a secret. The separator keeps two that stand side by side
-    # from looking like one.
+    # All texts at once first: nearly always none of them holds a secret. The separator prevents a match that
+    # begins in one text and ends in the next.
     if not scrubber.is_free("\0".join([path, *chain(*query), *chain(*headers)])):
         path, query, headers = scrubber.text(path), scrubber.fields(query), scrubber.fields(headers)
     agent = next((value for name, value in headers if name == "user-agent"), None)

@@ -56,7 +56,7 @@ class VerifiedAgainst(Enum):
 
 
 class BodyContains(Enum):
-    """Whether the body brings the secret itself, which no record may hold."""
+    """Whether the body holds the secret itself, which no record may hold."""
 
     NOTHING = "nothing"
     SECRET = "the secret"  # noqa: S105 - a word
@@ -190,14 +190,14 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.META: _META,
     WebhookProvider.MICROSOFT_GRAPH: Preset(
         scheme=microsoft_graph.signature_check,
-        # No delivery id: two changes of the same thing are reported in the same words.
+        # No delivery id: two changes of the same thing are reported with equal bodies.
         body=BodyContains.SECRET,
         opening=microsoft_graph.opening,
         verified_against=_RULE,
     ),
     WebhookProvider.PADDLE: Preset(
         scheme=LabelledHeader(
-            header="paddle-signature", separator=";", time="ts", signature="h1", joint=b":"
+            header="paddle-signature", separator=";", time="ts", signature="h1", joiner=b":"
         ).signature_check,
         delivery_id=DeliveryId(body=("event_id",)),
         verified_against=_BOTH,
@@ -230,7 +230,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.STANDARD_WEBHOOKS: _STANDARD,
     WebhookProvider.STRIPE: Preset(
         scheme=LabelledHeader(
-            header="stripe-signature", separator=",", time="t", signature="v1", joint=b"."
+            header="stripe-signature", separator=",", time="t", signature="v1", joiner=b"."
         ).signature_check,
         delivery_id=DeliveryId(body=("id",)),
         verified_against=_LIBRARY,

@@ -45,9 +45,9 @@ def take(limit: RateLimit, *, drains_at: float | None, now: float) -> tuple[floa
 
 
 class RateLimits:
-    """The times of all triggers with a limit. One whose time has passed is forgotten: its bucket is empty.
+    """The times of all triggers with a limit. A time that has passed is forgotten: its bucket is empty.
 
-    So there are never more than triggers with a limit, and none is forgotten before its time.
+    So it holds at most one number for each trigger with a limit.
     """
 
     def __init__(self) -> None:

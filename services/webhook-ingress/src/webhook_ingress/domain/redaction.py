@@ -1,4 +1,4 @@
-"""What may be recorded of headers and query: no credentials, only text that every reader can hold."""
+"""What may be recorded of headers and query: no credentials, and only text that every reader can store."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ _WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def headers(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return header fields for the record, names lower-cased.
 
-    Signatures stay: they are no secrets, and the workflow may want to verify them itself.
+    Signatures stay: they are not secret, and a workflow may want to verify them itself.
     """
     return _recorded(fields, name_of=_header)
 
@@ -44,7 +44,7 @@ def headers(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Return query parameters for the record.
 
-    A signature in an address is a credential, unlike one in a header: whoever has the address may use it.
+    A signature in an address is a credential, unlike one in a header: anyone who has the address may use it.
     """
     return _recorded(parameters, name_of=_parameter)
 
@@ -52,7 +52,7 @@ def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 def safe(text: str, *, longest: int) -> str:
     """Return text without lone surrogates and NUL (both become U+FFFD), cut to ``longest`` characters.
 
-    Surrogates are no UTF-8, and PostgreSQL's text refuses NUL.
+    Surrogates are not valid UTF-8, and PostgreSQL's text refuses NUL.
     """
     if _is_plain(text):
         return text[:longest]
@@ -66,8 +66,8 @@ def _recorded(
 ) -> tuple[tuple[str, str], ...]:
     kept = []
     for name, value in islice(pairs, MAX_FIELDS):
-        known, instead = name_of(name)
-        kept.append((known, value if instead is None else instead))
+        recorded, replacement = name_of(name)
+        kept.append((recorded, value if replacement is None else replacement))
     values = "".join([value for _, value in kept])
     # All at once: nearly every request's values are short and plain.
     if len(values) <= MAX_VALUE and _is_plain(values):
@@ -81,7 +81,7 @@ def _is_plain(text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _header(name: str) -> tuple[str, str | None]:
-    """Return the name as it is recorded, and what stands for the value of a credential."""
+    """Return the name as it is recorded, and what replaces the value of a credential."""
     secret = _SIGNATURE_HEADER.search(name) is None and _is_credential(name)
     return safe(name.lower(), longest=MAX_NAME), REDACTED if secret else None
 

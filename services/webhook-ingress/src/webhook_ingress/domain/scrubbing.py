@@ -1,7 +1,7 @@
-"""The trigger's own secrets, wherever a sender has put them by mistake.
+"""The trigger's own secrets, in any place where a sender has put them by mistake.
 
-Redaction goes by names; this goes by value. A sender that has the right secret in the wrong header, in
-the address or in its body is refused, and its request recorded: the record must not hold it.
+Redaction goes by name; this goes by value. A sender may have the right secret in the wrong header, in the
+address or in the body. Its request is refused and recorded, and the record must not hold the secret.
 """
 
 import base64
@@ -17,7 +17,7 @@ from webhook_ingress.domain.trigger import WebhookTrigger
 
 
 class Scrubber:
-    """Knows the forms in which a trigger's secrets can stand in a request."""
+    """Finds and removes a trigger's secrets, in each form in which a request can hold them."""
 
     def __init__(self, trigger: WebhookTrigger | None) -> None:
         self._secrets = [secret.value for secret in trigger.secrets] if trigger else []
@@ -53,8 +53,8 @@ class Scrubber:
 def _may_hold(text: str, secret: bytes) -> bool:
     """Tell whether a text may hold a secret: percent-encoded only where there is a percent sign at all.
 
-    Finding a plain text is many times cheaper than trying the pattern at every character, and nearly every
-    request is without any form of any secret.
+    To find a plain text is many times cheaper than to try the pattern at every character, and nearly no
+    request holds any form of a secret.
     """
     if "%" in text:
         return True
@@ -75,7 +75,7 @@ def _forms(secret: bytes) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _pattern(secret: bytes) -> re.Pattern[str]:
-    """Return what finds a secret: as it is, percent-encoded, in JSON, in a form, in base64."""
+    """Return a pattern for a secret: as it is, percent-encoded, in JSON, in a form, in base64."""
     text = secret.decode("latin-1")
     percent = "".join(f"(?:{re.escape(char)}|(?i:%{ord(char):02x}))" for char in text)
     return re.compile("|".join([percent, *map(re.escape, _forms(secret))]))

@@ -1,7 +1,7 @@
 """Adyen's standard webhooks: https://docs.adyen.com/development-resources/webhooks/verify-hmac-signatures
 
-The signature is inside the body, one in each item, and covers eight of the item's fields. What it does not
-cover is not proven: a workflow should rely on those eight only.
+The signature is inside the body, one in each item, and covers eight of the item's fields. The other
+fields may be forged: a workflow should rely on those eight only.
 """
 
 import base64
@@ -29,7 +29,7 @@ class _Additional(Part, frozen=True, kw_only=True):
     hmac_signature: str | None = None
 
 
-class _Notice(Part, frozen=True, kw_only=True):
+class _Notification(Part, frozen=True, kw_only=True):
     psp_reference: str | None = None
     original_reference: str | None = None
     merchant_account_code: str | None = None
@@ -41,7 +41,7 @@ class _Notice(Part, frozen=True, kw_only=True):
 
 
 class _Item(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    notification_request_item: _Notice
+    notification_request_item: _Notification
 
 
 class _Message(Part, frozen=True, kw_only=True):
@@ -57,14 +57,14 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
         return Reason.SIGNATURE_MISSING
     pairs: list[tuple[bytes, bytes]] = []
     for item in message.notification_items:
-        notice = item.notification_request_item
-        signature, content = notice.additional_data.hmac_signature, _content(notice)
+        notification = item.notification_request_item
+        signature, content = notification.additional_data.hmac_signature, _content(notification)
         if signature is None:
             return Reason.SIGNATURE_MISSING
         if content is None:
             return Reason.SIGNATURE_INVALID
         pairs.append((signature.encode(), content))
-    return lambda secret: _made(pairs, secret=secret)
+    return lambda secret: _made_by(pairs, secret=secret)
 
 
 def delivery_id(signed: SignedRequest) -> str | None:
@@ -72,28 +72,31 @@ def delivery_id(signed: SignedRequest) -> str | None:
     message = read(signed.body, _Message)
     if message is None or len(message.notification_items) != 1:
         return None
-    notice = message.notification_items[0].notification_request_item
-    return (
-        f"{notice.event_code}:{notice.psp_reference}" if notice.event_code and notice.psp_reference else None
+    item = message.notification_items[0].notification_request_item
+    return f"{item.event_code}:{item.psp_reference}" if item.event_code and item.psp_reference else None
+
+
+def _content(item: _Notification) -> bytes | None:
+    before = (item.psp_reference, item.original_reference, item.merchant_account_code)
+    after = (
+        item.amount.value,
+        item.amount.currency,
+        item.event_code,
+        item.success,
     )
-
-
-def _content(notice: _Notice) -> bytes | None:
-    before = (notice.psp_reference, notice.original_reference, notice.merchant_account_code)
-    after = (notice.amount.value, notice.amount.currency, notice.event_code, notice.success)
     first, last = [[_text(value) for value in values] for values in (before, after)]
-    # They are joined without escapes: a colon in more than one could move the borders between them, and
-    # only the merchant's own reference is known to have some.
+    # They are joined without escapes, so a colon in more than one could move the borders between them. Only
+    # the merchant's own reference is known to have colons.
     if any(":" in text for text in (*first, *last)):
         return None
-    return ":".join([*first, _text(notice.merchant_reference), *last]).encode()
+    return ":".join([*first, _text(item.merchant_reference), *last]).encode()
 
 
 def _text(value: str | int | None) -> str:
     return "" if value is None else str(value)
 
 
-def _made(pairs: list[tuple[bytes, bytes]], *, secret: bytes) -> bool:
+def _made_by(pairs: list[tuple[bytes, bytes]], *, secret: bytes) -> bool:
     if not _KEY.fullmatch(secret):
         return False
     key = bytes.fromhex(secret.decode())

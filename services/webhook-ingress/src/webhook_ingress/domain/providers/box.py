@@ -28,7 +28,7 @@ _SHORT: Final = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 
 def signature_check(signed: SignedRequest) -> SignatureCheck:
-    """Read the signatures of version 1; there is no other yet."""
+    """Read the signatures of version 1, the only one so far."""
     plain = _SCHEME.signature_check(signed)
     if isinstance(plain, Reason):
         return plain
@@ -45,7 +45,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
 
 
 def _escaped(body: bytes) -> bytes | None:
-    """Return the body with all but ASCII escaped: Box signs some bodies so, as its own libraries say."""
+    """Return the body with all but ASCII escaped: its libraries say that Box signs some bodies like this."""
     if body.isascii():
         return None
     try:
@@ -55,7 +55,7 @@ def _escaped(body: bytes) -> bytes | None:
     return _UNPRINTABLE.sub(_escape, _BACKSLASH.sub(r"\\\\", text)).encode()
 
 
-def _escape(found: re.Match[str]) -> str:
-    char = found.group()
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
     units = char.encode("utf-16-be")
     return _SHORT.get(char) or "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -1,6 +1,6 @@
-"""How the deliveries of providers that give them no id are told apart: what a repetition has in common.
+"""Delivery ids for providers that send none: made of what a repeated delivery has in common with the first.
 
-Each of these sends a delivery again when it was not answered, and nothing else in the same words.
+Each of these repeats a delivery that got no response, and no two deliveries are equal otherwise.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from webhook_ingress.domain.signed_request import SignedRequest
 
 
 def of_body(signed: SignedRequest) -> str | None:
-    """Return the hash of the body, for bodies that hold ids or times and are repeated as they were."""
+    """Return the hash of the body, for bodies that hold ids or times and are repeated unchanged."""
     return f"sha256:{hashlib.sha256(signed.body).hexdigest()}" if signed.body else None
 
 
@@ -26,12 +26,12 @@ class _Line(Part, frozen=True, kw_only=True):
 
 
 def of_line(signed: SignedRequest) -> str | None:
-    """Return what LINE calls its events; a redelivery differs in ``deliveryContext.isRedelivery``.
+    """Return the ids of LINE's events; a redelivery differs in ``deliveryContext.isRedelivery``.
 
     https://developers.line.biz/en/docs/messaging-api/receiving-messages/#check-webhook-redelivery
     """
     message = read(signed.body, _Line)
-    return _joint([event.webhook_event_id for event in message.events]) if message else None
+    return _hash_of([event.webhook_event_id for event in message.events]) if message else None
 
 
 class _HubSpotEvent(Part, frozen=True, kw_only=True):
@@ -41,13 +41,13 @@ class _HubSpotEvent(Part, frozen=True, kw_only=True):
 
 
 def of_hubspot(signed: SignedRequest) -> str | None:
-    """Return which events HubSpot tells; a repetition differs in ``attemptNumber``.
+    """Return which events HubSpot reports; a repetition differs in ``attemptNumber``.
 
     https://developers.hubspot.com/docs/api/webhooks
     """
     events = read(signed.body, tuple[_HubSpotEvent, ...])
-    return _joint([(one.event_id, one.subscription_id, one.occurred_at) for one in events or ()])
+    return _hash_of([(one.event_id, one.subscription_id, one.occurred_at) for one in events or ()])
 
 
-def _joint(parts: list[Any]) -> str | None:
+def _hash_of(parts: list[Any]) -> str | None:
     return f"sha256:{hashlib.sha256(msgspec.json.encode(parts)).hexdigest()}" if parts else None

@@ -1,6 +1,6 @@
 """Discord: https://discord.com/developers/docs/interactions/overview#setting-up-an-endpoint
 
-Ed25519 over time and body. Discord sends wrongly signed requests on purpose, and wants a 401 for them.
+Ed25519 over time and body. Discord sends requests with a wrong signature on purpose, and expects a 401.
 """
 
 import re

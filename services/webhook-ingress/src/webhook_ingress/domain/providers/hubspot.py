@@ -1,8 +1,8 @@
 """HubSpot: https://developers.hubspot.com/docs/api/webhooks/validating-requests
 
-v3 is an HMAC with a time; v1 and v2 are SHA-256 over the secret and what follows it. Such a hash can be
-continued by whoever has seen one request, but what is appended then begins with the hash's padding, whose
-first byte is 0x80: after UTF-8 text no UTF-8. So v1 and v2 demand a body of valid UTF-8.
+v3 is an HMAC with a time; v1 and v2 are SHA-256 over the secret and what follows it. An attacker who has seen
+one request can extend such a hash. But the extension begins with the hash's padding, whose first byte is
+0x80, and that is not valid UTF-8 there. So v1 and v2 demand a body of valid UTF-8.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from webhook_ingress.domain.timestamps import TimeFormat
 
 _V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
 _HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-# "Decode any of the URL-encoded entities" of this list, says the page on v3.
+# The page on v3: "Decode any of the URL-encoded entities" of this list.
 _DECODED: Final = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
 
@@ -52,7 +52,7 @@ def _v3(signed: SignedRequest, *, values: Sequence[str]) -> SignatureCheck:
     time = signed.header("x-hubspot-request-timestamp")
     if time is None or not signed.is_timely(time, written=TimeFormat.MILLISECONDS):
         return Reason.TIMESTAMP_INVALID
-    url = _DECODED.sub(lambda found: bytes([int(found.group(1), 16)]), signed.url)
+    url = _DECODED.sub(lambda match: bytes([int(match.group(1), 16)]), signed.url)
     content = raw(signed.request.method) + url + signed.body + time.encode()
     return lambda secret: _V3.made_by(secret, presented=[presented], content=content)
 

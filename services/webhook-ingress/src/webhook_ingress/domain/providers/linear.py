@@ -20,13 +20,11 @@ class _Message(Part, frozen=True, kw_only=True):
 
 
 def signature_check(signed: SignedRequest) -> SignatureCheck:
-    """Read the signature; an old body is refused even when it is rightly signed."""
-    found = _SCHEME.signature_check(signed)
-    if isinstance(found, Reason):
-        return found
+    """Read the signature; an old body is refused even when its signature is right."""
+    check = _SCHEME.signature_check(signed)
+    if isinstance(check, Reason):
+        return check
     message = read(signed.body, _Message)
-    if message is None:
+    if message is None or not signed.is_near(message.webhook_timestamp / 1000):
         return Reason.TIMESTAMP_INVALID
-    if not signed.is_near(message.webhook_timestamp / 1000):
-        return Reason.TIMESTAMP_INVALID
-    return found
+    return check

@@ -37,7 +37,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
 
 
 def opening(signed: SignedRequest, _verify_token: str | None) -> OpeningReply:
-    """Reply to the validation of an address: it comes before anything is known that could be proven."""
+    """Reply to the validation of an address. It comes before there is anything that could be verified."""
     tokens = [value for name, value in signed.request.query if name == "validationToken"]
     if not tokens or signed.request.method != "POST" or signed.body:
         return None

@@ -1,4 +1,4 @@
-"""Signatures under a public key: what is verified with is no secret, and nothing here can sign."""
+"""Signatures under a public key: the configured key only verifies, and is not secret."""
 
 import base64
 
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 
 def canonical_base64(text: bytes) -> bytes | None:
-    """Return the bytes, ``None`` for any writing of them but the one that encoding gives."""
+    """Return the bytes; ``None`` for any spelling of them but the one that encoding gives."""
     try:
         value = base64.b64decode(text, validate=True)
     except ValueError:

@@ -22,17 +22,17 @@ _MAX_SIGNATURES: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardWebhooks:
-    """``prefix`` begins the names of the three headers; the first one that a request uses counts."""
+    """A prefix begins the names of the three headers; the first one that a request uses counts."""
 
     prefixes: tuple[str, ...] = ("webhook-",)
 
     def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read id, time and signatures."""
-        used = self._used(signed)
-        if used is None:
+        prefix = self._prefix(signed)
+        if prefix is None:
             return Reason.SIGNATURE_MISSING
-        listed = signed.header(f"{used}signature")
-        message_id, time = signed.header(f"{used}id"), signed.header(f"{used}timestamp")
+        listed = signed.header(f"{prefix}signature")
+        message_id, time = signed.header(f"{prefix}id"), signed.header(f"{prefix}timestamp")
         if listed is None or not message_id:
             return Reason.SIGNATURE_INVALID
         if time is None or not signed.is_timely(time):
@@ -41,14 +41,14 @@ class StandardWebhooks:
         if not signatures:
             return Reason.SIGNATURE_INVALID
         content = b".".join((raw(message_id), time.encode(), signed.body))
-        return lambda secret: _made(signatures, content=content, secret=secret)
+        return lambda secret: _made_by(signatures, content=content, secret=secret)
 
     def delivery_id(self, signed: SignedRequest) -> str | None:
-        """Return the id that was signed: of the same headers, for another one would be anybody's."""
-        used = self._used(signed)
-        return None if used is None else signed.header(f"{used}id")
+        """Return the id that was signed: anyone could have sent the one of other headers."""
+        prefix = self._prefix(signed)
+        return None if prefix is None else signed.header(f"{prefix}id")
 
-    def _used(self, signed: SignedRequest) -> str | None:
+    def _prefix(self, signed: SignedRequest) -> str | None:
         for prefix in self.prefixes:
             if signed.request.values(f"{prefix}signature"):
                 return prefix
@@ -56,26 +56,26 @@ class StandardWebhooks:
 
 
 def key_of(secret: bytes) -> bytes | None:
-    """Return the HMAC key in a ``whsec_`` secret, ``None`` where it is none."""
+    """Return the HMAC key in a ``whsec_`` secret; ``None`` where there is none in it."""
     if not secret.startswith(_SECRET):
         return None
     text = secret.removeprefix(_SECRET)
     try:
-        # The libraries take secrets without their padding too.
+        # The libraries also take secrets without their padding.
         return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
     except ValueError:
         return None
 
 
 def _read(listed: str) -> list[tuple[str, bytes]]:
-    """Return versions and signatures, none where one is malformed; versions may be ones yet to come."""
-    found = [_SIGNATURE.fullmatch(part) for part in listed.split(" ")]
-    if len(found) > _MAX_SIGNATURES or not all(found):
+    """Return versions, also unknown ones, and signatures; none where one of them is malformed."""
+    matches = [_SIGNATURE.fullmatch(part) for part in listed.split(" ")]
+    if len(matches) > _MAX_SIGNATURES or not all(matches):
         return []
-    return [(match.group(1), match.group(2).encode()) for match in found if match]
+    return [(match.group(1), match.group(2).encode()) for match in matches if match]
 
 
-def _made(signatures: list[tuple[str, bytes]], *, content: bytes, secret: bytes) -> bool:
+def _made_by(signatures: list[tuple[str, bytes]], *, content: bytes, secret: bytes) -> bool:
     if secret.startswith(_PUBLIC):
         return any(
             ed25519_verifies(secret.removeprefix(_PUBLIC), signature=signature, content=content)

@@ -2,7 +2,6 @@
 
 import hmac
 import re
-from collections.abc import Callable
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
@@ -10,12 +9,12 @@ from webhook_ingress.domain.providers.standard_webhooks import StandardWebhooks
 from webhook_ingress.domain.signed_request import SignatureCheck, SignatureScheme, SignedRequest, raw
 
 _SIGNED: Final = StandardWebhooks()
-# Not simply what begins with whsec_: this system's own secrets do, and are used as secret tokens.
+# Not every text that begins with whsec_: this system's own secrets do, and are used as secret tokens.
 _SIGNING_TOKEN: Final = re.compile(rb"whsec_[A-Za-z0-9+/]{43}=")
 
 
 def token_in(header: str) -> SignatureScheme:
-    """Return the scheme of a header that has to hold the secret."""
+    """Return the scheme of a header that must hold the secret."""
 
     def signature_check(signed: SignedRequest) -> SignatureCheck:
         values = signed.request.values(header)
@@ -23,7 +22,8 @@ def token_in(header: str) -> SignatureScheme:
             return Reason.CREDENTIAL_MISSING
         if len(values) > 1:
             return Reason.CREDENTIAL_INVALID
-        return _same(raw(values[0]))
+        token = raw(values[0])
+        return lambda secret: hmac.compare_digest(token, secret)
 
     return signature_check
 
@@ -31,22 +31,18 @@ def token_in(header: str) -> SignatureScheme:
 def gitlab(signed: SignedRequest) -> SignatureCheck:
     """GitLab: https://docs.gitlab.com/user/project/integrations/webhooks/
 
-    The secret says which of its two ways counts: a signing token (``whsec_`` and 32 bytes in base64, GitLab
-    takes no other) signs as Standard Webhooks do; anything else is the secret token in ``X-Gitlab-Token``.
+    The secret determines which of its two ways counts. A signing token (``whsec_`` and 32 bytes in base64;
+    GitLab takes no other) signs as in Standard Webhooks. Any other secret is the token in ``X-Gitlab-Token``.
     """
     signature = _SIGNED.signature_check(signed)
     token = _TOKEN(signed)
     if isinstance(signature, Reason) and isinstance(token, Reason):
         return token if signature is Reason.SIGNATURE_MISSING else signature
-    return lambda secret: _holds(signature if _SIGNING_TOKEN.fullmatch(secret) else token, secret=secret)
+    return lambda secret: _passes(signature if _SIGNING_TOKEN.fullmatch(secret) else token, secret=secret)
 
 
 _TOKEN = token_in("x-gitlab-token")
 
 
-def _holds(check: SignatureCheck, *, secret: bytes) -> bool:
+def _passes(check: SignatureCheck, *, secret: bytes) -> bool:
     return not isinstance(check, Reason) and check(secret)
-
-
-def _same(given: bytes) -> Callable[[bytes], bool]:
-    return lambda secret: hmac.compare_digest(given, secret)

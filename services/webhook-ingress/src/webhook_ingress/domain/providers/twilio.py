@@ -28,7 +28,7 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 def signature_check(signed: SignedRequest) -> SignatureCheck:
-    """Read the signature, and work out what it has to cover."""
+    """Read the signature, and compute what it has to cover."""
     values = signed.request.values("x-twilio-signature")
     if not values:
         return Reason.SIGNATURE_MISSING
@@ -36,7 +36,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
     covered = _covered(signed)
     if len(values) > 1 or not presented or covered is None:
         return Reason.SIGNATURE_INVALID
-    # Twilio signs some addresses with their port and some without it, as its own libraries say.
+    # Its libraries say that Twilio signs some addresses with their port and some without it.
     contents = [url + covered for url in _spellings(signed)]
     return lambda secret: any(
         _SCHEME.made_by(secret, presented=[presented], content=content) for content in contents
@@ -44,7 +44,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
 
 
 def _covered(signed: SignedRequest) -> bytes | None:
-    """Return what is signed beside the URL; ``None`` where the body is not covered by anything."""
+    """Return what is signed after the URL; ``None`` where nothing covers the body."""
     request = signed.request
     hashes = [value for name, value in request.query if name == "bodySHA256"]
     if hashes:
@@ -70,7 +70,7 @@ def _parameters(request: WebhookRequest, *, body: bytes) -> bytes | None:
         )
     except ValueError:
         return None
-    # Sorted by name, and of one name each value once: so Twilio's libraries do.
+    # Sorted by name, and each value of a name once, as in Twilio's libraries.
     return "".join(name + value for name, value in sorted(set(pairs))).encode("utf-8", "surrogatepass")
 
 
