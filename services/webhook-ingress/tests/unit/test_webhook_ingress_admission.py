@@ -29,7 +29,7 @@ def test_the_first_failing_check_decides(
         "require_signature": False,
     }
     secret = make_secret()
-    proof = {
+    known = {
         AuthType.NONE: [],
         AuthType.API_KEY: [KEY],
         AuthType.BEARER: [("Authorization", "Bearer s3cret-s3cret-s3cret")],
@@ -51,11 +51,11 @@ def test_the_first_failing_check_decides(
         refused = verdict(trigger, *wrong, *bad, body=b"" if auth_type is AuthType.HMAC else slow)
         assert refused.status == 401
     readable = b"" if auth_type is AuthType.HMAC else slow
-    assert verdict(trigger, *proof, *bad, body=readable) == rejected(Reason.METHOD_NOT_ALLOWED)
-    assert verdict(trigger, *proof, *bad, method="POST", body=readable) == rejected(Reason.ORIGIN_NOT_ALLOWED)
-    assert verdict(trigger, *proof, BAD_KEY, method="POST", body=slow) == rejected(Reason.BODY_TOO_LARGE)
-    assert verdict(trigger, *proof, BAD_KEY, method="POST") == rejected(Reason.MALFORMED_REQUEST)
-    accepted = verdict(trigger, *proof, ("Idempotency-Key", "k 1"), method="POST")
+    assert verdict(trigger, *known, *bad, body=readable) == rejected(Reason.METHOD_NOT_ALLOWED)
+    assert verdict(trigger, *known, *bad, method="POST", body=readable) == rejected(Reason.ORIGIN_NOT_ALLOWED)
+    assert verdict(trigger, *known, BAD_KEY, method="POST", body=slow) == rejected(Reason.BODY_TOO_LARGE)
+    assert verdict(trigger, *known, BAD_KEY, method="POST") == rejected(Reason.MALFORMED_REQUEST)
+    accepted = verdict(trigger, *known, ("Idempotency-Key", "k 1"), method="POST")
     assert isinstance(accepted, Accepted)
     assert accepted.idempotency_key == "k 1"
     assert (accepted.secret_id == secret.id) is (auth_type in {AuthType.API_KEY, AuthType.BEARER})
@@ -69,7 +69,7 @@ def test_the_first_failing_check_decides(
         (BodyProblem.TOO_SLOW, Rejected(reason=Reason.BODY_INCOMPLETE, status=408)),
     ],
 )
-def test_a_body_that_is_not_there(
+def test_a_body_that_was_not_read_is_refused(
     make_trigger: Make, make_request: Make, now: datetime, problem: BodyProblem, expected: Rejected
 ) -> None:
     for auth_type in (AuthType.NONE, AuthType.HMAC):
@@ -77,18 +77,18 @@ def test_a_body_that_is_not_there(
         assert decide_admission(trigger, request=make_request(), body=problem, now=now) == expected
 
 
-@pytest.mark.parametrize("wanted", list(HttpMethod))
+@pytest.mark.parametrize("own_method", list(HttpMethod))
 def test_only_the_triggers_own_method_starts_it(
-    make_trigger: Make, make_request: Make, now: datetime, wanted: HttpMethod
+    make_trigger: Make, make_request: Make, now: datetime, own_method: HttpMethod
 ) -> None:
-    trigger = make_trigger(method=wanted)
+    trigger = make_trigger(method=own_method)
     for method in ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "post", "TRACE"]:
         verdict = decide_admission(trigger, request=make_request(method=method), body=b"", now=now)
-        assert isinstance(verdict, Accepted) is (method == wanted)
+        assert isinstance(verdict, Accepted) is (method == own_method)
 
 
 @pytest.mark.parametrize("keys", [[""], ["\x1f"], ["caf\xe9"], ["\udcff"], ["a", "a"], ["x" * 256]])
-def test_idempotency_keys_that_are_none(
+def test_a_malformed_idempotency_key_is_refused(
     make_trigger: Make, make_request: Make, now: datetime, keys: list[str]
 ) -> None:
     request = make_request(*(("Idempotency-Key", key) for key in keys))

@@ -243,7 +243,7 @@ def test_an_unopened_secret_is_not_blamed_on_the_sender(
         ),
     ],
 )
-def test_credentials_that_do_not_do(
+def test_missing_and_wrong_credentials_are_refused(
     make_trigger: Make,
     make_request: Make,
     make_secret: Make,

@@ -47,7 +47,7 @@ def hubspot(*ids: int, attempt: int) -> bytes:
         ],
     ],
 )
-def test_a_repetition_is_the_same_and_another_delivery_is_not(
+def test_a_repeated_delivery_has_the_same_key_and_another_one_has_not(
     make_request: Make, provider: WebhookProvider, first: bytes, again: bytes, other: bytes
 ) -> None:
     keys = [key(provider, make_request(), body=body) for body in (first, again, other)]
@@ -63,7 +63,7 @@ def test_what_names_no_event_has_no_key(make_request: Make, body: bytes) -> None
         assert key(provider, make_request(), body=body) is None
 
 
-def test_two_changes_in_the_same_words_are_two(make_request: Make) -> None:
+def test_two_equal_notifications_of_graph_are_two_deliveries(make_request: Make) -> None:
     assert key(P.MICROSOFT_GRAPH, make_request(), body=b'{"value":[{"clientState":"x"}]}') is None
 
 
@@ -75,7 +75,7 @@ def test_the_id_of_svix_is_the_one_that_was_signed(make_request: Make) -> None:
     assert key(P.SVIX, make_request(*own, *signed), body=b"{}") == "own"
 
 
-def test_every_provider_that_repeats_by_itself_has_its_repetitions_recognised() -> None:
+def test_every_provider_that_repeats_by_itself_has_a_delivery_id() -> None:
     without = {provider for provider, preset in PRESETS.items() if preset.delivery_id is None}
     assert without == {P.MICROSOFT_GRAPH}
 

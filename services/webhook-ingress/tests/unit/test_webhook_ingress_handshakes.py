@@ -37,17 +37,17 @@ def started_nothing(door: Any, *, reason: Reason = Reason.HANDSHAKE) -> bool:
 
 
 @pytest.mark.parametrize("provider", [P.META, P.WHATSAPP])
-def test_meta(door_of: Make, make_request: Make, provider: P) -> None:
+def test_metas_challenge_is_echoed_for_its_token(door_of: Make, make_request: Make, provider: P) -> None:
     door = door_of(provider, verify_token=HASHED)
 
     def knock(*query: tuple[str, str], method: str = "GET") -> Any:
         return door.knock(make_request(trigger_id=door.trigger.id, method=method, query=query), body=b"")
 
     good = asked(mode="subscribe", challenge="1158201444<b>", verify_token=TOKEN)
-    answer = knock(*good)
-    assert (answer.status, answer.body) == (200, b"1158201444<b>")
-    assert answer.content_type == "text/plain; charset=utf-8"
-    assert dict(answer.headers)["X-Content-Type-Options"] == "nosniff"
+    response = knock(*good)
+    assert (response.status, response.body) == (200, b"1158201444<b>")
+    assert response.content_type == "text/plain; charset=utf-8"
+    assert dict(response.headers)["X-Content-Type-Options"] == "nosniff"
     assert started_nothing(door)
     assert TOKEN not in repr(door.rejected[-1])
     for query, reason in [
@@ -64,11 +64,11 @@ def test_meta(door_of: Make, make_request: Make, provider: P) -> None:
         assert started_nothing(door, reason=reason)
     assert knock(*good, method="POST").status == 401
     off = door_of(provider)
-    answer = off.knock(make_request(trigger_id=off.trigger.id, method="GET", query=good), body=b"")
-    assert (answer.status, off.rejected[-1].reason) == (401, Reason.CREDENTIAL_INVALID)
+    response = off.knock(make_request(trigger_id=off.trigger.id, method="GET", query=good), body=b"")
+    assert (response.status, off.rejected[-1].reason) == (401, Reason.CREDENTIAL_INVALID)
 
 
-def test_slack(door_of: Make, make_request: Make, sign: Make) -> None:
+def test_slacks_verification_is_replied_to_when_signed(door_of: Make, make_request: Make, sign: Make) -> None:
     door = door_of(P.SLACK)
     time = str(int(door.now.timestamp()))
 
@@ -81,8 +81,8 @@ def test_slack(door_of: Make, make_request: Make, sign: Make) -> None:
         return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
     question = {"token": "t", "challenge": "3eZbrw1a", "type": "url_verification"}
-    answer = knock(question)
-    assert (answer.status, answer.body) == (200, b"3eZbrw1a")
+    response = knock(question)
+    assert (response.status, response.body) == (200, b"3eZbrw1a")
     assert started_nothing(door)
     assert knock(question, secret=b"f" * 32).status == 401
     assert started_nothing(door, reason=Reason.SIGNATURE_INVALID)
@@ -90,7 +90,7 @@ def test_slack(door_of: Make, make_request: Make, sign: Make) -> None:
     assert door.accepted[-1].idempotency_key == "Ev1"
 
 
-def test_zoom(door_of: Make, make_request: Make, sign: Make) -> None:
+def test_zooms_validation_is_replied_to_when_signed(door_of: Make, make_request: Make, sign: Make) -> None:
     """The token is hashed with the secret: it must not be possible to have a signature made that way."""
     door = door_of(P.ZOOM)
     time = str(int(door.now.timestamp()))
@@ -103,8 +103,8 @@ def test_zoom(door_of: Make, make_request: Make, sign: Make) -> None:
         ]
         return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
-    answer = knock("qgg8vlvZRS6UYooatFL8Aw")
-    assert json.loads(answer.body) == {
+    response = knock("qgg8vlvZRS6UYooatFL8Aw")
+    assert json.loads(response.body) == {
         "plainToken": "qgg8vlvZRS6UYooatFL8Aw",
         "encryptedToken": sign(SECRET, b"qgg8vlvZRS6UYooatFL8Aw"),
     }
@@ -113,7 +113,7 @@ def test_zoom(door_of: Make, make_request: Make, sign: Make) -> None:
     assert b"encryptedToken" not in knock(f"v0:{time}:{{}}").body
 
 
-def test_zoom_answers_as_its_own_library(door_of: Make, make_request: Make) -> None:
+def test_zoom_gets_what_its_own_library_replies(door_of: Make, make_request: Make) -> None:
     door = door_of(P.ZOOM, secret=b"a-zoom-secret-token-16")
     door.now = datetime.fromtimestamp(1700000000, UTC)
     signature = "v0=4c51f365444b8611a1bfa9c210f3044190e345fce78e2b72ed39daf051ade902"
@@ -122,14 +122,14 @@ def test_zoom_answers_as_its_own_library(door_of: Make, make_request: Make) -> N
         b'{"event":"endpoint.url_validation","event_ts":1700000000000,'
         b'"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}'
     )
-    answer = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
-    assert json.loads(answer.body) == {
+    response = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+    assert json.loads(response.body) == {
         "encryptedToken": "e92d3e8ee90f18a21881903ff73246a22cecf8fd3a990ac91ef151e4b850271d",
         "plainToken": "qgg8vlvZRS6UYooatFL8Aw",
     }
 
 
-def test_twitch(door_of: Make, make_request: Make, sign: Make) -> None:
+def test_twitchs_challenge_is_echoed_when_signed(door_of: Make, make_request: Make, sign: Make) -> None:
     door = door_of(P.TWITCH)
     stamp = door.now.strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
 
@@ -146,15 +146,15 @@ def test_twitch(door_of: Make, make_request: Make, sign: Make) -> None:
         ]
         return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
-    answer = knock("webhook_callback_verification")
-    assert (answer.status, answer.body) == (200, b"pogchamp-kappa-360noscope-vohiyo")
+    response = knock("webhook_callback_verification")
+    assert (response.status, response.body) == (200, b"pogchamp-kappa-360noscope-vohiyo")
     assert started_nothing(door)
     assert knock("webhook_callback_verification", secret=b"x" * 20).status == 401
     assert knock("notification").status == 202
     assert door.accepted[-1].idempotency_key == "id-1"
 
 
-def test_discord(door_of: Make, make_request: Make) -> None:
+def test_discords_ping_is_replied_to_when_signed(door_of: Make, make_request: Make) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     key = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -175,7 +175,7 @@ def test_discord(door_of: Make, make_request: Make) -> None:
         assert knock(body).status == 202
 
 
-def test_microsoft_graph(door_of: Make, make_request: Make) -> None:
+def test_graphs_validation_token_is_echoed(door_of: Make, make_request: Make) -> None:
     secret = b"a-client-state-of-mine"
     door = door_of(P.MICROSOFT_GRAPH, secret=secret)
 
@@ -183,9 +183,9 @@ def test_microsoft_graph(door_of: Make, make_request: Make) -> None:
         query = tuple(("validationToken", token) for token in tokens)
         return door.knock(make_request(trigger_id=door.trigger.id, query=query, method=method), body=body)
 
-    answer = knock("Validation: Testing client application <b>")
-    assert (answer.status, answer.body) == (200, b"Validation: Testing client application <b>")
-    assert answer.content_type == "text/plain; charset=utf-8"
+    response = knock("Validation: Testing client application <b>")
+    assert (response.status, response.body) == (200, b"Validation: Testing client application <b>")
+    assert response.content_type == "text/plain; charset=utf-8"
     assert started_nothing(door)
     for tokens in (("a", "b"), ("",), ("a\nb",), ("x" * 2001,)):
         assert knock(*tokens).status == 400
@@ -206,11 +206,11 @@ def test_a_handshake_passes_no_other_check(door_of: Make, make_request: Make) ->
 
 
 @pytest.mark.parametrize(("on_disabled", "status"), [(OnDisabled.REJECT, 403), (OnDisabled.IGNORE, 200)])
-def test_what_is_switched_off(
+def test_a_disabled_trigger_refuses_or_ignores(
     make_trigger: Make, make_request: Make, make_door: Make, on_disabled: OnDisabled, status: int
 ) -> None:
     door = make_door(make_trigger(enabled=False, on_disabled=on_disabled))
-    answer = door.knock(make_request(trigger_id=door.trigger.id, method="PUT"))
-    assert answer.status == status
+    response = door.knock(make_request(trigger_id=door.trigger.id, method="PUT"))
+    assert response.status == status
     assert started_nothing(door, reason=Reason.TRIGGER_DISABLED)
     assert (door.rejected[-1].response_status, door.rejected[-1].body) == (status, b"{}")

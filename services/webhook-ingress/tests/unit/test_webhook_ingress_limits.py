@@ -16,13 +16,13 @@ from webhook_ingress.domain.sender import AllowedOrigins
 Make = Callable[..., Any]
 
 
-def test_the_address_comes_before_the_proof_and_after_the_switch(
+def test_the_address_is_checked_before_the_signature_and_after_the_switch(
     make_trigger: Make, make_request: Make, make_door: Make
 ) -> None:
     door = make_door(make_trigger(allowed_ips=("192.0.2.0/24",)))
     elsewhere = make_request(trigger_id=door.trigger.id, client_address="198.51.100.1", method="PUT")
-    answer = door.knock(elsewhere)
-    assert (answer.status, door.rejected[-1].reason) == (403, Reason.IP_NOT_ALLOWED)
+    response = door.knock(elsewhere)
+    assert (response.status, door.rejected[-1].reason) == (403, Reason.IP_NOT_ALLOWED)
     assert door.rejected[-1].body == b"", "it was not read"
     assert door.knock(make_request(trigger_id=door.trigger.id)).status == 403
     here = make_request(trigger_id=door.trigger.id, client_address="::ffff:192.0.2.7")
@@ -41,17 +41,19 @@ def test_the_address_comes_before_the_proof_and_after_the_switch(
         (("null",), ("null",), MissingOrigin.REJECT, True),
     ],
 )
-def test_a_missing_origin(present: Any, allowed: Any, missing: MissingOrigin, expected: bool) -> None:
+def test_a_missing_origin_is_judged_as_configured(
+    present: Any, allowed: Any, missing: MissingOrigin, expected: bool
+) -> None:
     assert AllowedOrigins(allowed, missing=missing).admit(present) is expected
 
 
 def test_a_burst_and_then_one_by_one() -> None:
     limit = RateLimit(requests=2, per_seconds=10, burst=3)
-    drains_at, told = None, []
+    drains_at, rates = None, []
     for now in (0.0, 0.0, 0.0, 0.0, 4.9, 5.0, 5.0, 10.0, 40.0, 40.0, 40.0, 40.0):
         drains_at, rate = take(limit, drains_at=drains_at, now=now)
-        told.append((rate.is_exceeded, rate.remaining, rate.retry_after, rate.reset_after))
-    assert told == [
+        rates.append((rate.is_exceeded, rate.remaining, rate.retry_after, rate.reset_after))
+    assert rates == [
         (False, 2, 0, 5),
         (False, 1, 0, 10),
         (False, 0, 0, 15),
@@ -88,7 +90,7 @@ def test_no_sequence_gets_more_than_its_share(
             assert last <= burst + (end - begin) * requests / per_seconds + 1e-3
 
 
-def test_whoever_waits_as_told_is_let_in() -> None:
+def test_a_sender_that_waits_for_retry_after_is_let_in() -> None:
     limit = RateLimit(requests=3, per_seconds=60)
     drains_at, now = None, 17.3
     for _ in range(50):
@@ -121,9 +123,9 @@ def test_too_many_requests_are_429_and_only_good_ones_count(
     assert first["RateLimit-Policy"] == '"webhook";q=2;w=60'
     assert first["RateLimit"] == '"webhook";r=1;t=30'
     assert door.knock(good).status == 202
-    answer = door.knock(good)
-    assert (answer.status, dict(answer.headers)["Retry-After"]) == (429, "30")
-    assert dict(answer.headers)["RateLimit"] == '"webhook";r=0;t=60'
+    response = door.knock(good)
+    assert (response.status, dict(response.headers)["Retry-After"]) == (429, "30")
+    assert dict(response.headers)["RateLimit"] == '"webhook";r=0;t=60'
     assert (door.rejected[-1].reason, door.rejected[-1].response_status) == (Reason.RATE_LIMITED, 429)
     door.seconds += 30
     assert door.knock(good).status == 202

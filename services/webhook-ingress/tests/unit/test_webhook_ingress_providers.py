@@ -119,7 +119,7 @@ def ruled(provider: WebhookProvider, sign: Make) -> Case:
             )
 
 
-def test_every_preset_has_evidence() -> None:
+def test_every_preset_is_verified_against_what_it_says() -> None:
     proven = {case.provider for case in CASES} | set(RULES)
     assert proven == set(PRESETS) == set(WebhookProvider)
     for provider, preset in PRESETS.items():
@@ -157,7 +157,7 @@ def test_a_secret_of_the_providers_form_opens_the_door(
         assert result == NotAuthentic(reason=Reason.SECRET_UNAVAILABLE)
 
 
-def test_another_secret_is_not(proven: Case, make_request: Make) -> None:
+def test_another_secret_is_not_believed(proven: Case, make_request: Make) -> None:
     last = proven.secret[-1]
     others = [proven.secret[:-1] + ("a" if last != "a" else "b"), "whsec_", "whpk_", "x", ADYEN_KEY[::-1]]
     if (
@@ -168,14 +168,14 @@ def test_another_secret_is_not(proven: Case, make_request: Make) -> None:
         assert not check(proven, make_request, secret=other), other
 
 
-def test_another_body_is_not(proven: Case, make_request: Make) -> None:
+def test_another_body_is_not_believed(proven: Case, make_request: Make) -> None:
     if proven.provider in {P.TELEGRAM, P.GITLAB} and "Token" in proven.headers[0][0]:
         return
     for body in (proven.body + b" x", proven.body[1:] or b"0", b"x", b"\xff", proven.body + b"\x80"):
         assert not check(proven, make_request, body=body), body
 
 
-def test_headers_that_are_missing_repeated_or_malformed(proven: Case, make_request: Make) -> None:
+def test_missing_repeated_and_malformed_headers_are_refused(proven: Case, make_request: Make) -> None:
     if not proven.headers:
         return
     (name, value), *rest = proven.headers
@@ -276,7 +276,7 @@ def test_linear_needs_the_time_in_its_body(make_request: Make, sign: Make) -> No
         assert not check(proven, make_request)
 
 
-def test_gitlabs_signing_token_is_no_token(make_request: Make) -> None:
+def test_gitlabs_signing_token_is_not_a_secret_token(make_request: Make) -> None:
     """GitLab never sends one; what this system makes up looks alike, and is a secret token."""
     signing = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
     for secret, expected in [(signing, False), ("whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", True)]:
@@ -286,8 +286,8 @@ def test_gitlabs_signing_token_is_no_token(make_request: Make) -> None:
 
 def test_standard_webhooks_versions_belong_to_their_keys(make_request: Make) -> None:
     """A signature under the public key's version says nothing about a shared secret, and the reverse."""
-    found = {case.verified_against: case for case in CASES if case.provider is P.STANDARD_WEBHOOKS}
-    shared, public = found["library"], found["library-v1a"]
+    cases = {case.verified_against: case for case in CASES if case.provider is P.STANDARD_WEBHOOKS}
+    shared, public = cases["library"], cases["library-v1a"]
     assert not check(shared, make_request, secret=public.secret)
     assert not check(public, make_request, secret=shared.secret)
     relabelled = [(name, value.replace("v1a,", "v1,")) for name, value in public.headers]

@@ -181,7 +181,7 @@ def test_credentials_are_redacted_wherever_they_stand(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_what_is_no_credential_is_kept(name: str) -> None:
+def test_what_is_not_a_credential_is_kept(name: str) -> None:
     for spelling in (name, name.lower(), name.upper()):
         assert redaction.headers([(spelling, "v")]) == ((name.lower(), "v"),)
         assert redaction.query([(spelling, "v")]) == ((spelling, "v"),)
@@ -196,9 +196,9 @@ def test_signatures_stay_in_headers_and_go_from_addresses(name: str) -> None:
 
 
 def test_records_are_bounded() -> None:
-    found = redaction.headers([("N" * 1000, "v" * 10_000)] * 1000)
-    assert len(found) == redaction.MAX_FIELDS
-    assert {(len(name), len(value)) for name, value in found} == {(256, 8192)}
+    recorded = redaction.headers([("N" * 1000, "v" * 10_000)] * 1000)
+    assert len(recorded) == redaction.MAX_FIELDS
+    assert {(len(name), len(value)) for name, value in recorded} == {(256, 8192)}
 
 
 @given(st.text(st.characters(exclude_categories=())))
@@ -234,7 +234,7 @@ def test_surrogate_escapes_become_replacements() -> None:
         (1, ["010.1.1.1"], "9.9.9.9"),
     ],
 )
-def test_client_address(hops: int, forwarded: list[str], expected: str) -> None:
+def test_the_client_address_is_the_trusted_hop(hops: int, forwarded: list[str], expected: str) -> None:
     assert client_address(forwarded_for=forwarded, peer="9.9.9.9", trusted_hops=hops) == expected
 
 
@@ -257,7 +257,7 @@ def test_client_address(hops: int, forwarded: list[str], expected: str) -> None:
         (["https://a.example\udcff"], ["https://a.example"], False),
     ],
 )
-def test_origins(present: list[str], allowed: list[str], expected: bool) -> None:
+def test_listed_origins_are_admitted(present: list[str], allowed: list[str], expected: bool) -> None:
     assert AllowedOrigins(allowed).admit(present) is expected
 
 

@@ -68,7 +68,7 @@ ELSEWHERE = {"rate_limit", "on_disabled", "verify_token", "tolerance_seconds"}
 
 
 def test_every_option_is_known_here() -> None:
-    """A new field of the contract fails this test until somebody decides what the door does with it."""
+    """A new field of the contract fails this test until someone decides what the door does with it."""
     names = {field.name for field in msgspec.structs.fields(WebhookConfig)}
     assert set(EXAMPLES) == names
     assert names == ENFORCED
@@ -100,17 +100,17 @@ def test_every_option_makes_a_difference(
     """The same request, with the option and without it: something of the answer is another thing."""
     secret = make_secret(b"s3cret-s3cret-s3cret")
     signed = f"sha256={sign(b's3cret-s3cret-s3cret', b'{}')}"
-    proof = [] if name == "require_signature" else [("X-Signature", signed)]
+    headers = [] if name == "require_signature" else [("X-Signature", signed)]
     if name == "allowed_origins":
-        proof.append(("Origin", "https://evil.example"))
-    answers = []
+        headers.append(("Origin", "https://evil.example"))
+    responses = []
     for options in (EXAMPLES[name], {**EXAMPLES[name], name: getattr(WebhookConfig(), name)}):
         door = make_door(make_trigger(secrets=(secret,), **options), public_url=URL)
-        request = make_request(*proof, trigger_id=door.trigger.id, client_address="198.51.100.1")
-        answer = door.knock(request, body=b'{"id": 7}' if name == "idempotency_key" else b"{}")
+        request = make_request(*headers, trigger_id=door.trigger.id, client_address="198.51.100.1")
+        response = door.knock(request, body=b'{"id": 7}' if name == "idempotency_key" else b"{}")
         ids = [delivery.idempotency_key for delivery in door.accepted]
-        answers.append((answer.status, answer.content_type, len(answer.headers), ids))
-    assert answers[0] != answers[1]
+        responses.append((response.status, response.content_type, len(response.headers), ids))
+    assert responses[0] != responses[1]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ SECRETS: dict[WebhookProvider, str] = {
 
 
 @pytest.mark.parametrize("provider", list(WebhookProvider))
-def test_no_provider_lets_in_what_is_not_proven(
+def test_no_provider_lets_in_an_unverified_request(
     make_trigger: Make, make_request: Make, make_secret: Make, now: datetime, provider: WebhookProvider
 ) -> None:
     def verdict(*secrets: str, public_url: str | None = URL) -> Any:

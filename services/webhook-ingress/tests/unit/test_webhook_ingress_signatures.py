@@ -40,7 +40,7 @@ def verdict(make_trigger: Make, make_request: Make, make_secret: Make, now: date
 @pytest.mark.parametrize("algorithm", list(SignatureAlgorithm))
 @pytest.mark.parametrize("encoding", list(SignatureEncoding))
 @pytest.mark.parametrize("prefix", [None, "", "v1=", "v1,", "sha256="])
-def test_every_way_to_write_it(
+def test_every_spelling_of_a_signature(
     verdict: Make, sign: Make, algorithm: Any, encoding: Any, prefix: str | None
 ) -> None:
     digest = bytes.fromhex(sign(SECRET, BODY, algorithm=algorithm.value))
@@ -53,19 +53,19 @@ def test_every_way_to_write_it(
         "signature_prefix": prefix,
     }
 
-    def answer(value: str) -> Any:
+    def response(value: str) -> Any:
         return verdict(options, ("x-BANK-signature", value))
 
     good = f"{start}{text}"
-    assert isinstance(answer(good), Accepted)
+    assert isinstance(response(good), Accepted)
     other = f"{start}{'0' * len(text) if encoding is SignatureEncoding.HEX else 'A' * len(text.rstrip('='))}"
     if encoding is SignatureEncoding.BASE64:
         other += "=" * (len(text) - len(text.rstrip("=")))
     # Several signatures, of which one is right: a sender between two secrets signs with both.
     for joint in (" ",) if "," in start else (" ", ",", ", "):
-        assert isinstance(answer(f"{other}{joint}{good}"), Accepted)
-        assert isinstance(answer(f"{good}{joint}{other}"), Accepted)
-        assert answer(f"{other}{joint}{other}") == INVALID
+        assert isinstance(response(f"{other}{joint}{good}"), Accepted)
+        assert isinstance(response(f"{good}{joint}{other}"), Accepted)
+        assert response(f"{other}{joint}{other}") == INVALID
     for value in (
         other,
         "",
@@ -83,7 +83,7 @@ def test_every_way_to_write_it(
         f"{start}{text[:-1]}\u0661",
         f"{start}\udcff{text[1:]}",
     ):
-        assert answer(value) == INVALID, value
+        assert response(value) == INVALID, value
     assert verdict(options, ("X-Signature", good)) == rejected(Reason.SIGNATURE_MISSING)
     assert verdict(options, ("X-Bank-Signature", good), ("X-Bank-Signature", good)) == INVALID
 
@@ -143,11 +143,11 @@ def test_times_count_in_both_directions(
     stamp = str(int(now.timestamp()) + off)
     options = {"signed_content": "{timestamp}.{body}", "timestamp_header": "X-Time", "tolerance_seconds": 60}
     signature = ("X-Signature", f"sha256={sign(SECRET, stamp.encode() + b'.' + BODY)}")
-    found = verdict(options, signature, ("X-Time", stamp))
-    assert isinstance(found, Accepted) if expected else found == rejected(Reason.TIMESTAMP_INVALID)
+    result = verdict(options, signature, ("X-Time", stamp))
+    assert isinstance(result, Accepted) if expected else result == rejected(Reason.TIMESTAMP_INVALID)
 
 
-def test_times_that_are_none(verdict: Make, sign: Make, now: datetime) -> None:
+def test_a_text_that_is_not_a_time_is_refused(verdict: Make, sign: Make, now: datetime) -> None:
     stamp = str(int(now.timestamp()))
     options = {"signed_content": "{timestamp}.{body}", "timestamp_header": "X-Time"}
     arabic = "".join(chr(0x0660 + int(digit)) for digit in stamp)

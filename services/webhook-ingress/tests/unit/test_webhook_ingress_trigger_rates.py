@@ -37,6 +37,6 @@ def test_many_ids_are_counted_together() -> None:
     rates = TriggerRates()
     for number in range(12_000):
         rates.note(UUID(int=number), outcome=Outcome.REFUSED, now=1000.0)
-    found = shown(rates, count=20, now=1060.0)
-    assert len(found) == 22
-    assert sum(requests for _, _, requests in found) == 12_000
+    loads = shown(rates, count=20, now=1060.0)
+    assert len(loads) == 22
+    assert sum(requests for _, _, requests in loads) == 12_000

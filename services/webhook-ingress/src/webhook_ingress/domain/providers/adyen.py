@@ -78,12 +78,7 @@ def delivery_id(signed: SignedRequest) -> str | None:
 
 def _content(item: _Notification) -> bytes | None:
     before = (item.psp_reference, item.original_reference, item.merchant_account_code)
-    after = (
-        item.amount.value,
-        item.amount.currency,
-        item.event_code,
-        item.success,
-    )
+    after = (item.amount.value, item.amount.currency, item.event_code, item.success)
     first, last = [[_text(value) for value in values] for values in (before, after)]
     # They are joined without escapes, so a colon in more than one could move the borders between them. Only
     # the merchant's own reference is known to have colons.

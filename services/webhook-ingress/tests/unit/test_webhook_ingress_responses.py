@@ -16,47 +16,47 @@ LONG = f"sha256:{hashlib.sha256(b'x' * 256).hexdigest()}"
 
 
 @pytest.fixture
-def answered(make_trigger: Make, make_request: Make, make_door: Make) -> Make:
-    def answer(**config: Any) -> Any:
+def respond(make_trigger: Make, make_request: Make, make_door: Make) -> Make:
+    def response(**config: Any) -> Any:
         door = make_door(make_trigger(**config))
-        found = door.knock(make_request(trigger_id=door.trigger.id))
+        response = door.knock(make_request(trigger_id=door.trigger.id))
         if door.accepted:
-            assert door.accepted[0].response_status == found.status
-            assert door.accepted[0].response_body == found.body.decode()
-        return found
+            assert door.accepted[0].response_status == response.status
+            assert door.accepted[0].response_body == response.body.decode()
+        return response
 
-    return answer
+    return response
 
 
-def test_a_response_of_the_triggers_own(answered: Make) -> None:
-    usual = answered()
+def test_a_trigger_can_have_its_own_response(respond: Make) -> None:
+    usual = respond()
     assert (usual.status, usual.content_type) == (202, "application/json")
     assert "Content-Security-Policy" not in dict(usual.headers)
 
-    own = answered(response=WebhookResponse(status=200, headers={"X-A": "b"}, body={"received": True}))
+    own = respond(response=WebhookResponse(status=200, headers={"X-A": "b"}, body={"received": True}))
     assert (own.status, own.body, own.content_type) == (200, b'{"received":true}', "application/json")
     fields = dict(own.headers)
     assert fields["X-A"] == "b"
     assert "X-Execution-Id" in fields
     assert fields["Content-Security-Policy"] == "sandbox; default-src 'none'"
-    text = answered(response=WebhookResponse(body="[accepted]"), response_format=ResponseFormat.TEXT)
+    text = respond(response=WebhookResponse(body="[accepted]"), response_format=ResponseFormat.TEXT)
     assert (text.status, text.body, text.content_type) == (202, b"[accepted]", "text/plain; charset=utf-8")
-    kept = answered(response=WebhookResponse(status=201), response_format=ResponseFormat.TEXT)
+    kept = respond(response=WebhookResponse(status=201), response_format=ResponseFormat.TEXT)
     assert (kept.status, kept.body) == (201, b"OK")
-    assert answered(response=WebhookResponse(body=None)).body == b"null"
-    empty = answered(response=WebhookResponse(status=204, body={"a": 1}, headers={"Content-Type": "a/b"}))
+    assert respond(response=WebhookResponse(body=None)).body == b"null"
+    empty = respond(response=WebhookResponse(status=204, body={"a": 1}, headers={"Content-Type": "a/b"}))
     assert (empty.status, empty.body, empty.content_type) == (204, b"", "")
 
 
-def test_headers_of_the_triggers_own(answered: Make) -> None:
-    found = answered(
+def test_a_trigger_can_have_its_own_headers(respond: Make) -> None:
+    response = respond(
         custom_headers={"X-A": "1", "x-b": "2", "content-type": "application/xml"},
         response=WebhookResponse(headers={"x-a": "3"}),
     )
-    assert found.content_type == "application/xml"
-    fields = [(name, value) for name, value in found.headers if name.lower() in {"x-a", "x-b"}]
+    assert response.content_type == "application/xml"
+    fields = [(name, value) for name, value in response.headers if name.lower() in {"x-a", "x-b"}]
     assert fields == [("x-a", "3"), ("x-b", "2")]
-    assert "content-type" not in {name.lower() for name, _ in found.headers}
+    assert "content-type" not in {name.lower() for name, _ in response.headers}
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_headers_of_the_triggers_own(answered: Make) -> None:
         "RateLimit",
     ],
 )
-def test_a_trigger_cannot_set_what_frames_a_message(answered: Make, name: str) -> None:
-    assert answered(custom_headers={name: "1"}).status == 503
-    assert answered(response=WebhookResponse(headers={name: "1"})).status == 503
+def test_a_trigger_cannot_set_what_frames_a_message(respond: Make, name: str) -> None:
+    assert respond(custom_headers={name: "1"}).status == 503
+    assert respond(response=WebhookResponse(headers={name: "1"})).status == 503
 
 
-def test_a_line_break_is_refused_whatever_the_contract_let_through(answered: Make) -> None:
+def test_a_line_break_is_refused_whatever_the_contract_let_through(respond: Make) -> None:
     for pair in ({"X-A": "b\r\nX-B: c"}, {"X-A\r\nX-B": "c"}, {"X-A": "b\n"}, {"X-A": "caf\u00e9"}):
-        assert answered(custom_headers=pair).status == 503
+        assert respond(custom_headers=pair).status == 503
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_line_break_is_refused_whatever_the_contract_let_through(answered: Mak
         (IdempotencyKeySource(body="data.id"), (("Idempotency-Key", ""),), b'{"data": {"id": "a"}}', 400),
     ],
 )
-def test_where_the_key_is(
+def test_the_idempotency_key_comes_from_the_header_or_the_body(
     make_trigger: Make,
     make_request: Make,
     make_door: Make,
@@ -139,11 +139,11 @@ def test_where_the_key_is(
     expected: Any,
 ) -> None:
     door = make_door(make_trigger(idempotency_key=source))
-    answer = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+    response = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
     if isinstance(expected, int):
-        assert (answer.status, door.accepted) == (expected, [])
+        assert (response.status, door.accepted) == (expected, [])
     else:
-        assert (answer.status, door.accepted[0].idempotency_key) == (202, expected)
+        assert (response.status, door.accepted[0].idempotency_key) == (202, expected)
 
 
 def test_the_same_key_is_the_same_execution(make_trigger: Make, make_request: Make, make_door: Make) -> None:
@@ -159,11 +159,11 @@ def test_a_head_starts_a_run_only_where_that_is_the_method(
 ) -> None:
     for method in HttpMethod:
         door = make_door(make_trigger(method=method))
-        answer = door.knock(make_request(trigger_id=door.trigger.id, method="HEAD"), body=b"")
-        assert answer.status == (202 if method is HttpMethod.HEAD else 405)
+        response = door.knock(make_request(trigger_id=door.trigger.id, method="HEAD"), body=b"")
+        assert response.status == (202 if method is HttpMethod.HEAD else 405)
 
 
-def test_the_use_of_an_older_secret_is_told(
+def test_the_use_of_an_older_secret_is_published(
     make_trigger: Make, make_request: Make, make_door: Make, make_secret: Make, now: Any
 ) -> None:
     current = make_secret(b"new-secret-of-mine")
