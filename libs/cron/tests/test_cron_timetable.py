@@ -149,8 +149,8 @@ def test_shift_with_an_excluded_date() -> None:
             "*/5 2 * * *",
             "Europe/Berlin",
             (
-                "what shall fire when the clock changes on 25 October 2026 in Europe/Berlin"
-                " cannot be said in Temporal's calendars"
+                "Temporal's calendars cannot express the policy 'shift' when the clock changes on"
+                " 25 October 2026 in Europe/Berlin"
             ),
         ),
     ],

@@ -1,4 +1,4 @@
-"""Classical five-field cron: read strictly, compiled to what Temporal's schedules take, and foretold.
+"""Classical five-field cron: parsed strictly, compiled to Temporal's calendars, and their fire times.
 
 Pure: the same expression gives the same value wherever and whenever it is read.
 Only fire times also depend on the edition of the time zone data.

@@ -1,7 +1,7 @@
 """From cron to the calendars of a Temporal schedule, as plain data.
 
 No cron string is sent to Temporal: it requires both day fields where classical cron takes either, reads
-``#`` as a comment and a sixth field as the year. Calendars leave nothing to interpretation.
+``#`` as a comment and a sixth field as the year. A calendar has one meaning.
 """
 
 from collections.abc import Collection, Iterator
@@ -66,7 +66,7 @@ EVERY_MINUTE: Final[Ranges] = (Range(0, 59, 1),)
 EVERY_HOUR: Final[Ranges] = (Range(0, 23, 1),)
 EVERY_DAY_OF_WEEK: Final[Ranges] = (Range(0, 6, 1),)
 _LEAP_YEARS: Final[Ranges] = (Range(2000, 2096, 4),)
-# 2100 is none.
+# 2100 is not a leap year.
 _COMMON_YEARS: Final[Ranges] = (
     *(Range(year, year + 96, 4) for year in (2001, 2002, 2003)),
     Range(2100, 2100, 1),
@@ -81,7 +81,7 @@ def compile_calendars(cron: Cron) -> tuple[Calendar, ...]:
     several match.
     """
     minute, hour = ranges(cron.minutes), ranges(cron.hours)
-    found = [
+    calendars = [
         Calendar(
             second=SECOND_ZERO,
             minute=minute,
@@ -94,7 +94,7 @@ def compile_calendars(cron: Cron) -> tuple[Calendar, ...]:
         for pattern in cron.day_patterns
         for months, years in _months(pattern, named=cron.months)
     ]
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(calendars))
 
 
 def _months(pattern: DayPattern, *, named: Collection[int]) -> Iterator[tuple[Collection[int], Ranges]]:
@@ -126,16 +126,16 @@ def ranges(values: Collection[int]) -> Ranges:
     Two values make a run only when they are neighbours: ``1,15`` stays two single days.
     """
     ordered = sorted(values)
-    found: list[Range] = []
+    runs: list[Range] = []
     first = 0
     while first < len(ordered):
         last = _end_of_run(ordered, first=first)
         step = ordered[first + 1] - ordered[first] if last > first else 1
         if last == first + 1 and step > 1:
             last, step = first, 1
-        found.append(Range(ordered[first], ordered[last], step))
+        runs.append(Range(ordered[first], ordered[last], step))
         first = last + 1
-    return tuple(found)
+    return tuple(runs)
 
 
 def _end_of_run(values: list[int], *, first: int) -> int:

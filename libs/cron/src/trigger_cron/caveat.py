@@ -1,4 +1,4 @@
-"""What to know about a schedule before it runs: changes of the clock, and months that lack the day."""
+"""What its author must know about a schedule: changes of the clock, and months that lack the day."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from trigger_contracts.config import DstPolicy
 from trigger_cron.calendars import Calendar, compile_calendars, values
-from trigger_cron.clock_change import fired, named, window
+from trigger_cron.clock_changes import fired, named, window
 from trigger_cron.cron import Cron
 from trigger_cron.day_rules import DayRule, DayRuleKind, patterns_of
 from trigger_cron.temporal_search import Timeline
@@ -18,7 +18,7 @@ from trigger_cron.timetable import Timetable
 from trigger_cron.zone_clock import Transition, ZoneClock, zone_of
 
 HORIZON: Final = timedelta(days=2 * 366)
-"""How far from ``now`` caveats are looked for."""
+"""Caveats cover so much time from ``now`` on."""
 
 _DAY: Final = timedelta(days=1)
 
@@ -40,7 +40,7 @@ class CaveatKind(StrEnum):
     EXTRA = "extra"
     """A local time that the expression does not name fires."""
     SHIFTED = "shifted"
-    """A local time that the clock skips fires later, as the policy ``shift`` wants it."""
+    """A local time that the clock skips fires later, by the policy ``shift``."""
     MISSING_DAY = "missing_day"
     """A month lacks the day."""
 
@@ -55,7 +55,7 @@ _VERBS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caveat:
-    """One thing to know. ``message`` is written for the person who typed the expression."""
+    """One thing to know. ``message`` is for the author of the expression."""
 
     kind: CaveatKind
     date: date
@@ -70,50 +70,50 @@ class Caveat:
 def caveats(
     cron: Cron, *, zone: str | ZoneInfo, now: datetime, dst_policy: DstPolicy = DstPolicy.LITERAL
 ) -> tuple[Caveat, ...]:
-    """Return what is to be known of the time from ``now`` to ``HORIZON`` later, by date.
+    """Return the caveats from ``now`` to ``HORIZON`` later, by date.
 
-    Changes of the clock are judged by what Temporal fires (``fire_times``), against the times that the
-    expression names on those dates. An expression for every hour of the day is meant by the hour and not by
-    the clock: that an hour is missing or comes twice is no caveat there. A day of the month is not missed
-    where the day before it is named as well: ``28-31`` runs to the end of any month. With the policy
-    ``SHIFT``, which ``compile_timetable`` has accepted, only what is shifted is to be known.
+    At a change of the clock, what Temporal fires (``fire_times``) is compared with the times that the
+    expression names. An expression for every hour of the day goes by the hour and not by the clock: an hour
+    that is missing or comes twice is not a caveat there. A day of the month is not missed where the day
+    before it is named as well: ``28-31`` runs to the end of any month. With the policy ``SHIFT``, which
+    ``compile_timetable`` has accepted, only what is shifted is a caveat.
 
     Raises ``ValueError`` for a ``now`` without a time zone, and ``UnknownZoneError``.
     """
     if now.utcoffset() is None:
-        raise ValueError("a datetime without a time zone is no instant")
+        raise ValueError("a datetime without a time zone is not an instant")
     zone = zone_of(zone)
     changes = _clock_changes if dst_policy is DstPolicy.LITERAL else _shifts
     since = now.astimezone(zone).date()
-    found = [
+    unsorted = (
         *_missing_days(cron, since=since),
         *_missing_by_rule(cron, since=since),
         *changes(cron, zone=zone, now=now),
-    ]
-    return tuple(sorted(found, key=lambda caveat: caveat.date))
+    )
+    return tuple(sorted(unsorted, key=lambda caveat: caveat.date))
 
 
 def busy_day(timetable: Timetable, *, since: date, until: date, most: int) -> tuple[date, int] | None:
     """Return the first date from ``since`` to before ``until`` with more than ``most`` fires, and how many.
 
-    By the calendars alone, as if each day had its 24 hours: searching a single fire takes as long as this
-    does for a date.
+    By the calendars alone, as if each day had 24 hours: to search a single fire takes as long as this does
+    for a date.
     """
-    kept = [(calendar, _minutes(calendar)) for calendar in timetable.calendars]
-    left_out = [(calendar, _minutes(calendar)) for calendar in timetable.excluded]
-    if len(_on(None, kept)) <= most:
+    included = [(calendar, _minutes(calendar)) for calendar in timetable.calendars]
+    excluded = [(calendar, _minutes(calendar)) for calendar in timetable.excluded]
+    if len(_minutes_on(None, included)) <= most:
         return None
     for offset in range((until - since).days):
         day = since + timedelta(days=offset)
-        if (count := len(_on(day, kept) - _on(day, left_out))) > most:
+        if (count := len(_minutes_on(day, included) - _minutes_on(day, excluded))) > most:
             return day, count
     return None
 
 
-def _on(day: date | None, calendars: Iterable[tuple[Calendar, frozenset[int]]]) -> frozenset[int]:
+def _minutes_on(day: date | None, calendars: Iterable[tuple[Calendar, frozenset[int]]]) -> frozenset[int]:
     """Return the minutes that any of the calendars names on a date; on any date, for ``None``."""
-    found = (minutes for calendar, minutes in calendars if day is None or calendar.has_date(day))
-    return frozenset[int]().union(*found)
+    named_minutes = (minutes for calendar, minutes in calendars if day is None or calendar.has_date(day))
+    return frozenset[int]().union(*named_minutes)
 
 
 def _minutes(calendar: Calendar) -> frozenset[int]:
@@ -193,15 +193,15 @@ def _clock_changes(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Cav
     for transition in clock.transitions(since, until=since + HORIZON):
         change = _change_text(transition, zone=zone)
         first, end = window(transition, clock=clock)
-        meant = named(calendars, first=first, end=end)
-        walls = Counter(clock.wall(instant) for instant in fired(timeline, first=first, end=end))
-        skipped = [wall for wall in meant if not walls[wall]]
-        repeated = [wall for wall in meant if walls[wall] > 1]
+        expected = named(calendars, first=first, end=end)
+        wall_times = Counter(clock.wall(instant) for instant in fired(timeline, first=first, end=end))
+        skipped = [wall for wall in expected if not wall_times[wall]]
+        repeated = [wall for wall in expected if wall_times[wall] > 1]
         if len(cron.hours) == _HOURS_A_DAY:
             skipped, repeated = [wall for wall in skipped if clock.shows(wall)], []
-        yield from _by_date(CaveatKind.SKIPPED, walls=skipped, change=change)
-        yield from _by_date(CaveatKind.REPEATED, walls=repeated, change=change)
-        yield from _by_date(CaveatKind.EXTRA, walls=walls.keys() - meant, change=change)
+        yield from _by_date(CaveatKind.SKIPPED, wall_times=skipped, change=change)
+        yield from _by_date(CaveatKind.REPEATED, wall_times=repeated, change=change)
+        yield from _by_date(CaveatKind.EXTRA, wall_times=wall_times.keys() - expected, change=change)
 
 
 def _shifts(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
@@ -213,12 +213,14 @@ def _shifts(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
     for transition in clock.transitions(since, until=since + HORIZON):
         first, end = window(transition, clock=clock)
         skipped = [wall for wall in named(calendars, first=first, end=end) if not clock.shows(wall)]
-        yield from _by_date(CaveatKind.SHIFTED, walls=skipped, change=_change_text(transition, zone=zone))
+        yield from _by_date(
+            CaveatKind.SHIFTED, wall_times=skipped, change=_change_text(transition, zone=zone)
+        )
 
 
-def _by_date(kind: CaveatKind, *, walls: Iterable[datetime], change: str) -> Iterator[Caveat]:
+def _by_date(kind: CaveatKind, *, wall_times: Iterable[datetime], change: str) -> Iterator[Caveat]:
     times: defaultdict[date, list[time]] = defaultdict(list)
-    for wall in sorted(walls):
+    for wall in sorted(wall_times):
         times[wall.date()].append(wall.time())
     for day, of_day in times.items():
         yield Caveat(

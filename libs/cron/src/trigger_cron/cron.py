@@ -18,7 +18,7 @@ _LENGTHS_OF: Final = (
 """Days that each month can have."""
 
 QUIET_YEARS: Final = 8
-"""An expression that is silent for so many whole years is refused: nobody means that. 29 February is not."""
+"""An expression that is silent for so many whole years is refused as a mistake. 29 February is not."""
 
 _Kind = tuple[int, bool]
 """What a year's calendar depends on: the weekday it begins with, and whether it is a leap year."""
@@ -32,7 +32,7 @@ _CYCLE: Final = range(2000, 2400)
 class CronError(ValueError):
     """An expression that is not accepted.
 
-    ``reason`` is written for the person who typed the expression; ``position`` is the 0-based offset of
+    ``reason`` is for the author of the expression; ``position`` is the 0-based offset of
     the character (for something that is missing: of the place) that it is about.
     """
 
@@ -46,9 +46,9 @@ class CronError(ValueError):
 
 
 class TimetableError(ValueError):
-    """Valid expressions and options that together cannot be said in Temporal's calendars.
+    """Valid expressions and options that Temporal's calendars cannot express together.
 
-    ``reason`` is written for the person who chose them.
+    ``reason`` is for their author.
     """
 
     def __init__(self, reason: str) -> None:
@@ -57,7 +57,7 @@ class TimetableError(ValueError):
 
 
 class ExclusionError(TimetableError):
-    """Too much is excluded for Temporal to look for what is left."""
+    """So much is excluded that Temporal takes too long to find the next fire."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ class Cron:
     day_of_month_restricted: bool
     day_of_week_restricted: bool
     rules_of_month: tuple[DayRule, ...] = ()
-    """What the day of month names beside numbers: ``L``, ``LW``, ``15W``."""
+    """What the day of month names besides numbers: ``L``, ``LW``, ``15W``."""
     rules_of_week: tuple[DayRule, ...] = ()
-    """What the day of week names beside days: ``FRI#3``, ``FRIL``."""
+    """What the day of week names besides days: ``FRI#3``, ``FRIL``."""
 
     @property
     def either_day(self) -> bool:

@@ -1,7 +1,7 @@
-"""Days that no list of numbers names: the last one, the nearest workday, the nth or the last of a weekday.
+"""Days that a list of numbers cannot name: the last one, the nearest workday, the nth or last of a weekday.
 
-Each of them is a few *patterns*, and a pattern is what a calendar can say: months of some lengths, days,
-and weekdays. None needs a table of years. What the weekday of a date decides (is the 15th a Saturday?), a
+Each of them is a few *patterns*, and a pattern is what a calendar can express: months of some lengths, days,
+and weekdays. A table of years is not needed. What the weekday of a date decides (is the 15th a Saturday?), a
 pattern asks of the weekday itself; only the length of February makes a difference between years.
 """
 
@@ -53,13 +53,13 @@ class DayPattern:
     weekdays: frozenset[int] = ALL_WEEKDAYS
 
     def within(self, other: "DayPattern") -> "DayPattern | None":
-        """Return the dates of both; ``None`` where there are none."""
-        found = DayPattern(
+        """Return the dates of both patterns; ``None`` where they share no date."""
+        both = DayPattern(
             lengths=self.lengths & other.lengths,
             days=self.days & other.days,
             weekdays=self.weekdays & other.weekdays,
         )
-        return found if found.lengths and found.days and found.weekdays else None
+        return both if both.lengths and both.days and both.weekdays else None
 
     def days_in(self, length: int) -> Iterable[int]:
         """Return the days that a month of this length has, whatever their weekday."""
@@ -108,10 +108,10 @@ def _nearest_workday(day: int) -> tuple[DayPattern, ...]:
     itself = DayPattern(lengths=there, days=frozenset({day}), weekdays=WORKDAYS)
     if day == 1:
         return (itself, DayPattern(lengths=there, days=frozenset({2, 3}), weekdays=_MONDAY))
-    found = [itself, DayPattern(lengths=there, days=frozenset({day - 1}), weekdays=_FRIDAY)]
+    patterns = [itself, DayPattern(lengths=there, days=frozenset({day - 1}), weekdays=_FRIDAY)]
     if longer := there - {day}:
-        found.append(DayPattern(lengths=longer, days=frozenset({day + 1}), weekdays=_MONDAY))
+        patterns.append(DayPattern(lengths=longer, days=frozenset({day + 1}), weekdays=_MONDAY))
     if day in there:
         # A Sunday at the month's end: its Monday is in the next month.
-        found.append(_at(day, days=(day - 2,), weekdays=_FRIDAY))
-    return tuple(found)
+        patterns.append(_at(day, days=(day - 2,), weekdays=_FRIDAY))
+    return tuple(patterns)

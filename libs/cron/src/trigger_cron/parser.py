@@ -9,8 +9,16 @@ import re
 from typing import Final
 
 from trigger_cron.cron import QUIET_YEARS, Cron, CronError
-from trigger_cron.day_field import read_days
-from trigger_cron.field import DAY_OF_MONTH, DAY_OF_WEEK, HOUR, MINUTE, MONTH, is_restricted, read_field
+from trigger_cron.fields import (
+    DAY_OF_MONTH,
+    DAY_OF_WEEK,
+    HOUR,
+    MINUTE,
+    MONTH,
+    is_restricted,
+    read_days,
+    read_field,
+)
 
 MAX_LENGTH: Final = 500
 """Characters of an expression."""

@@ -51,13 +51,13 @@ def fire_times(
     earliest = _EPOCH if start_at is None else max(_EPOCH, _instant(start_at))
     latest = datetime.max if end_at is None else _instant(end_at)  # noqa: DTZ901
     timeline = Timeline(calendars, clock=clock, excluded=excluded)
-    found = timeline.after(max(_instant(after), earliest - _SECOND), latest=latest)
-    return (time.replace(tzinfo=UTC) for time in found)
+    instants = timeline.after(max(_instant(after), earliest - _SECOND), latest=latest)
+    return (instant.replace(tzinfo=UTC) for instant in instants)
 
 
 def _instant(moment: datetime) -> datetime:
     if moment.utcoffset() is None:
-        raise ValueError("a datetime without a time zone is no instant")
+        raise ValueError("a datetime without a time zone is not an instant")
     try:
         return moment.astimezone(UTC).replace(tzinfo=None)
     except OverflowError:
@@ -80,8 +80,8 @@ class Timeline:
     def after(self, after: datetime, *, latest: datetime = datetime.max) -> Iterator[datetime]:  # noqa: DTZ901
         """Yield the instants after one and up to another, increasing."""
         while after.year <= LAST_YEAR:
-            found = [time for search in self._searches if (time := search.first(after)) is not None]
-            time = min(found, default=None)
+            firsts = [time for search in self._searches if (time := search.first(after)) is not None]
+            time = min(firsts, default=None)
             if time is None or time > latest or time.year > LAST_YEAR:
                 return
             if time <= after:
@@ -180,10 +180,10 @@ class _Search:
         delay = _HOUR if self._clock.wall(after - _HOUR).hour == wall.hour else _ZERO
         place = self._forward(_Place(wall, delay), by=_SECOND)
         while (on_day := self._on_matching_day(place)) is not None:
-            found = self._within_day(on_day)
-            if not isinstance(found, _Place):
-                return found
-            place = found
+            next_place = self._within_day(on_day)
+            if not isinstance(next_place, _Place):
+                return next_place
+            place = next_place
         return None
 
     def _on_matching_day(self, place: _Place) -> _Place | None:
@@ -273,9 +273,9 @@ def _days_in_month(wall: datetime) -> int:
 @lru_cache(maxsize=1024)
 def _first_from(values: frozenset[int], *, size: int) -> tuple[int | None, ...]:
     """Return, for each of 0 to ``size`` - 1, the first of ``values`` that is not smaller."""
-    found: list[int | None] = []
+    firsts: list[int | None] = []
     first = None
     for start in reversed(range(size)):
         first = start if start in values else first
-        found.append(first)
-    return tuple(reversed(found))
+        firsts.append(first)
+    return tuple(reversed(firsts))

@@ -1,4 +1,4 @@
-"""Everything about *when* that a schedule of Temporal is given: several expressions and their options."""
+"""Everything about *when* in a schedule of Temporal: several expressions and their options."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,9 +17,9 @@ from trigger_cron.calendars import (
     compile_calendars,
     ranges,
 )
+from trigger_cron.clock_changes import corrections
 from trigger_cron.cron import Cron, TimetableError
 from trigger_cron.exclusion_limits import check_exclusions
-from trigger_cron.shift import corrections
 from trigger_cron.zone_clock import zone_of
 
 MAX_CALENDARS: Final = 500
@@ -31,7 +31,7 @@ _HOURS_A_DAY: Final = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """What fires: a second that any of ``calendars`` and none of ``excluded`` matches."""
+    """What fires: the seconds that one of ``calendars`` matches and ``excluded`` do not."""
 
     calendars: tuple[Calendar, ...]
     excluded: tuple[Calendar, ...] = ()
@@ -47,23 +47,23 @@ def compile_timetable(
     """Return the calendars of all expressions together; a minute that several name fires once.
 
     ``excluded_dates`` are those of the zone. The policy ``SHIFT`` is for times of the clock: an expression
-    for every hour of the day is meant by the hour, and keeps what Temporal does. It holds from 2026 on,
-    and takes 0.1 s or more to work out, so keep what this returns.
+    for every hour of the day goes by the hour, and keeps what Temporal does. It holds from 2026 on, and
+    takes 0.1 s or more, so keep what this returns (``timetable_of`` does).
 
-    Raises ``TimetableError`` where ``SHIFT`` cannot be said in calendars, or it takes over
-    ``MAX_CALENDARS`` of them, ``ExclusionError`` where too much is excluded, and with ``SHIFT``
+    Raises ``TimetableError`` where calendars cannot express ``SHIFT``, or it takes over ``MAX_CALENDARS`` of
+    them, ``ExclusionError`` where too much is excluded, and with ``SHIFT``
     ``UnknownZoneError``.
     """
     calendars = _compiled(crons)
     dates = frozenset(excluded_dates)
     excluded = tuple(_exclusions(dates))
     if dst_policy is DstPolicy.SHIFT:
-        found = corrections(
+        corrected = corrections(
             _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
             by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
             zone=zone_of(zone),
         )
-        calendars, excluded = (*calendars, *found.added), (*found.excluded, *excluded)
+        calendars, excluded = (*calendars, *corrected.added), (*corrected.excluded, *excluded)
     check_exclusions(dates, calendars=calendars)
     return _bounded(Timetable(calendars=calendars, excluded=excluded))
 
@@ -77,8 +77,8 @@ def _bounded(timetable: Timetable) -> Timetable:
 
 
 def _compiled(crons: Iterable[Cron]) -> tuple[Calendar, ...]:
-    found = (calendar for cron in crons for calendar in compile_calendars(cron))
-    return tuple(dict.fromkeys(found))
+    calendars = (calendar for cron in crons for calendar in compile_calendars(cron))
+    return tuple(dict.fromkeys(calendars))
 
 
 def _exclusions(dates: Iterable[date]) -> Iterator[Calendar]:
