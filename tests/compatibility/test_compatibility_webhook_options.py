@@ -99,6 +99,7 @@ def unsupported_option(config: WebhookConfig) -> str | None:
     return request_rules(kept).unsupported_option(public_url="https://hooks.example.com")
 
 
+@pytest.mark.slow
 @settings(max_examples=4000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(config=CONFIGS)
 def test_what_can_be_saved_is_served_and_what_is_not_served_cannot_be_saved(config: WebhookConfig) -> None:

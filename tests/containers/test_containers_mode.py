@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import container_servers
+import pytest
 
 ROOT = Path(__file__).parents[2]
 ONE_TEST = "services/trigger-api/tests/integration/test_trigger_api_bad_input.py::test_scopes"
 
 
+@pytest.mark.integration
 async def test_a_test_passes_on_images_or_skips_with_the_reason() -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", ONE_TEST),

@@ -188,7 +188,7 @@ BAD_CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", BAD_CLAIMS, ids=repr)
+@pytest.mark.parametrize("changes", BAD_CLAIMS, ids="-".join)
 async def test_claims_that_are_not_right(changes: dict[str, Any]) -> None:
     await refused(f"Bearer {signed(claims(**changes))}")
 

@@ -126,7 +126,6 @@ def test_only_for_what_is_pinned() -> None:
         OKPAlgorithm.to_jwk(ed25519.Ed25519PrivateKey.generate(), as_dict=True),
         {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "use": "enc"},
     ],
-    ids=lambda value: repr(value)[:40],
 )
 def test_keys_that_are_ignored(key: Any) -> None:
     assert used(key) == []

@@ -240,7 +240,7 @@ async def test_a_good_token(start: Start, provider: Provider, alg: str) -> None:
         {"iat": time.time() + 300},
         {"scp": 5},
     ],
-    ids=repr,
+    ids="-".join,
 )
 async def test_claims_that_are_not_right(start: Start, provider: Provider, claims: dict[str, Any]) -> None:
     provider.keys = [jwk(RSA_KEY, "one")]

@@ -126,6 +126,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(value=JSON)
 def test_a_value_is_refused_exactly_when_msgspec_refuses_it_or_a_field_is_unknown(value: Any) -> None:

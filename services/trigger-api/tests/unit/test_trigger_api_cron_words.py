@@ -48,6 +48,7 @@ EXPRESSIONS = st.tuples(
 ).map(" ".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=1500, deadline=None)
 @given(EXPRESSIONS)
 def test_whatever_is_accepted_is_put_into_words_or_left_as_it_is(expression: str) -> None:
