@@ -101,6 +101,23 @@ def test_the_meaning_of_what_fits_is_checked_together_with_what_does_not() -> No
     assert found == ["/shape/name", "/shape/side", "/innerOne/howMany/deep", "/innerOne/note"]
 
 
+class Alone(msgspec.Struct, frozen=True, kw_only=True):
+    circle: Circle
+    many: tuple[Circle, ...] = ()
+    either: dict[str, Circle | Square] = {}
+
+
+def test_a_tag_is_a_field_only_where_there_are_several_types() -> None:
+    circle = {"name": "a", "radius": 1.0}
+    tagged = {"kind": "circle", **circle}
+    decode({"circle": circle, "many": [circle], "either": {"a": tagged}}, Alone)
+    everywhere = {"circle": tagged, "many": [tagged], "either": {"a": tagged}}
+    assert pointers(everywhere, Alone) == ["/circle/kind", "/many/0/kind"]
+    assert pointers({"circle": {"kind": "square", **circle}}, Alone) == ["/circle/kind"]
+    assert pointers({"circle": tagged, "either": 1}, Alone) == ["/circle/kind", "/either"]
+    assert pointers(tagged, Circle) == ["/kind"]
+
+
 def test_a_pattern_is_said_in_words() -> None:
     with pytest.raises(InvalidError) as refused:
         decode({"plain": "1", "other": "1"}, Labels)

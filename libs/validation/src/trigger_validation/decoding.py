@@ -29,7 +29,8 @@ rest of the pointer ("" for the field itself) and words. It is called only for f
 def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None = None) -> Any:
     """Return the value as ``kind``; raise ``InvalidError`` with everything about it that does not fit.
 
-    Fields that do not exist are refused: the types themselves ignore them, as messages on the bus must.
+    Fields that do not exist are refused: the types themselves ignore them, as messages on the bus must. A tag
+    is a field only where several types are possible.
     ``check`` is called only where something else is wrong too; a value that fits is judged by the caller.
     """
     try:
@@ -39,7 +40,7 @@ def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
         raise InvalidError(errors or (FieldError(pointer, _words(error, kind)),)) from error
     unknown = tuple(
         FieldError(f"{pointer}{path}", "There is no such field.")
-        for path in islice(unknown_fields(value, converted), MAX_FIELD_ERRORS)
+        for path in islice(unknown_fields(value, converted, tags=_has_tags(kind)), MAX_FIELD_ERRORS)
     )
     if not unknown:
         return converted
@@ -47,22 +48,27 @@ def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
     raise InvalidError(errors or unknown)
 
 
-def unknown_fields(raw: Any, value: Any) -> Iterator[str]:
-    """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for."""
+def unknown_fields(raw: Any, value: Any, *, tags: bool) -> Iterator[str]:
+    """Yield a pointer for each key of ``raw`` that the decoded ``value`` has no field for.
+
+    ``tags`` tells whether a Struct says here which of several it is.
+    """
     if isinstance(value, msgspec.Struct) and isinstance(raw, dict):
-        fields = _names(type(value))
+        fields = _fields(type(value))
         for key, item in raw.items():
             if key in fields:
-                below = getattr(value, fields[key])
-                yield from (f"/{pointer_step(key)}{path}" for path in unknown_fields(item, below))
-            elif key != value.__struct_config__.tag_field:
+                name, tags_below = fields[key]
+                deeper = unknown_fields(item, getattr(value, name), tags=tags_below)
+                yield from (f"/{pointer_step(key)}{path}" for path in deeper)
+            elif not tags or key != value.__struct_config__.tag_field:
                 yield f"/{pointer_step(key)}"
     elif isinstance(value, dict) and isinstance(raw, dict):
         for key, item in raw.items():
-            yield from (f"/{pointer_step(key)}{path}" for path in unknown_fields(item, value.get(key)))
+            deeper = unknown_fields(item, value.get(key), tags=tags)
+            yield from (f"/{pointer_step(key)}{path}" for path in deeper)
     elif isinstance(value, list | tuple) and isinstance(raw, list):
         for index, (item, below) in enumerate(zip(raw, value, strict=False)):
-            yield from (f"/{index}{path}" for path in unknown_fields(item, below))
+            yield from (f"/{index}{path}" for path in unknown_fields(item, below, tags=tags))
 
 
 def _field_errors(value: Any, kind: Any, *, pointer: str, check: CheckField | None) -> Iterator[FieldError]:
@@ -99,7 +105,7 @@ def _of_union(
         field = str(rest[0].__struct_config__.tag_field)
         tag = value.get(field)
         if isinstance(tag, str) and tag in tagged:
-            yield from _field_errors(value, tagged[tag], pointer=pointer, check=check)
+            yield from _of_struct(value, tagged[tag], pointer=pointer, check=check, tag_field=field)
         else:
             actual = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
             expected = f"Expected one of {', '.join(map(str, tagged))}{actual}."
@@ -114,6 +120,7 @@ def _of_struct(
     pointer: str,
     check: CheckField | None,
     only: frozenset[str] | None = None,
+    tag_field: str | None = None,
 ) -> Iterator[FieldError]:
     hints = _hints(kind)
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
@@ -133,7 +140,7 @@ def _of_struct(
                 yield FieldError(place + rest, words)
     if only is None:
         for name in value:
-            if name not in fields and name != kind.__struct_config__.tag_field:
+            if name not in fields and name != tag_field:
                 yield FieldError(f"{pointer}/{pointer_step(name)}", "There is no such field.")
 
 
@@ -188,9 +195,20 @@ def _named_hints(kind: type[msgspec.Struct]) -> Mapping[str, Any]:
 
 
 @cache
-def _names(kind: type[msgspec.Struct]) -> Mapping[str, str]:
-    """Return the fields of a type: as they are spelled on the wire, and in Python."""
-    return {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+def _fields(kind: type[msgspec.Struct]) -> Mapping[str, tuple[str, bool]]:
+    """Return the fields of a type as they are spelled on the wire: the name in Python, and ``_has_tags``."""
+    hints = _hints(kind)
+    return {
+        field.encode_name: (field.name, _has_tags(hints[field.name]))
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def _has_tags(hint: Any) -> bool:
+    """Tell whether a type is, or holds, one of several Structs."""
+    structs = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, msgspec.Struct)]
+    joins = get_origin(hint) in (Union, types.UnionType)
+    return (joins and len(structs) > 1) or any(_has_tags(one) for one in get_args(hint))
 
 
 @cache
