@@ -1,17 +1,28 @@
-"""The ceiling of webhook-ingress: an aiohttp handler that reads the body and answers 202."""
+"""The ceiling of webhook-ingress: an aiohttp handler that reads the body and answers 202 with fixed bytes.
+
+``RENDER=json`` makes it encode its JSON for each response, as an application would.
+"""
 
 import os
 
 import uvloop
 from aiohttp import web
 
+_BODY = b'{"success":true}'
 
-async def take(request: web.Request) -> web.Response:
+
+async def fixed(request: web.Request) -> web.Response:
+    await request.read()
+    return web.Response(body=_BODY, status=202, content_type="application/json")
+
+
+async def rendered(request: web.Request) -> web.Response:
     await request.read()
     return web.json_response({"success": True}, status=202)
 
 
 async def main() -> web.Application:
+    take = rendered if os.environ.get("RENDER") == "json" else fixed
     app = web.Application()
     app.add_routes([web.post("/api/webhooks/{triggerId}", take), web.get("/readyz", take)])
     return app

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 import uvloop
+from webhook_ingress.adapters.accepted_lane import AcceptedLane
 
 from trigger_contracts import streams
 from trigger_contracts.deliveries import AcceptedDelivery
@@ -15,7 +16,6 @@ from trigger_runtime import logs
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.settings import load
 from webhook_ingress import app
-from webhook_ingress.adapters.accepted_lane import AcceptedLane
 from webhook_ingress.adapters.batch import accepted_message, encoded
 from webhook_ingress.ports import Settled, UnavailableError
 from webhook_ingress.settings import Settings

@@ -13,23 +13,24 @@ from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.web.application import new_application
-from webhook_ingress.adapters.accepted_lane import AcceptedLane
+from webhook_ingress.adapters.accepted_publisher import AcceptedPublisher
 from webhook_ingress.adapters.access_log import AccessLog
 from webhook_ingress.adapters.batch import BatchLimits
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.adapters.large_deliveries import BySize, LargeDeliveries
 from webhook_ingress.adapters.randomness import RandomPool
-from webhook_ingress.adapters.rejected_lane import RejectedLane
-from webhook_ingress.adapters.secret_use_lane import SecretUseLane
+from webhook_ingress.adapters.rejected_publisher import RejectedPublisher
+from webhook_ingress.adapters.secret_use_publisher import SecretUsePublisher
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
 from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
-from webhook_ingress.entrypoints.answers import HttpAnswers
-from webhook_ingress.entrypoints.bodies import BodyRoom
+from webhook_ingress.entrypoints.body_budget import BodyBudget
+from webhook_ingress.entrypoints.connections import ConnectionLimits
 from webhook_ingress.entrypoints.listener import WebhookListener
-from webhook_ingress.entrypoints.siblings import Siblings
-from webhook_ingress.entrypoints.webhook import ROUTE, WebhookDoor, WebhookLimits
+from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
+from webhook_ingress.entrypoints.webhook_endpoint import ROUTE, WebhookEndpoint
+from webhook_ingress.entrypoints.worker_peers import WorkerPeers
 from webhook_ingress.settings import Settings, WorkerListens
 from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
@@ -79,7 +80,7 @@ def _worker(settings: Settings) -> Service:
         replicas=settings.nats_stream_replicas,
     )
     limits = BatchLimits(bytes=settings.batch_bytes, deliveries=settings.batch_deliveries)
-    accepted = AcceptedLane(
+    accepted = AcceptedPublisher(
         bus,
         limits=limits,
         queue_bytes=settings.queue_bytes,
@@ -94,7 +95,7 @@ def _worker(settings: Settings) -> Service:
         new_id=clock.new_id,
         metrics=ingress_metrics,
     )
-    rejected = RejectedLane(
+    rejected = RejectedPublisher(
         bus,
         limits=limits,
         queue_bytes=settings.rejected_queue_bytes,
@@ -104,12 +105,12 @@ def _worker(settings: Settings) -> Service:
     directory = TriggerDirectory(
         bus, keys=KeyRing.parse(settings.secret_keys.reveal()), metrics=ingress_metrics
     )
-    secret_uses = SecretUseLane(bus, monotonic=clock.monotonic, metrics=ingress_metrics)
+    secret_uses = SecretUsePublisher(bus, monotonic=clock.monotonic, metrics=ingress_metrics)
     receive = ReceiveDelivery(
         directory,
         accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
         rejected=rejected,
-        answers=HttpAnswers(),
+        answers=ResponseRenderer(),
         secret_uses=secret_uses,
         rates=RateLimits(),
         clock=clock,
@@ -123,18 +124,12 @@ def _worker(settings: Settings) -> Service:
     readiness.require("max_payload", lambda: _payload_problem(bus, settings=settings))
     readiness.require("triggers", directory.check)
     access = AccessLog(metrics, detail=settings.access_log, route=ROUTE)
-    door = WebhookDoor(
+    endpoint = WebhookEndpoint(
         receive,
-        bodies=BodyRoom(
-            room_bytes=max(settings.bodies_bytes, settings.max_body_bytes),
-            max_body_bytes=settings.max_body_bytes,
-            seconds=settings.body_seconds,
-        ),
-        limits=WebhookLimits(
-            max_body_bytes=settings.max_body_bytes, trusted_hops=settings.trusted_proxy_hops
-        ),
+        trusted_hops=settings.trusted_proxy_hops,
+        monotonic=clock.monotonic,
         observe=access.observe,
-        note_unreadable=partial(ingress_metrics.count_outcome, "unreadable"),
+        count_malformed=partial(ingress_metrics.count_outcome, "unreadable"),
         new_request_id=lambda: randomness.take(16).hex(),
     )
     app = new_application(
@@ -145,6 +140,11 @@ def _worker(settings: Settings) -> Service:
         error_map=lambda _: None,
         max_body_bytes=settings.max_body_bytes,
     )
+    budget = BodyBudget(max(settings.bodies_bytes, settings.max_body_bytes))
+    ingress_metrics.held_body_bytes.set_function(lambda: budget.held_bytes)
+    peers = WorkerPeers(settings.worker_sockets) if settings.worker_sockets else None
+    if peers is not None:
+        app.middlewares.append(peers.middleware())
     return Service(
         NAME,
         components=[
@@ -157,10 +157,16 @@ def _worker(settings: Settings) -> Service:
             access,
             WebhookListener(
                 app,
-                door=door,
+                endpoint=endpoint,
+                budget=budget,
+                limits=ConnectionLimits(
+                    max_body_bytes=settings.max_body_bytes,
+                    head_seconds=settings.head_seconds,
+                    body_seconds=settings.body_seconds,
+                ),
                 host=settings.http_host,
                 port=settings.http_port,
-                siblings=Siblings(settings.worker_sockets) if settings.worker_sockets else None,
+                peers=peers,
                 number=settings.worker_number,
                 ready=partial(_until, lambda: not readiness.missing())
                 if settings.worker_listens is WorkerListens.WHEN_READY

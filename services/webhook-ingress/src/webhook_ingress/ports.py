@@ -1,6 +1,6 @@
 """What the use case needs of the world, and how that says that it cannot."""
 
-from collections.abc import Callable
+from asyncio import Future
 from typing import Protocol
 from uuid import UUID
 
@@ -32,10 +32,6 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str = ""
 
 
-Settled = Callable[[Exception | None], None]
-"""Takes ``None`` when the bus has a delivery, else what ``AcceptedLog.store`` would raise; never fails."""
-
-
 class Triggers(Protocol):
     """The webhook triggers that there are."""
 
@@ -46,11 +42,8 @@ class Triggers(Protocol):
 class AcceptedLog(Protocol):
     """Where accepted deliveries go."""
 
-    async def store(self, delivery: AcceptedDelivery) -> None:
-        """Return once the bus has it; ``UnavailableError``, ``DeliveryTooLargeError``."""
-
-    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
-        """Do the same, and tell how it ended instead: now or later, and once."""
+    def publish(self, delivery: AcceptedDelivery) -> "Future[None]":
+        """Return what is done once the bus has it; ``UnavailableError``, ``DeliveryTooLargeError``."""
 
 
 class RejectedLog(Protocol):

@@ -46,6 +46,8 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     """How many proxies in front of the service append to ``X-Forwarded-For``; 0 believes none of it."""
     public_url: str | None = None
     """Where senders see this service, up to ``/api/webhooks``; some providers sign it."""
+    head_seconds: Annotated[float, Meta(gt=0, le=300)] = 15.0
+    """How long a caller may be silent, or take to send the head, before the connection is closed."""
     body_seconds: Annotated[float, Meta(gt=0, le=300)] = 10.0
     """How long a caller may take to send the body."""
     access_log: AccessLogDetail = AccessLogDetail.SUMMARY

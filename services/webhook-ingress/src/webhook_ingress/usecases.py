@@ -1,8 +1,9 @@
 """Receiving a webhook request: find the trigger, decide, put it on record, answer."""
 
-from collections.abc import Awaitable, Callable
+from asyncio import Future
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -37,8 +38,6 @@ from webhook_ingress.ports import (
 )
 
 log = structlog.stdlib.get_logger(__name__)
-
-ReadBody = Callable[[], Awaitable[Body]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +84,6 @@ class ReceiveDelivery:
         self._count_outcome = count_outcome
         self._limits = limits
 
-    def preflight(self, request: WebhookRequest) -> HttpResponse:
-        """Tell a browser what it may send. Starts nothing and leaves no record."""
-        try:
-            return self._answers.preflight(request, trigger=self._find(request))
-        except UnavailableError as error:
-            return self._unavailable(request, trigger=None, error=error)
-
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
         """Tell whether a text that goes into logs and answers holds one of the trigger's secrets."""
         try:
@@ -100,57 +92,51 @@ class ReceiveDelivery:
             # Nothing is known of the trigger, its secrets least of all.
             return False
 
-    async def receive(self, request: WebhookRequest, *, read_body: ReadBody) -> HttpResponse:
-        """Return the answer; 202 only once the bus has the delivery."""
-        received = self._received(request)
-        try:
-            trigger = self._find(request)
-            stranger = decide_before_body(trigger, request=request, public_url=self._limits.public_url)
-            if stranger is not None:
-                return self._refuse(received, trigger=trigger, body=b"", verdict=stranger)
-            body = await read_body()
-        except UnavailableError as error:
-            return self._unavailable(request, trigger=None, error=error)
-        # The trigger is looked up again: what happened on CONFIG while the body came in is already in force.
-        judged = self._judge(received, body=body, now=self._clock.now())
-        if isinstance(judged, HttpResponse):
-            return judged
-        try:
-            await self._accepted.store(judged.delivery)
-        except (UnavailableError, DeliveryTooLargeError) as error:
-            return self._settle(judged, error=error)
-        return self._settle(judged, error=None)
-
-    def receive_whole(
-        self, request: WebhookRequest, *, body: Body, answered: Callable[[HttpResponse], None]
-    ) -> None:
-        """Do the same for a request that is all there, and tell the answer instead, now or later.
-
-        Without a task: at thousands of requests a second that is a fifth of what one costs.
-        """
-        received = self._received(request)
-        judged = self._judge(received, body=body, now=received.received_at)
-        if isinstance(judged, HttpResponse):
-            answered(judged)
-            return
-        self._accepted.submit(
-            judged.delivery, settled=lambda error: answered(self._settle(judged, error=error))
-        )
-
-    def _received(self, request: WebhookRequest) -> ReceivedRequest:
+    def received(self, request: WebhookRequest) -> ReceivedRequest:
+        """Note when a request came."""
         return ReceivedRequest(request=request, received_at=self._clock.now(), begun=self._clock.monotonic())
 
-    def _judge(
-        self, received: ReceivedRequest, *, body: Body, now: datetime
-    ) -> HttpResponse | PendingDelivery:
-        """Return the answer of a request that starts nothing, or what has to be stored before the answer."""
+    def respond_before_body(self, received: ReceivedRequest) -> HttpResponse | None:
+        """Return the response to a request whose body does not matter."""
         request = received.request
         try:
             trigger = self._find(request)
         except UnavailableError as error:
-            return self._unavailable(request, trigger=None, error=error)
+            return self.unavailable(received, error=error)
+        if request.is_preflight:
+            return self._answers.preflight(request, trigger=trigger)
+        refusal = decide_before_body(trigger, request=request, public_url=self._limits.public_url)
+        return None if refusal is None else self._refuse(received, trigger=trigger, body=b"", verdict=refusal)
+
+    def receive(self, received: ReceivedRequest, *, body: Body) -> "HttpResponse | Future[HttpResponse]":
+        """Return the response: at once to a request that starts nothing, else once the bus has the delivery.
+
+        The trigger is looked up now: what changed while the body came in is already in force.
+        """
+        request = received.request
+        try:
+            trigger = self._find(request)
+        except UnavailableError as error:
+            return self.unavailable(received, error=error)
+        if request.is_preflight:
+            return self._answers.preflight(request, trigger=trigger)
+        judged = self._judge(received, trigger=trigger, body=body)
+        if isinstance(judged, HttpResponse):
+            return judged
+        response: Future[HttpResponse] = Future()
+        self._accepted.publish(judged.delivery).add_done_callback(partial(self._settle, judged, response))
+        return response
+
+    def _judge(
+        self, received: ReceivedRequest, *, trigger: WebhookTrigger | None, body: Body
+    ) -> HttpResponse | PendingDelivery:
+        """Return the response to a request that starts nothing, or what has to be stored first."""
         verdict = decide_admission(
-            trigger, request=request, body=body, now=now, public_url=self._limits.public_url
+            trigger,
+            request=received.request,
+            body=body,
+            now=self._clock.now(),
+            public_url=self._limits.public_url,
         )
         if isinstance(verdict, Rejected) or trigger is None:
             refusal = verdict if isinstance(verdict, Rejected) else rejected(RejectionReason.UNKNOWN_TRIGGER)
@@ -204,17 +190,27 @@ class ReceiveDelivery:
             received=received, trigger=trigger, body=body, response=answer, delivery=delivery
         )
 
-    def _settle(self, one: PendingDelivery, *, error: Exception | None) -> HttpResponse:
-        """Return what is answered now that the bus has the delivery, or has it not."""
+    def _settle(
+        self, pending: PendingDelivery, response: "Future[HttpResponse]", stored: "Future[None]"
+    ) -> None:
+        """Respond now that the bus has the delivery, or does not."""
+        try:
+            response.set_result(self._response(pending, error=stored.exception()))
+        except Exception as error:  # noqa: BLE001 - the endpoint makes a 500 of it
+            response.set_exception(error)
+
+    def _response(self, pending: PendingDelivery, *, error: BaseException | None) -> HttpResponse:
         match error:
             case None:
                 self._count_outcome("accepted")
-                return one.response
+                return pending.response
             case DeliveryTooLargeError():
                 too_large = rejected(RejectionReason.BODY_TOO_LARGE)
-                return self._refuse(one.received, trigger=one.trigger, body=one.body, verdict=too_large)
+                return self._refuse(
+                    pending.received, trigger=pending.trigger, body=pending.body, verdict=too_large
+                )
             case UnavailableError():
-                return self._unavailable(one.received.request, trigger=one.trigger, error=error)
+                return self.unavailable(pending.received, trigger=pending.trigger, error=error)
             case _:
                 raise error
 
@@ -279,9 +275,11 @@ class ReceiveDelivery:
         if secret is not None and secret.valid_until is not None:
             self._secret_uses.note(trigger.id, secret_id=secret.id, at=self._clock.now())
 
-    def _unavailable(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger | None, error: UnavailableError
+    def unavailable(
+        self, received: ReceivedRequest, *, error: UnavailableError, trigger: WebhookTrigger | None = None
     ) -> HttpResponse:
+        """Return the 503."""
+        request = received.request
         log.warning("delivery not taken", reason=str(error), request_id=request.request_id)
         self._count_outcome("unavailable")
         return self._answers.unavailable(request, trigger=trigger, detail=str(error))

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +128,12 @@ async def test_slow_senders_of_large_bodies_fill_no_memory(nats_server: NatsServ
     # It holds 3 MiB, all but one byte of its body.
     first.write(head + b"x" * (3 * MIB - 1))
     await first.drain()
-    listener = next(part for part in ingress.service._components if part.name == "http")
 
     async def is_held() -> bool:
         # Before that the next one may come first, and this one is who finds no room.
-        return bool(listener._door._bodies._free == MIB + 1)
+        async with ingress.session.get(f"{ingress.url}/metrics") as metrics:
+            (held,) = re.findall(r"^webhook_held_body_bytes (\S+)$", await metrics.text(), re.MULTILINE)
+            return float(held) == 3 * MIB - 1
 
     await ingress.eventually(is_held)
     refused = await ingress.send(trigger_id, data=io.BytesIO(b"x" * 2 * MIB))

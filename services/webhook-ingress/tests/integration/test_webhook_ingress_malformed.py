@@ -209,11 +209,8 @@ async def test_what_is_no_request_is_counted(ingress: Any) -> None:
 
 
 @pytest.mark.parametrize("head", [b"", b"POST /api/webhooks/x HTTP/1.1\r\nHost: x\r\n"])
-async def test_who_is_silent_is_let_go(
-    nats_server: NatsServer, new_ingress: Any, monkeypatch: pytest.MonkeyPatch, head: bytes
-) -> None:
-    monkeypatch.setattr("webhook_ingress.entrypoints.listener._HEAD_SECONDS", 0.5)
-    ingress = await new_ingress(nats_server)
+async def test_a_silent_caller_is_let_go(nats_server: NatsServer, new_ingress: Any, head: bytes) -> None:
+    ingress = await new_ingress(nats_server, head_seconds=0.5)
     await ingress.ready()
     reader, writer = await asyncio.open_connection("127.0.0.1", ingress.settings.http_port)
     writer.write(head)

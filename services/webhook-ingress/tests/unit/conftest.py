@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from webhook_ingress.entrypoints.answers import HttpAnswers
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
@@ -16,7 +17,6 @@ from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.domain.request import Body, Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
-from webhook_ingress.entrypoints.answers import HttpAnswers
 from webhook_ingress.ports import HttpResponse
 from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 

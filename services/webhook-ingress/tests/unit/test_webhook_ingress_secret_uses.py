@@ -5,13 +5,13 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from prometheus_client import CollectorRegistry
+from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 
 from trigger_contracts import streams
 from trigger_contracts.secret_uses import USES, PreviousSecretUsed
 from trigger_runtime.bus.connection import BusUnavailableError
 from webhook_ingress.adapters import secret_use_lane
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 
 TRIGGER = uuid4()
 

@@ -38,6 +38,9 @@ class IngressMetrics:
             "Uses of older secrets that were not told, because the bus was away or there were too many.",
             registry=registry,
         )
+        self.held_body_bytes = Gauge(
+            "webhook_held_body_bytes", "Bytes of bodies that are still being received.", registry=registry
+        )
         self.triggers = Gauge("webhook_triggers", "Webhook triggers in the directory.", registry=registry)
 
     def count_outcome(self, outcome: str) -> None:

@@ -1,6 +1,7 @@
 """Accepted deliveries whose body no message should hold: the body first, then what points to it."""
 
 import asyncio
+from asyncio import Future
 from collections.abc import Callable
 from typing import Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck, LargeDeli
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 from trigger_runtime.bus.object_store import ObjectStore
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.ports import AcceptedLog, DeliveryTooLargeError, Settled, UnavailableError
+from webhook_ingress.ports import AcceptedLog, DeliveryTooLargeError, UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -95,27 +96,14 @@ class BySize:
         self._longest_inline = longest_inline
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def store(self, delivery: AcceptedDelivery) -> None:
-        """See ``ports.AcceptedLog``."""
-        await (self._large if self._is_large(delivery) else self._usual).store(delivery)
-
-    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
-        """See ``ports.AcceptedLog``."""
+    def publish(self, delivery: AcceptedDelivery) -> "Future[None]":
         if not self._is_large(delivery):
-            self._usual.submit(delivery, settled=settled)
-            return
-        task = asyncio.create_task(self._store_then_tell(delivery, settled=settled))
+            return self._usual.publish(delivery)
+        task = asyncio.create_task(self._large.store(delivery))
         # The loop itself holds tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _store_then_tell(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
-        try:
-            await self._large.store(delivery)
-        except (UnavailableError, DeliveryTooLargeError) as error:
-            settled(error)
-        else:
-            settled(None)
+        return task
 
     def _is_large(self, delivery: AcceptedDelivery) -> bool:
         return len(delivery.body) > self._longest_inline

@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,13 +18,14 @@ from trigger_runtime.web.application import json_response
 
 _SECONDS: Final = 2.0
 _SUFFIX: Final = ".sock"
+_MERGED: Final = frozenset({"/readyz", "/metrics"})
 
 
 class _Readiness(msgspec.Struct, frozen=True):
     missing: dict[str, str] = {}
 
 
-class Siblings:
+class WorkerPeers:
     """Answers ``/readyz`` and ``/metrics`` for every process that listens.
 
     Each listens on a socket of its own in a directory that only they may enter, from when on it listens on
@@ -38,12 +40,19 @@ class Siblings:
         """Return where a process listens for the others."""
         return str(self._directory / f"{number}{_SUFFIX}")
 
-    def answers(self, request: web.BaseRequest) -> bool:
-        """Tell whether a request is for all of them: those on the private sockets are for the one alone."""
-        return request.path in {"/readyz", "/metrics"} and isinstance(request._transport_sockname, tuple)  # noqa: SLF001
+    def middleware(self) -> Middleware:
+        """Return what responds for all of them; a request on a private socket is for the one alone."""
 
-    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Return the answer of all."""
+        @web.middleware
+        async def for_all(request: web.Request, handler: Handler) -> web.StreamResponse:
+            is_public = isinstance(request.get_extra_info("sockname"), tuple)
+            return await (
+                self._merged(request) if is_public and request.path in _MERGED else handler(request)
+            )
+
+        return for_all
+
+    async def _merged(self, request: web.Request) -> web.StreamResponse:
         found = await asyncio.gather(
             *(self._ask(number, request.path) for number in await asyncio.to_thread(self._numbers))
         )

@@ -23,7 +23,7 @@ _PUBLISH_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 5.0
 
 
-class RejectedLane(BackgroundTask):
+class RejectedPublisher(BackgroundTask):
     """A component. What does not fit into the queue is counted, and the next message tells how many."""
 
     def __init__(

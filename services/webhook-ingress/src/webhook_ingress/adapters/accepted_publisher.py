@@ -1,14 +1,14 @@
 """Group commit of accepted deliveries: while one publish is in flight, the next message gathers."""
 
 import asyncio
+from asyncio import Future
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from itertools import takewhile
 from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from trigger_contracts import streams
@@ -18,23 +18,22 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooL
 from trigger_runtime.lifecycle import BackgroundTask
 from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, accepted_message, encoded
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.ports import DeliveryTooLargeError, Settled, UnavailableError
+from webhook_ingress.ports import DeliveryTooLargeError, UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
 _LANE: Final = "accepted"
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    """``settled`` is told how it ended, and is ``None`` from then on; ``deadline`` is of the loop's clock."""
+class _Waiting(msgspec.Struct):
+    """``deadline`` is of the loop's clock. ``data`` is empty once ``stored`` is done."""
 
     data: bytes
-    settled: Settled | None
+    stored: Future[None]
     deadline: float
 
 
-class AcceptedLane(BackgroundTask):
+class AcceptedPublisher(BackgroundTask):
     """A component. One publish is in flight at a time; there is no timer: a lone delivery goes at once.
 
     A delivery whose caller was answered 503 is left out of everything that is sent from then on. What
@@ -70,39 +69,26 @@ class AcceptedLane(BackgroundTask):
         self._wake = asyncio.Event()
         self._stopping = False
 
-    async def store(self, delivery: AcceptedDelivery) -> None:
-        """Return once the bus has confirmed the delivery.
+    def publish(self, delivery: AcceptedDelivery) -> "Future[None]":
+        """Return what is done once the bus has confirmed the delivery.
 
-        Raises ``UnavailableError`` after ``publish_seconds``, or at once where the queue is full, and
-        ``DeliveryTooLargeError`` for one that no message can hold.
+        Its exception is ``UnavailableError`` after ``publish_seconds``, or at once where the queue is full,
+        and ``DeliveryTooLargeError`` for one that does not fit into a message.
         """
-        stored: asyncio.Future[None] = self._loop.create_future()
-        waiting = self._enter(delivery, settled=partial(_resolve, stored))
-        try:
-            await stored
-        finally:
-            # A caller who is cancelled has stopped waiting.
-            if waiting is not None:
-                self._leave(waiting)
-
-    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
-        """Do the same without a task or a future, of which each costs as much as all of the queueing."""
-        self._enter(delivery, settled=settled)
-
-    def _enter(self, delivery: AcceptedDelivery, *, settled: Settled) -> _Waiting | None:
         data = encoded(delivery)
-        if (reason := self._refusal(len(data))) is not None:
-            settled(reason)
-            return None
         loop = self._loop
-        waiting = _Waiting(data=data, settled=settled, deadline=loop.time() + self._publish_seconds)
+        stored = loop.create_future()
+        if (refusal := self._refusal(len(data))) is not None:
+            stored.set_exception(refusal)
+            return stored
+        waiting = _Waiting(data=data, stored=stored, deadline=loop.time() + self._publish_seconds)
         self._held_bytes += len(data)
         self._queue.append(waiting)
         self._callers.append(waiting)
         if self._timer is None:
             self._timer = loop.call_at(waiting.deadline, self._expire)
         self._wake.set()
-        return waiting
+        return stored
 
     def _refusal(self, size: int) -> Exception | None:
         if size > self._bus.max_payload - HEADROOM:
@@ -113,30 +99,23 @@ class AcceptedLane(BackgroundTask):
             return UnavailableError("Too many requests wait to be stored. Try again shortly.")
         return None
 
-    def _leave(self, waiting: _Waiting) -> Settled | None:
-        settled, waiting.settled = waiting.settled, None
-        if settled is not None:
-            self._held_bytes -= len(waiting.data)
-            waiting.data = b""
-        return settled
-
     def _settle(self, batch: list[_Waiting], *, error: Exception | None) -> None:
         for waiting in batch:
-            settled = self._leave(waiting)
-            if settled is None:
+            if waiting.stored.done():
                 continue
-            try:
-                settled(error)
-            except Exception:
-                # It must not fail; if it does, the others of the batch are to be told all the same.
-                log.exception("caller not told")
-        while self._callers and self._callers[0].settled is None:
+            self._held_bytes -= len(waiting.data)
+            waiting.data = b""
+            if error is None:
+                waiting.stored.set_result(None)
+            else:
+                waiting.stored.set_exception(error)
+        while self._callers and self._callers[0].stored.done():
             self._callers.popleft()
 
     def _expire(self) -> None:
         """Let those go whose time is over, and set the timer for the next one."""
         now = self._loop.time()
-        late = list(takewhile(lambda one: one.settled is None or one.deadline <= now, self._callers))
+        late = list(takewhile(lambda one: one.stored.done() or one.deadline <= now, self._callers))
         self._settle(late, error=UnavailableError("The request could not be stored in time. Try again."))
         self._timer = self._loop.call_at(self._callers[0].deadline, self._expire) if self._callers else None
 
@@ -170,7 +149,7 @@ class AcceptedLane(BackgroundTask):
         size = 0
         while self._queue and len(batch) < self._limits.deliveries:
             waiting = self._queue[0]
-            if waiting.settled is not None:
+            if not waiting.stored.done():
                 size += len(waiting.data) + 1
                 if batch and size > min(self._limits.bytes, self._bus.max_payload - HEADROOM):
                     break
@@ -186,7 +165,7 @@ class AcceptedLane(BackgroundTask):
         """
         message_id = str(self._new_id())
         attempt = 0
-        while live := [waiting for waiting in batch if waiting.settled is not None]:
+        while live := [waiting for waiting in batch if not waiting.stored.done()]:
             try:
                 await self._bus.publish(
                     streams.DELIVERIES_ACCEPTED,

@@ -24,7 +24,7 @@ _MAX_SECRETS: Final = 10_000
 _MAX_WAITING: Final = 1_000
 
 
-class SecretUseLane(BackgroundTask):
+class SecretUsePublisher(BackgroundTask):
     """A component. Each secret is told of at most once a minute; what the bus does not take is dropped.
 
     ``monotonic`` is in seconds. When more secrets were used within a minute than it remembers, the others

@@ -63,7 +63,7 @@ class _Ignored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str = "The webhook is switched off; nothing was started"
 
 
-class HttpAnswers:
+class ResponseRenderer:
     """Renders every answer of the webhook route."""
 
     def accepted(
