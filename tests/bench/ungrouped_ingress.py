@@ -5,10 +5,8 @@ As many publishes are under way as there are requests: what is missing is the gr
 
 import asyncio
 import os
-from typing import Any
 
 import uvloop
-from webhook_ingress.adapters.accepted_lane import AcceptedLane
 
 from trigger_contracts import streams
 from trigger_contracts.deliveries import AcceptedDelivery
@@ -16,23 +14,20 @@ from trigger_runtime import logs
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.settings import load
 from webhook_ingress import app
+from webhook_ingress.adapters.accepted_publisher import AcceptedPublisher
 from webhook_ingress.adapters.batch import accepted_message, encoded
-from webhook_ingress.ports import Settled, UnavailableError
+from webhook_ingress.ports import UnavailableError
 from webhook_ingress.settings import Settings
 
-_TASKS: set["asyncio.Task[Any]"] = set()
 
+class UngroupedPublisher(AcceptedPublisher):
+    """The publisher with its heart cut out."""
 
-class EachForItself(AcceptedLane):
-    """The lane with its heart cut out."""
-
-    def submit(self, delivery: AcceptedDelivery, *, settled: Settled) -> None:
+    def publish(self, delivery: AcceptedDelivery) -> "asyncio.Future[None]":
         """Publish it at once, alone."""
-        task = asyncio.create_task(self._publish_one(accepted_message([encoded(delivery)]), settled=settled))
-        _TASKS.add(task)
-        task.add_done_callback(_TASKS.discard)
+        return asyncio.ensure_future(self._publish_one(accepted_message([encoded(delivery)])))
 
-    async def _publish_one(self, message: bytes, *, settled: Settled) -> None:
+    async def _publish_one(self, message: bytes) -> None:
         try:
             await self._bus.publish(
                 streams.DELIVERIES_ACCEPTED,
@@ -41,13 +36,11 @@ class EachForItself(AcceptedLane):
                 timeout=self._publish_seconds,
             )
         except BusUnavailableError as error:
-            settled(UnavailableError(str(error)))
-        else:
-            settled(None)
+            raise UnavailableError(str(error)) from error
 
 
 def main() -> None:
-    vars(app)["AcceptedLane"] = EachForItself
+    vars(app)["AcceptedPublisher"] = UngroupedPublisher
     settings = load(Settings, os.environ)
     logs.configure(service=app.NAME, level=settings.log_level)
 

@@ -110,7 +110,7 @@ def _worker(settings: Settings) -> Service:
         directory,
         accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
         rejected=rejected,
-        answers=ResponseRenderer(),
+        responses=ResponseRenderer(),
         secret_uses=secret_uses,
         rates=RateLimits(),
         clock=clock,

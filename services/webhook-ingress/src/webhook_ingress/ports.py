@@ -60,7 +60,7 @@ class SecretUses(Protocol):
         """Take it in, or let it go; never waits, never fails."""
 
 
-class Answers(Protocol):
+class Responses(Protocol):
     """How verdicts look to the caller."""
 
     def accepted(

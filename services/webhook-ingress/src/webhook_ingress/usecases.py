@@ -28,10 +28,10 @@ from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
 from webhook_ingress.ports import (
     AcceptedLog,
-    Answers,
     DeliveryTooLargeError,
     HttpResponse,
     RejectedLog,
+    Responses,
     SecretUses,
     Triggers,
     UnavailableError,
@@ -67,7 +67,7 @@ class ReceiveDelivery:
         *,
         accepted: AcceptedLog,
         rejected: RejectedLog,
-        answers: Answers,
+        responses: Responses,
         secret_uses: SecretUses,
         rates: RateLimits,
         clock: ClockAndIds,
@@ -77,7 +77,7 @@ class ReceiveDelivery:
         self._triggers = triggers
         self._accepted = accepted
         self._rejected = rejected
-        self._answers = answers
+        self._responses = responses
         self._secret_uses = secret_uses
         self._rates = rates
         self._clock = clock
@@ -104,7 +104,7 @@ class ReceiveDelivery:
         except UnavailableError as error:
             return self.unavailable(received, error=error)
         if request.is_preflight:
-            return self._answers.preflight(request, trigger=trigger)
+            return self._responses.preflight(request, trigger=trigger)
         refusal = decide_before_body(trigger, request=request, public_url=self._limits.public_url)
         return None if refusal is None else self._refuse(received, trigger=trigger, body=b"", verdict=refusal)
 
@@ -119,7 +119,7 @@ class ReceiveDelivery:
         except UnavailableError as error:
             return self.unavailable(received, error=error)
         if request.is_preflight:
-            return self._answers.preflight(request, trigger=trigger)
+            return self._responses.preflight(request, trigger=trigger)
         judged = self._judge(received, trigger=trigger, body=body)
         if isinstance(judged, HttpResponse):
             return judged
@@ -177,7 +177,7 @@ class ReceiveDelivery:
             if key is None
             else ids.delivery_execution_id(trigger.id, key=key)
         )
-        answer = self._answers.accepted(
+        answer = self._responses.accepted(
             received.request, trigger=trigger, execution_id=execution_id, rate=rate
         )
         delivery = accepted_delivery(
@@ -225,14 +225,14 @@ class ReceiveDelivery:
     ) -> HttpResponse:
         if trigger is not None:
             self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
-        answer = self._answers.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
+        answer = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
         self._record(received, trigger=trigger, body=body, answer=answer, reason=verdict.reason)
         return answer
 
     def _answer(
         self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
     ) -> HttpResponse:
-        answer = self._answers.handshake(received.request, trigger=trigger, verdict=verdict)
+        answer = self._responses.handshake(received.request, trigger=trigger, verdict=verdict)
         self._record(received, trigger=trigger, body=body, answer=answer, reason=RejectionReason.HANDSHAKE)
         return answer
 
@@ -282,7 +282,7 @@ class ReceiveDelivery:
         request = received.request
         log.warning("delivery not taken", reason=str(error), request_id=request.request_id)
         self._count_outcome("unavailable")
-        return self._answers.unavailable(request, trigger=trigger, detail=str(error))
+        return self._responses.unavailable(request, trigger=trigger, detail=str(error))
 
     def _attempt(self, received: ReceivedRequest, *, body: Body, answer: HttpResponse) -> Attempt:
         return Attempt(

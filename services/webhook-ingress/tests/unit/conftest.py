@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from webhook_ingress.entrypoints.answers import HttpAnswers
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
@@ -17,6 +16,7 @@ from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.domain.request import Body, Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
+from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.ports import HttpResponse
 from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
@@ -101,7 +101,7 @@ class Door:
             self,
             accepted=self,
             rejected=self,
-            answers=HttpAnswers(),
+            responses=ResponseRenderer(),
             secret_uses=self,
             rates=RateLimits(),
             clock=ClockAndIds(now=lambda: self.now, monotonic=lambda: self.seconds, random_bytes=bytes),
@@ -112,15 +112,14 @@ class Door:
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
         return self.trigger if trigger_id == self.trigger.id else None
 
-    async def store(self, delivery: AcceptedDelivery) -> None:
-        if self.problem is not None:
-            raise self.problem
-        self.accepted.append(delivery)
-
-    def submit(self, delivery: AcceptedDelivery, *, settled: Callable[[Exception | None], None]) -> None:
+    def publish(self, delivery: AcceptedDelivery) -> "asyncio.Future[None]":
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.problem is None:
             self.accepted.append(delivery)
-        settled(self.problem)
+            stored.set_result(None)
+        else:
+            stored.set_exception(self.problem)
+        return stored
 
     def record(self, delivery: RejectedDelivery) -> None:
         self.rejected.append(delivery)
@@ -129,18 +128,12 @@ class Door:
         assert (trigger_id, at) == (self.trigger.id, self.now)
         self.uses.append(secret_id)
 
-    def knock(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
-        async def read() -> Body:
-            return body
+    def send(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
+        async def receive() -> HttpResponse:
+            response = self._receive.receive(self._receive.received(request), body=body)
+            return response if isinstance(response, HttpResponse) else await response
 
-        return asyncio.run(self._receive.receive(request, read_body=read))
-
-    def knock_whole(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
-        """Do the same with a request that came in one piece."""
-        answers: list[HttpResponse] = []
-        self._receive.receive_whole(request, body=body, answered=answers.append)
-        (answer,) = answers
-        return answer
+        return asyncio.run(receive())
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_metas_challenge_is_echoed_for_its_token(door_of: Make, make_request: Ma
     door = door_of(provider, verify_token=HASHED)
 
     def knock(*query: tuple[str, str], method: str = "GET") -> Any:
-        return door.knock(make_request(trigger_id=door.trigger.id, method=method, query=query), body=b"")
+        return door.send(make_request(trigger_id=door.trigger.id, method=method, query=query), body=b"")
 
     good = asked(mode="subscribe", challenge="1158201444<b>", verify_token=TOKEN)
     response = knock(*good)
@@ -64,7 +64,7 @@ def test_metas_challenge_is_echoed_for_its_token(door_of: Make, make_request: Ma
         assert started_nothing(door, reason=reason)
     assert knock(*good, method="POST").status == 401
     off = door_of(provider)
-    response = off.knock(make_request(trigger_id=off.trigger.id, method="GET", query=good), body=b"")
+    response = off.send(make_request(trigger_id=off.trigger.id, method="GET", query=good), body=b"")
     assert (response.status, off.rejected[-1].reason) == (401, Reason.CREDENTIAL_INVALID)
 
 
@@ -78,7 +78,7 @@ def test_slacks_verification_is_replied_to_when_signed(door_of: Make, make_reque
             ("X-Slack-Signature", f"v0={sign(secret, b'v0:' + time.encode() + b':' + body)}"),
             ("X-Slack-Request-Timestamp", time),
         ]
-        return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+        return door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
     question = {"token": "t", "challenge": "3eZbrw1a", "type": "url_verification"}
     response = knock(question)
@@ -101,7 +101,7 @@ def test_zooms_validation_is_replied_to_when_signed(door_of: Make, make_request:
             ("X-Zm-Signature", f"v0={sign(secret, b'v0:' + time.encode() + b':' + body)}"),
             ("X-Zm-Request-Timestamp", time),
         ]
-        return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+        return door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
     response = knock("qgg8vlvZRS6UYooatFL8Aw")
     assert json.loads(response.body) == {
@@ -122,7 +122,7 @@ def test_zoom_gets_what_its_own_library_replies(door_of: Make, make_request: Mak
         b'{"event":"endpoint.url_validation","event_ts":1700000000000,'
         b'"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"}}'
     )
-    response = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+    response = door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
     assert json.loads(response.body) == {
         "encryptedToken": "e92d3e8ee90f18a21881903ff73246a22cecf8fd3a990ac91ef151e4b850271d",
         "plainToken": "qgg8vlvZRS6UYooatFL8Aw",
@@ -144,7 +144,7 @@ def test_twitchs_challenge_is_echoed_when_signed(door_of: Make, make_request: Ma
                 f"sha256={sign(secret, b'id-1' + stamp.encode() + body)}",
             ),
         ]
-        return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+        return door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
     response = knock("webhook_callback_verification")
     assert (response.status, response.body) == (200, b"pogchamp-kappa-360noscope-vohiyo")
@@ -164,7 +164,7 @@ def test_discords_ping_is_replied_to_when_signed(door_of: Make, make_request: Ma
     def knock(body: bytes, *, signed: bytes | None = None) -> Any:
         made = key.sign(time.encode() + (signed or body)).hex()
         headers = [("X-Signature-Ed25519", made), ("X-Signature-Timestamp", time)]
-        return door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+        return door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
 
     pong = knock(b'{"version": 1, "type": 1, "id": "7"}')
     assert (pong.status, pong.body, pong.content_type) == (200, b'{"type":1}', "application/json")
@@ -181,7 +181,7 @@ def test_graphs_validation_token_is_echoed(door_of: Make, make_request: Make) ->
 
     def knock(*tokens: str, body: bytes = b"", method: str = "POST") -> Any:
         query = tuple(("validationToken", token) for token in tokens)
-        return door.knock(make_request(trigger_id=door.trigger.id, query=query, method=method), body=body)
+        return door.send(make_request(trigger_id=door.trigger.id, query=query, method=method), body=body)
 
     response = knock("Validation: Testing client application <b>")
     assert (response.status, response.body) == (200, b"Validation: Testing client application <b>")
@@ -202,7 +202,7 @@ def test_a_handshake_passes_no_other_check(door_of: Make, make_request: Make) ->
     query = asked(mode="subscribe", challenge="1", verify_token=TOKEN)
     door = door_of(P.META, verify_token=HASHED, allowed_ips=("192.0.2.0/24",), method=HttpMethod.PUT)
     asking = make_request(trigger_id=door.trigger.id, method="GET", query=query)
-    assert (door.knock(asking).status, door.rejected[-1].reason) == (403, Reason.IP_NOT_ALLOWED)
+    assert (door.send(asking).status, door.rejected[-1].reason) == (403, Reason.IP_NOT_ALLOWED)
 
 
 @pytest.mark.parametrize(("on_disabled", "status"), [(OnDisabled.REJECT, 403), (OnDisabled.IGNORE, 200)])
@@ -210,7 +210,7 @@ def test_a_disabled_trigger_refuses_or_ignores(
     make_trigger: Make, make_request: Make, make_door: Make, on_disabled: OnDisabled, status: int
 ) -> None:
     door = make_door(make_trigger(enabled=False, on_disabled=on_disabled))
-    response = door.knock(make_request(trigger_id=door.trigger.id, method="PUT"))
+    response = door.send(make_request(trigger_id=door.trigger.id, method="PUT"))
     assert response.status == status
     assert started_nothing(door, reason=Reason.TRIGGER_DISABLED)
     assert (door.rejected[-1].response_status, door.rejected[-1].body) == (status, b"{}")

@@ -21,12 +21,12 @@ def test_the_address_is_checked_before_the_signature_and_after_the_switch(
 ) -> None:
     door = make_door(make_trigger(allowed_ips=("192.0.2.0/24",)))
     elsewhere = make_request(trigger_id=door.trigger.id, client_address="198.51.100.1", method="PUT")
-    response = door.knock(elsewhere)
+    response = door.send(elsewhere)
     assert (response.status, door.rejected[-1].reason) == (403, Reason.IP_NOT_ALLOWED)
     assert door.rejected[-1].body == b"", "it was not read"
-    assert door.knock(make_request(trigger_id=door.trigger.id)).status == 403
+    assert door.send(make_request(trigger_id=door.trigger.id)).status == 403
     here = make_request(trigger_id=door.trigger.id, client_address="::ffff:192.0.2.7")
-    assert door.knock(here).status == 202
+    assert door.send(here).status == 202
 
 
 @pytest.mark.parametrize(
@@ -118,15 +118,15 @@ def test_too_many_requests_are_429_and_only_good_ones_count(
     door = make_door(make_trigger(rate_limit=RateLimit(requests=2, per_seconds=60)))
     good = make_request(trigger_id=door.trigger.id)
     for _ in range(20):
-        assert door.knock(make_request(trigger_id=door.trigger.id, method="PUT")).status == 405
-    first = dict(door.knock(good).headers)
+        assert door.send(make_request(trigger_id=door.trigger.id, method="PUT")).status == 405
+    first = dict(door.send(good).headers)
     assert first["RateLimit-Policy"] == '"webhook";q=2;w=60'
     assert first["RateLimit"] == '"webhook";r=1;t=30'
-    assert door.knock(good).status == 202
-    response = door.knock(good)
+    assert door.send(good).status == 202
+    response = door.send(good)
     assert (response.status, dict(response.headers)["Retry-After"]) == (429, "30")
     assert dict(response.headers)["RateLimit"] == '"webhook";r=0;t=60'
     assert (door.rejected[-1].reason, door.rejected[-1].response_status) == (Reason.RATE_LIMITED, 429)
     door.seconds += 30
-    assert door.knock(good).status == 202
+    assert door.send(good).status == 202
     assert len(door.accepted) == 3

@@ -107,7 +107,7 @@ def test_every_option_makes_a_difference(
     for options in (EXAMPLES[name], {**EXAMPLES[name], name: getattr(WebhookConfig(), name)}):
         door = make_door(make_trigger(secrets=(secret,), **options), public_url=URL)
         request = make_request(*headers, trigger_id=door.trigger.id, client_address="198.51.100.1")
-        response = door.knock(request, body=b'{"id": 7}' if name == "idempotency_key" else b"{}")
+        response = door.send(request, body=b'{"id": 7}' if name == "idempotency_key" else b"{}")
         ids = [delivery.idempotency_key for delivery in door.accepted]
         responses.append((response.status, response.content_type, len(response.headers), ids))
     assert responses[0] != responses[1]

@@ -19,7 +19,7 @@ LONG = f"sha256:{hashlib.sha256(b'x' * 256).hexdigest()}"
 def respond(make_trigger: Make, make_request: Make, make_door: Make) -> Make:
     def response(**config: Any) -> Any:
         door = make_door(make_trigger(**config))
-        response = door.knock(make_request(trigger_id=door.trigger.id))
+        response = door.send(make_request(trigger_id=door.trigger.id))
         if door.accepted:
             assert door.accepted[0].response_status == response.status
             assert door.accepted[0].response_body == response.body.decode()
@@ -139,7 +139,7 @@ def test_the_idempotency_key_comes_from_the_header_or_the_body(
     expected: Any,
 ) -> None:
     door = make_door(make_trigger(idempotency_key=source))
-    response = door.knock(make_request(*headers, trigger_id=door.trigger.id), body=body)
+    response = door.send(make_request(*headers, trigger_id=door.trigger.id), body=body)
     if isinstance(expected, int):
         assert (response.status, door.accepted) == (expected, [])
     else:
@@ -149,7 +149,7 @@ def test_the_idempotency_key_comes_from_the_header_or_the_body(
 def test_the_same_key_is_the_same_execution(make_trigger: Make, make_request: Make, make_door: Make) -> None:
     door = make_door(make_trigger(idempotency_key=IdempotencyKeySource(body="id")))
     for body in (b'{"id": 1}', b'{"id": "1"}', b'{"id": 2}'):
-        door.knock(make_request(trigger_id=door.trigger.id), body=body)
+        door.send(make_request(trigger_id=door.trigger.id), body=body)
     first, again, other = [delivery.execution_id for delivery in door.accepted]
     assert first == again != other
 
@@ -159,7 +159,7 @@ def test_a_head_starts_a_run_only_where_that_is_the_method(
 ) -> None:
     for method in HttpMethod:
         door = make_door(make_trigger(method=method))
-        response = door.knock(make_request(trigger_id=door.trigger.id, method="HEAD"), body=b"")
+        response = door.send(make_request(trigger_id=door.trigger.id, method="HEAD"), body=b"")
         assert response.status == (202 if method is HttpMethod.HEAD else 405)
 
 
@@ -170,5 +170,5 @@ def test_the_use_of_an_older_secret_is_published(
     older = make_secret(b"old-secret-of-mine", valid_until=now + timedelta(hours=1))
     door = make_door(make_trigger(auth_type=AuthType.API_KEY, secrets=(current, older)))
     for key, uses in [("new-secret-of-mine", []), ("wrong", []), ("old-secret-of-mine", [older.id])]:
-        door.knock(make_request(("X-API-Key", key), trigger_id=door.trigger.id))
+        door.send(make_request(("X-API-Key", key), trigger_id=door.trigger.id))
         assert door.uses == uses

@@ -5,13 +5,13 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from prometheus_client import CollectorRegistry
-from webhook_ingress.adapters.secret_use_lane import SecretUseLane
 
 from trigger_contracts import streams
 from trigger_contracts.secret_uses import USES, PreviousSecretUsed
 from trigger_runtime.bus.connection import BusUnavailableError
-from webhook_ingress.adapters import secret_use_lane
+from webhook_ingress.adapters import secret_use_publisher
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
+from webhook_ingress.adapters.secret_use_publisher import SecretUsePublisher
 
 TRIGGER = uuid4()
 
@@ -41,7 +41,7 @@ class Lane:
         self.bus = Bus()
         self.seconds = 0.0
         self.registry = CollectorRegistry()
-        self.lane = SecretUseLane(
+        self.lane = SecretUsePublisher(
             cast("Any", self.bus), monotonic=lambda: self.seconds, metrics=IngressMetrics(self.registry)
         )
 
@@ -100,9 +100,9 @@ async def test_memory_is_bounded(now: Any) -> None:
     for number in range(30_000):
         lane.seconds = number / 1000
         lane.note(uuid4(), at=now)
-    assert len(lane.lane._waiting) == secret_use_lane._MAX_WAITING
-    assert len(lane.lane._told) <= secret_use_lane._MAX_SECRETS
-    assert lane.dropped == 30_000 - secret_use_lane._MAX_WAITING
+    assert len(lane.lane._waiting) == secret_use_publisher._MAX_WAITING
+    assert len(lane.lane._told) <= secret_use_publisher._MAX_SECRETS
+    assert lane.dropped == 30_000 - secret_use_publisher._MAX_WAITING
     lane.lane._waiting.clear()
     lane.seconds = 1000.0
     lane.note(uuid4(), at=now)

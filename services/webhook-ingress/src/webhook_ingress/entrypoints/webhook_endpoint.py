@@ -15,6 +15,7 @@ from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.queries import uuid_in
 from webhook_ingress.domain.request import Body, Headers, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.sender import client_address
+from webhook_ingress.entrypoints.raw_response import raw_response
 from webhook_ingress.entrypoints.request_parser import RawRequest
 from webhook_ingress.ports import HttpResponse, UnavailableError
 from webhook_ingress.usecases import ReceiveDelivery
@@ -24,6 +25,8 @@ log = structlog.stdlib.get_logger(__name__)
 PREFIX: Final = "/api/webhooks/"
 ROUTE: Final = "/api/webhooks/{triggerId}"
 
+Outcome = HttpResponse | Future[HttpResponse]
+"""The response, or what will be it once the bus has the delivery."""
 Observe = Callable[[WebhookRequest, HttpResponse, float], None]
 """Takes in a request with its response, and the seconds between them."""
 
@@ -89,7 +92,7 @@ class WebhookEndpoint:
         except Exception as error:  # noqa: BLE001 - logged there, and a 500
             return _failed(received, error=error)
 
-    def receive(self, received: ReceivedRequest, *, body: Body) -> "HttpResponse | Future[HttpResponse]":
+    def receive(self, received: ReceivedRequest, *, body: Body) -> Outcome:
         """Return the response, or what will be it once the bus has the delivery."""
         try:
             return self._receive.receive(received, body=body)
@@ -109,16 +112,14 @@ class WebhookEndpoint:
         """Count a request with its response."""
         self._observe(received.request, response, self._monotonic() - received.begun)
 
-    def malformed(self) -> tuple[HttpResponse, str]:
-        """Count what is not a request, for nothing else tells of it; return the response and its id."""
+    def malformed(self) -> bytes:
+        """Count what is not a request, for nothing else tells of it; return the response."""
         self._count_malformed()
         request_id = self._new_request_id()
-        problem = ProblemError(
-            400,
-            code="malformed_request",
-            detail="The request is not HTTP, or a part of its head is malformed or too long.",
-        )
-        return _response(problem, request_id=request_id), request_id
+        detail = "The request is not HTTP, or a part of its head is malformed or too long."
+        problem = ProblemError(400, code="malformed_request", detail=detail)
+        response = _response(problem, request_id=request_id)
+        return raw_response(response, request=None, request_id=request_id, keep_alive=False)
 
     def _request_id(self, raw: RawRequest, *, trigger_id: UUID | None) -> str:
         """Return the caller's id where it is a sane one: it stands in log lines and in the response."""

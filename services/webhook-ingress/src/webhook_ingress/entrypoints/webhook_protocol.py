@@ -11,7 +11,7 @@ from webhook_ingress.entrypoints.body_budget import BodyBudget
 from webhook_ingress.entrypoints.connections import ConnectionLimits, Connections, Deadline
 from webhook_ingress.entrypoints.raw_response import CONTINUE, raw_response
 from webhook_ingress.entrypoints.request_parser import MalformedRequestError, RawRequest, RequestParser
-from webhook_ingress.entrypoints.webhook_endpoint import WebhookEndpoint, is_webhook
+from webhook_ingress.entrypoints.webhook_endpoint import Outcome, WebhookEndpoint, is_webhook
 from webhook_ingress.ports import HttpResponse, UnavailableError
 
 _SLICE_BYTES: Final = 16 * 1024
@@ -48,13 +48,11 @@ class WebhookProtocol(asyncio.Protocol):
         self._received: ReceivedRequest | None = None
         self._reserved_bytes = 0
         self._interruption: BodyProblem | None = None
-        # Whether a response depends on the bus.
-        self._in_progress = False
+        self._in_progress = False  # whether a response depends on the bus
         self._deadline = Deadline(self._expire)
         self._is_malformed = False
         self._has_eof = False
-        # Whether the last response is out, and whatever comes is ignored.
-        self._is_ended = False
+        self._is_ended = False  # whether the last response is out, and what comes is ignored
         self._is_stopping = False
         self._is_reading_paused = False
         self._is_writing_paused = False
@@ -69,7 +67,8 @@ class WebhookProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_ended:
             return
-        if not (self._in_progress or self._unparsed) and len(data) <= _SLICE_BYTES:
+        is_held_back = self._in_progress or self._unparsed or self._is_writing_paused
+        if not is_held_back and len(data) <= _SLICE_BYTES:
             self._parse(data)
             self._serve()
             return
@@ -83,8 +82,8 @@ class WebhookProtocol(asyncio.Protocol):
         """Keep the connection of a caller who has sent everything and waits for the response."""
         self._has_eof = True
         self._interruption = BodyProblem.INCOMPLETE
-        if self._is_ended and self._transport is not None:
-            self._transport.close()
+        if self._is_ended:
+            self._close()
         self._go_on()
         return True
 
@@ -178,9 +177,7 @@ class WebhookProtocol(asyncio.Protocol):
             outcome.add_done_callback(partial(self._settle, raw, received))
         return True
 
-    def _outcome(
-        self, raw: RawRequest, *, received: ReceivedRequest
-    ) -> "HttpResponse | Future[HttpResponse] | None":
+    def _outcome(self, raw: RawRequest, *, received: ReceivedRequest) -> Outcome | None:
         """Return the response, now or later, or ``None`` where more of the body has to come first."""
         longest = self._limits.max_body_bytes
         if raw.is_complete:
@@ -197,9 +194,7 @@ class WebhookProtocol(asyncio.Protocol):
         self._reserved_bytes = len(raw.body)
         return None
 
-    def _begin_body(
-        self, raw: RawRequest, *, received: ReceivedRequest
-    ) -> "HttpResponse | Future[HttpResponse] | None":
+    def _begin_body(self, raw: RawRequest, *, received: ReceivedRequest) -> Outcome | None:
         """Return the response to a request whose body need not come; else let it come."""
         if (response := self._endpoint.respond_before_body(received)) is not None:
             return response
@@ -234,12 +229,12 @@ class WebhookProtocol(asyncio.Protocol):
         # A body that is not coming, or may not be coming, leaves open where the next request begins.
         is_framed = raw.is_complete or not (self._interruption or raw.awaits_continue)
         keep_alive = raw.keep_alive and is_framed and not self._is_stopping
-        data = raw_response(
-            response, request=raw, request_id=received.request.request_id, keep_alive=keep_alive
+        request_id = received.request.request_id
+        self._transport.write(
+            raw_response(response, request=raw, request_id=request_id, keep_alive=keep_alive)
         )
-        self._transport.write(data)
         if not keep_alive:
-            self._end(raw)
+            self._end(self._transport, last=raw)
         elif raw.is_complete:
             self._deadline.set(self._limits.head_seconds)
 
@@ -249,34 +244,32 @@ class WebhookProtocol(asyncio.Protocol):
             return
         if self._parser.requests:
             if self._interruption is not None:
-                self._end(self._parser.requests[0])
+                self._end(self._transport, last=self._parser.requests[0])
         elif self._is_malformed:
-            response, request_id = self._endpoint.malformed()
-            self._transport.write(
-                raw_response(response, request=None, request_id=request_id, keep_alive=False)
-            )
-            self._end(None)
+            self._transport.write(self._endpoint.malformed())
+            self._end(self._transport, last=None)
         elif self._has_eof or (self._is_stopping and self._parser.is_between_requests):
-            self._is_ended = True
-            self._transport.close()
+            self._close()
 
-    def _end(self, last: RawRequest | None) -> None:
+    def _end(self, transport: asyncio.Transport, *, last: RawRequest | None) -> None:
         """Close the connection after the response to the last request.
 
         Closing while a caller still sends causes a reset, which may take the response away from it: so what
         comes is ignored for some seconds.
         """
-        if self._transport is None:
-            return
         self._is_ended = True
         self._unparsed.clear()
         if (last is not None and last.is_complete) or self._has_eof:
-            self._transport.close()
+            self._close()
             return
-        self._transport.write_eof()
-        if self._is_reading_paused:
-            self._transport.resume_reading()
+        transport.write_eof()
+        transport.resume_reading()
         self._deadline.set(self._limits.linger_seconds)
+
+    def _close(self) -> None:
+        self._is_ended = True
+        if self._transport is not None:
+            self._transport.close()
 
     def _hand_over(self, raw: RawRequest) -> None:
         """Let another protocol respond to this request, with which the connection ends."""
@@ -286,8 +279,7 @@ class WebhookProtocol(asyncio.Protocol):
         self._forget_connection()
         self._is_ended = True
         self._parser.close()
-        if self._is_reading_paused:
-            transport.resume_reading()
+        transport.resume_reading()
         self._hand_over_to(transport, raw)
 
     def _forget_connection(self) -> None:
@@ -304,6 +296,5 @@ class WebhookProtocol(asyncio.Protocol):
             self._serve()
         elif self._is_ended or self._is_writing_paused:
             self.abort()
-        elif self._transport is not None:
-            self._is_ended = True
-            self._transport.close()
+        else:
+            self._close()
