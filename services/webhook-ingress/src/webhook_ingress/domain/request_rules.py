@@ -4,6 +4,7 @@ Nothing fails open: an option that this release does not enforce, or that contra
 every request. ``trigger_webhooks`` has the rules, which trigger-api asks when a trigger is saved.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -85,7 +86,7 @@ def request_rules(config: WebhookConfig) -> RequestRules:
         url_option = "signed_content" if "url" in generic.content.placeholders else None
     else:
         scheme, url_option = None, None
-    return RequestRules(
+    rules = RequestRules(
         url_option=url_option,
         preset=preset,
         scheme=scheme,
@@ -96,6 +97,13 @@ def request_rules(config: WebhookConfig) -> RequestRules:
         else ALL_ORIGINS,
         delivery_id=_delivery_id(config, preset=preset),
     )
+    return _shared(rules)
+
+
+@lru_cache(maxsize=1024)
+def _shared(rules: RequestRules) -> RequestRules:
+    """Return the first of equal rules: most triggers have the same options as others."""
+    return rules
 
 
 def _unserved_option(config: WebhookConfig, *, preset: Preset | None) -> str | None:
