@@ -10,15 +10,13 @@ from datetime import date
 from typing import Final
 
 from trigger_cron.cron import Cron
-from trigger_cron.day_rules import DayPattern
+from trigger_cron.day_rules import DayPattern, month_lengths
 
 FIRST_YEAR: Final = 2000
 LAST_YEAR: Final = 2100
 """The years that a calendar of Temporal can name; it fires in no later one."""
 
 _FEBRUARY: Final = 2
-_SHORT_MONTHS: Final = frozenset({4, 6, 9, 11})
-_FEBRUARIES: Final = frozenset({28, 29})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +100,11 @@ def _months(pattern: DayPattern, *, named: Collection[int]) -> Iterator[tuple[Co
 
     They matter for February alone, whose length is that of its year.
     """
-    months = [month for month in named if _lengths(month) <= pattern.lengths]
+    months = [month for month in named if month_lengths(month) <= pattern.lengths]
     if months:
         yield months, ()
-    if _FEBRUARY in named and len(only := _FEBRUARIES & pattern.lengths) == 1:
+    if _FEBRUARY in named and len(only := month_lengths(_FEBRUARY) & pattern.lengths) == 1:
         yield (_FEBRUARY,), _LEAP_YEARS if 29 in only else _COMMON_YEARS
-
-
-def _lengths(month: int) -> frozenset[int]:
-    if month == _FEBRUARY:
-        return _FEBRUARIES
-    return frozenset({30 if month in _SHORT_MONTHS else 31})
 
 
 def values(ranges: Ranges) -> frozenset[int]:

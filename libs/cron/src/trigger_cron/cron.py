@@ -8,14 +8,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from trigger_cron.day_rules import DayPattern, DayRule, patterns_of
-
-_LENGTHS_OF: Final = (
-    frozenset({31}),
-    frozenset({28, 29}),
-    *map(frozenset, ({31}, {30}, {31}, {30}, {31}, {31}, {30}, {31}, {30}, {31})),
-)
-"""Days that each month can have."""
+from trigger_cron.day_rules import DayPattern, DayRule, month_lengths, patterns_of
 
 QUIET_YEARS: Final = 8
 """An expression that is silent for so many whole years is refused as a mistake. 29 February is not."""
@@ -118,7 +111,7 @@ class Cron:
         return any(
             any(pattern.days_in(length))
             for month in self.months
-            for length in _LENGTHS_OF[month - 1]
+            for length in month_lengths(month)
             for pattern in patterns
         )
 

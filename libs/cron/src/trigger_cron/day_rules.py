@@ -13,6 +13,8 @@ from typing import Final
 LENGTHS: Final = frozenset({28, 29, 30, 31})
 """Days that a month can have."""
 
+_LENGTHS_OF: Final = tuple(map(frozenset, ({31}, {28, 29}, *({31}, {30}) * 2, {31}, *({31}, {30}) * 2, {31})))
+
 ALL_DAYS: Final = frozenset(range(1, 32))
 ALL_WEEKDAYS: Final = frozenset(range(7))
 WORKDAYS: Final = frozenset(range(1, 6))
@@ -64,6 +66,11 @@ class DayPattern:
     def days_in(self, length: int) -> Iterable[int]:
         """Return the days that a month of this length has, whatever their weekday."""
         return (day for day in self.days if day <= length) if length in self.lengths else ()
+
+
+def month_lengths(month: int) -> frozenset[int]:
+    """Return the numbers of days that a month can have; ``month`` is 1-12."""
+    return _LENGTHS_OF[month - 1]
 
 
 def patterns_of(rule: DayRule) -> tuple[DayPattern, ...]:

@@ -132,13 +132,3 @@ class Leadership(Protocol):
 
     def is_leader(self) -> bool:
         """Tell whether it still is: asked before each write."""
-
-
-class Lease(Leadership, Protocol):
-    """A leadership for a time."""
-
-    async def elected(self) -> None:
-        """Wait until this replica leads."""
-
-    def is_leader_known(self) -> bool:
-        """Tell whether it was seen of late which replica leads."""

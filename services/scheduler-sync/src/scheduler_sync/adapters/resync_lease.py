@@ -29,7 +29,7 @@ _RESIGN_SECONDS: Final = 1.0
 
 
 class ResyncLease:
-    """A component; implements ``ports.Lease``."""
+    """A component; implements ``ports.Leadership``."""
 
     name = "resync lease"
 
@@ -82,6 +82,7 @@ class ResyncLease:
         return asyncio.get_running_loop().time() - self._read_at < self._seconds
 
     async def elected(self) -> None:
+        """Wait until this replica leads."""
         while not self.is_leader():
             self._elected.clear()
             await self._elected.wait()

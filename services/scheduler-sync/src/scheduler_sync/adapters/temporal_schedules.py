@@ -83,30 +83,22 @@ class TemporalSchedules:
 
         handle = self._temporal.client.get_schedule_handle(desired.schedule_id)
         try:
-            async with self._call():
+            async with self._call_on_existing():
                 with readable():
                     await handle.update(replace, rpc_timeout=_RPC_TIMEOUT)
         except UnreadableScheduleError:
             await self.delete(desired.schedule_id)
             await self.create(desired)
-        except GoneError as error:
-            raise TemporalUnavailableError("the schedule is gone by now") from error
 
     async def pause(self, schedule_id: str, *, note: str) -> None:
-        try:
-            async with self._call():
-                handle = self._temporal.client.get_schedule_handle(schedule_id)
-                await handle.pause(note=note, rpc_timeout=_RPC_TIMEOUT)
-        except GoneError as error:
-            raise TemporalUnavailableError("the schedule is gone by now") from error
+        async with self._call_on_existing():
+            handle = self._temporal.client.get_schedule_handle(schedule_id)
+            await handle.pause(note=note, rpc_timeout=_RPC_TIMEOUT)
 
     async def resume(self, schedule_id: str, *, note: str) -> None:
-        try:
-            async with self._call():
-                handle = self._temporal.client.get_schedule_handle(schedule_id)
-                await handle.unpause(note=note, rpc_timeout=_RPC_TIMEOUT)
-        except GoneError as error:
-            raise TemporalUnavailableError("the schedule is gone by now") from error
+        async with self._call_on_existing():
+            handle = self._temporal.client.get_schedule_handle(schedule_id)
+            await handle.unpause(note=note, rpc_timeout=_RPC_TIMEOUT)
 
     async def delete(self, schedule_id: str) -> bool:
         handle = self._temporal.client.get_schedule_handle(schedule_id)
@@ -122,6 +114,14 @@ class TemporalSchedules:
         async with self._slots:
             with temporal_errors():
                 yield
+
+    @asynccontextmanager
+    async def _call_on_existing(self) -> AsyncIterator[None]:
+        try:
+            async with self._call():
+                yield
+        except GoneError as error:
+            raise TemporalUnavailableError("the schedule is gone by now") from error
 
     async def all(self) -> AsyncIterator[ActualSchedule]:
         # Not by the client's own iterator: that decodes all of each entry, so that one which it cannot decode

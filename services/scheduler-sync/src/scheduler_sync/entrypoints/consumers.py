@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from scheduler_sync.adapters.temporal_schedules import CONCURRENCY
 from scheduler_sync.ports import TemporalUnavailableError
 from scheduler_sync.usecases.reconciler import Reconciler
 from trigger_contracts import config, streams
@@ -19,8 +20,8 @@ TRIGGERS: Final = Subscription(
     dead_letter_on=(MalformedMessageError,),
     # A message of a newer release waits until that runs here.
     retry_on=(TemporalUnavailableError, BusUnavailableError, UnknownMessageError),
-    # Twice as many as Temporal gets at a time: the bus is read meanwhile.
-    concurrency=32,
+    # Twice what Temporal gets at a time: the bus is read meanwhile.
+    concurrency=2 * CONCURRENCY,
 )
 
 

@@ -8,7 +8,8 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from scheduler_sync.ports import Lease, TemporalUnavailableError
+from scheduler_sync.adapters.resync_lease import ResyncLease
+from scheduler_sync.ports import TemporalUnavailableError
 from scheduler_sync.usecases.full_resync import FullResync, ResyncResult
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import BusUnavailableError
@@ -27,7 +28,7 @@ class ResyncLoop:
         resync: FullResync,
         *,
         caught_up: Callable[[], Awaitable[None]],
-        lease: Lease,
+        lease: ResyncLease,
         seconds: float,
         registry: CollectorRegistry,
     ) -> None:
