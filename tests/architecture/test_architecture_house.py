@@ -1,8 +1,10 @@
 """The rules of the house that import-linter, ruff and mypy cannot see."""
 
+import ast
 import hashlib
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -146,3 +148,87 @@ def test_a_migration_that_was_released_is_never_edited(service: str) -> None:
     sums = dict(line.split("  ")[::-1] for line in (folder / "SUMS").read_text().splitlines())
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.sql")}
     assert files == sums
+
+
+WIRED_IN_APP = {"Follower", "Consumer", "Responder", "SchemaWatch", "HttpListener", "TokenVerifier"}
+
+
+def _modules(service: str) -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(package(service).rglob("*.py")):
+        yield str(path.relative_to(package(service))), ast.parse(path.read_text())
+
+
+def _calls(module: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(module) if isinstance(node, ast.Call))
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _places(service: str, names: set[str]) -> set[tuple[str, str]]:
+    """Return where a service calls one of the names: (name, module)."""
+    return {
+        (_called(call), path)
+        for path, module in _modules(service)
+        for call in _calls(module)
+        if _called(call) in names
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_components_are_made_in_the_composition_root(service: str) -> None:
+    assert {place for place in _places(service, WIRED_IN_APP) if place[1] != "app.py"} == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_subscriptions_are_constants_and_handlers_functions(service: str) -> None:
+    places = _places(service, {"Subscription"})
+    assert places <= {("Subscription", "entrypoints/consumers.py")}
+    if not places:
+        return
+    consumers = ast.parse((package(service) / "entrypoints" / "consumers.py").read_text())
+    assert [node.name for node in consumers.body if isinstance(node, ast.ClassDef)] == []
+    handlers = [node.name for node in consumers.body if isinstance(node, ast.AsyncFunctionDef)]
+    assert handlers != []
+    assert [name for name in handlers if not name.startswith("on_")] == []
+    constants = [node for node in consumers.body if isinstance(node, ast.AnnAssign)]
+    assert any(isinstance(node.value, ast.Call) for node in constants)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_errors_become_problems_by_one_function_name(service: str) -> None:
+    app = ast.parse((package(service) / "app.py").read_text())
+    maps = [
+        ast.unparse(keyword.value)
+        for call in _calls(app)
+        for keyword in call.keywords
+        if keyword.arg == "error_map"
+    ]
+    has_one = (package(service) / "entrypoints" / "error_map.py").exists()
+    assert maps == (["problem_of"] if has_one else [])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_migrations_are_named_in_one_module(service: str) -> None:
+    assigned = {
+        path
+        for path, module in _modules(service)
+        for node in module.body
+        if isinstance(node, ast.Assign | ast.AnnAssign) and "MIGRATIONS" in ast.unparse(node).split()[0]
+    }
+    has_some = (package(service) / "migrations").exists()
+    assert assigned == ({"adapters/schema.py"} if has_some else set())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_protocols_are_ports(service: str) -> None:
+    """An entrypoint may type a protocol of its server; what a use case needs is a port."""
+    protocols = {
+        path
+        for path, module in _modules(service)
+        if not path.startswith("entrypoints/")
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef) and "Protocol" in {ast.unparse(base) for base in node.bases}
+    }
+    assert protocols <= {"ports.py", "read_model.py"}

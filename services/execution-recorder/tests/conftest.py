@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
-from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
+from execution_recorder.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.app import build
 from execution_recorder.settings import Settings
 from trigger_contracts import deliveries, streams

@@ -17,7 +17,8 @@ import nats
 import pytest
 from nats.js import api as js_api
 
-from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
+from trigger_api.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
+from trigger_api.app import build
 from trigger_api.settings import Settings
 from trigger_contracts import codec, config, ids, schedule_requests, streams
 from trigger_runtime import postgres_schema

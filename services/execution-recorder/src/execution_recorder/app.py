@@ -1,14 +1,17 @@
 """Composition root: the one place where execution-recorder is wired."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from prometheus_client import Counter
 
 from execution_recorder.adapters.bus_bodies import BusBodies
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
 from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
-from execution_recorder.adapters.postgres_schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
 from execution_recorder.adapters.postgres_webhook_rates import PostgresWebhookRates
+from execution_recorder.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.trigger_owners import TriggerOwners
 from execution_recorder.entrypoints import consumers
 from execution_recorder.entrypoints.error_map import problem_of
@@ -20,6 +23,7 @@ from trigger_contracts import streams
 from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
+from trigger_runtime.bus.follower import Follower
 from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database, DatabaseSettings
@@ -53,14 +57,35 @@ def build(settings: Settings) -> Service:
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
-    owners = TriggerOwners(bus)
+    owners = TriggerOwners(missing=lambda: follower.check() or bus.check())
+    follower = Follower(
+        bus,
+        name="trigger owners",
+        stream=streams.CONFIG.name,
+        subjects=[streams.CONFIG_TRIGGERS],
+        position=owners.position,
+        apply=owners.apply,
+    )
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
-    handlers = consumers.Handlers(PostgresRecording(database), bodies=BusBodies(bus), metrics=metrics)
+    recording = PostgresRecording(database)
+    unrecorded = Counter(
+        "webhook_refusals_unrecorded_total",
+        "Refused requests that were counted but not recorded, under a flood.",
+        registry=metrics.registry,
+    )
+    on_deliveries = partial(
+        consumers.on_deliveries,
+        recording=recording,
+        bodies=BusBodies(bus),
+        count_unrecorded=unrecorded.inc,
+    )
+    on_manual_firing = partial(consumers.on_manual_firing, recording=recording)
+    on_fact = partial(consumers.on_fact, recording=recording)
     reading = [
-        Consumer(bus, subscription=consumers.DELIVERIES, handle=handlers.on_deliveries, metrics=metrics),
-        Consumer(bus, subscription=consumers.REJECTIONS, handle=handlers.on_deliveries, metrics=metrics),
-        Consumer(bus, subscription=consumers.FIRINGS, handle=handlers.on_manual_firing, metrics=metrics),
-        Consumer(bus, subscription=consumers.EXECUTIONS, handle=handlers.on_fact, metrics=metrics),
+        Consumer(bus, subscription=consumers.DELIVERIES, handle=on_deliveries, metrics=metrics),
+        Consumer(bus, subscription=consumers.REJECTIONS, handle=on_deliveries, metrics=metrics),
+        Consumer(bus, subscription=consumers.FIRINGS, handle=on_manual_firing, metrics=metrics),
+        Consumer(bus, subscription=consumers.EXECUTIONS, handle=on_fact, metrics=metrics),
     ]
     application = new_application(
         routes=history_routes(
@@ -78,7 +103,7 @@ def build(settings: Settings) -> Service:
     readiness.require("bus", bus.check)
     readiness.require("database", database.check)
     readiness.require("schema", schema.check)
-    readiness.require("triggers", owners.check)
+    readiness.require("triggers", follower.check)
     for consumer in reading:
         readiness.require(consumer.name, consumer.check)
     for key_set in tokens.key_sets:
@@ -89,7 +114,7 @@ def build(settings: Settings) -> Service:
             bus,
             database,
             schema,
-            owners,
+            follower,
             *tokens.key_sets,
             *reading,
             _pruning(database, days=settings.retention_days, metrics=metrics),

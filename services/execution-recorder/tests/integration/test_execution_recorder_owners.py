@@ -1,4 +1,4 @@
-"""Whose a trigger is, when that cannot be told."""
+"""The workspace of a trigger while it cannot be known."""
 
 from uuid import uuid4
 
@@ -14,9 +14,8 @@ pytestmark = pytest.mark.integration
 
 async def test_without_the_bus_nobodys_trigger_is_called_unknown(unused_tcp_port: int) -> None:
     bus = Bus(url=f"nats://127.0.0.1:{unused_tcp_port}", client_name="test")
-    owners = TriggerOwners(bus)
+    owners = TriggerOwners(missing=bus.check)
     await bus.start()
-    await owners.start()
     try:
         with pytest.raises(OwnersUnknownError) as caught:
             await owners.owner(uuid4())
@@ -24,5 +23,4 @@ async def test_without_the_bus_nobodys_trigger_is_called_unknown(unused_tcp_port
         assert problem is not None
         assert problem.status == 503
     finally:
-        await owners.stop()
         await bus.stop()

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from execution_recorder.adapters.postgres_schema import MIGRATIONS
+from execution_recorder.adapters.schema import MIGRATIONS
 from trigger_runtime.postgres_schema import versions_in
 
 

@@ -4,6 +4,7 @@ import collections
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, Counter
@@ -137,7 +138,10 @@ def build(settings: Settings) -> Service:
     core.show_steps(metrics.registry)
     bus = core.bus
     consumer = Consumer(
-        bus, subscription=TRIGGERS, handle=on_trigger_changed(core.reconciler), metrics=metrics
+        bus,
+        subscription=TRIGGERS,
+        handle=partial(on_trigger_changed, reconciler=core.reconciler),
+        metrics=metrics,
     )
     lease = ResyncLease(
         bus,
@@ -156,9 +160,7 @@ def build(settings: Settings) -> Service:
     depth = QueueDepth(
         bus, stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES, registry=metrics.registry
     )
-    app = new_application(
-        routes=[], readiness=readiness, metrics=metrics, error_map=lambda _: None, max_body_bytes=1024
-    )
+    app = new_application(routes=[], readiness=readiness, metrics=metrics, max_body_bytes=1024)
     readiness.require("bus", bus.check)
     readiness.require("temporal", core.temporal.check)
     readiness.require("triggers", core.follower.check)

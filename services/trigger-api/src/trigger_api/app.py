@@ -5,7 +5,6 @@ import os
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from trigger_api.adapters.outbox_relay import OutboxRelay
 from trigger_api.adapters.postgres_event_store import PostgresEventStore
 from trigger_api.adapters.postgres_history import PostgresHistory
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
+from trigger_api.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
 from trigger_api.adapters.trigger_activity import (
     PositionedProjection,
     Write,
@@ -25,10 +25,10 @@ from trigger_api.adapters.trigger_activity import (
     note_secret_uses,
 )
 from trigger_api.adapters.vault import RingVault
-from trigger_api.entrypoints import error_map
 from trigger_api.entrypoints.access import Access
 from trigger_api.entrypoints.catalog import CatalogHandlers
 from trigger_api.entrypoints.declared import Operation
+from trigger_api.entrypoints.error_map import problem_of
 from trigger_api.entrypoints.http import Authenticator, read_body
 from trigger_api.entrypoints.operations import TITLE, api_document, operations
 from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
@@ -64,12 +64,10 @@ from trigger_runtime.web.operations import routes_of
 from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
 
 NAME = "trigger-api"
-MIGRATIONS_TABLE = "trigger_api.schema_migrations"
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 _SLOW_AT_A_TIME = 2
 """Timetables and previews that are computed at a time: more would only share the processor."""
 """A definition of the largest size, the rest of the state, and the headers."""
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def build(settings: Settings) -> Service:
@@ -102,7 +100,7 @@ def build(settings: Settings) -> Service:
         ],
         readiness=readiness,
         metrics=metrics,
-        error_map=error_map.answer,
+        error_map=problem_of,
         max_body_bytes=settings.max_body_bytes,
     )
     readiness.require("bus", bus.check)

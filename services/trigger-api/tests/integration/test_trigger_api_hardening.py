@@ -260,7 +260,7 @@ async def test_a_database_that_went_back_does_not_take_others_messages_for_its_o
 
 async def test_an_upgrade_fills_what_it_adds(api: Any, workflow_id: str) -> None:
     """The migration's own statement, on rows as the release before left them."""
-    from trigger_api.app import MIGRATIONS
+    from trigger_api.adapters.schema import MIGRATIONS
 
     rotated = await webhook(api, workflow_id, authType="hmac")
     await webhook(api, workflow_id, authType="hmac")

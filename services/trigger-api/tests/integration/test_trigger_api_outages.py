@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from embedded_stack.servers.postgres import Durability, PostgresServer
 from embedded_stack.servers.running import running
-from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
+from trigger_api.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
+from trigger_api.app import build
 from trigger_runtime import postgres_schema
 from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.settings import Secret

@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
-from trigger_api.app import MIGRATIONS, MIGRATIONS_TABLE, build
+from trigger_api.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
+from trigger_api.app import build
 from trigger_api.settings import Settings
 from trigger_runtime import postgres_schema
 from trigger_runtime.postgres import DatabaseSettings

@@ -1,10 +1,9 @@
 """What is read from the bus, and what becomes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
-from prometheus_client import Counter
 
 from execution_recorder.domain.facts import FACTS_AS_SENT
 from execution_recorder.ports import Bodies, BodyUnavailableError, Recording, UnstorableError
@@ -19,7 +18,6 @@ from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccepted
 from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
-from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -68,39 +66,35 @@ EXECUTIONS: Final = _reading(
 )
 
 
-class Handlers:
-    """The handlers: a message in, a use case, nothing out."""
+async def on_deliveries(
+    message: Received,
+    *,
+    recording: Recording,
+    bodies: Bodies,
+    count_unrecorded: Callable[[int], None],
+) -> None:
+    """Record a batch of webhook requests."""
+    batch = deliveries.DELIVERIES.decode(message.data)
+    if isinstance(batch, LargeDeliveryAccepted):
+        await record_large_delivery(batch, bodies=bodies, recording=recording)
+        return
+    await record_deliveries(batch, recording=recording)
+    if isinstance(batch, DeliveriesRejected) and batch.dropped:
+        count_unrecorded(batch.dropped)
+        log.warning("refusals not recorded", count=batch.dropped)
 
-    def __init__(self, recording: Recording, *, bodies: Bodies, metrics: Metrics) -> None:
-        self._recording = recording
-        self._bodies = bodies
-        self._unrecorded = Counter(
-            "webhook_refusals_unrecorded_total",
-            "Refused requests that were counted but not recorded, under a flood.",
-            registry=metrics.registry,
-        )
 
-    async def on_deliveries(self, message: Received) -> None:
-        """Record a batch of webhook requests."""
-        batch = deliveries.DELIVERIES.decode(message.data)
-        if isinstance(batch, LargeDeliveryAccepted):
-            await record_large_delivery(batch, bodies=self._bodies, recording=self._recording)
-            return
-        await record_deliveries(batch, recording=self._recording)
-        if isinstance(batch, DeliveriesRejected) and batch.dropped:
-            self._unrecorded.inc(batch.dropped)
-            log.warning("refusals not recorded", count=batch.dropped)
+async def on_manual_firing(message: Received, *, recording: Recording) -> None:
+    """Record that somebody asked for a run."""
+    firing = firings.MANUAL.decode(message.data)
+    structlog.contextvars.bind_contextvars(
+        execution_id=str(firing.execution_id), request_id=firing.request_id
+    )
+    await record_manual_firing(firing, recording=recording)
 
-    async def on_manual_firing(self, message: Received) -> None:
-        """Record that somebody asked for a run."""
-        firing = firings.MANUAL.decode(message.data)
-        structlog.contextvars.bind_contextvars(
-            execution_id=str(firing.execution_id), request_id=firing.request_id
-        )
-        await record_manual_firing(firing, recording=self._recording)
 
-    async def on_fact(self, message: Received) -> None:
-        """Record what became of an execution."""
-        fact = FACTS_AS_SENT.decode(message.data)
-        structlog.contextvars.bind_contextvars(execution_id=str(fact.execution.id))
-        await record_fact(fact, recording=self._recording)
+async def on_fact(message: Received, *, recording: Recording) -> None:
+    """Record what became of an execution."""
+    fact = FACTS_AS_SENT.decode(message.data)
+    structlog.contextvars.bind_contextvars(execution_id=str(fact.execution.id))
+    await record_fact(fact, recording=recording)

@@ -1,6 +1,5 @@
 """What is read from the bus."""
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from scheduler_sync.adapters.temporal_schedules import CONCURRENCY
@@ -25,12 +24,8 @@ TRIGGERS: Final = Subscription(
 )
 
 
-def on_trigger_changed(reconciler: Reconciler) -> Callable[[Received], Awaitable[None]]:
-    """Return the handler of ``config.trigger.*``. A message only says which trigger to look at."""
-
-    async def handle(message: Received) -> None:
-        changed = config.TRIGGERS.decode(message.data)
-        if isinstance(changed.trigger.config, config.ScheduleConfig):
-            await reconciler.reconcile(changed.trigger.id, seen=changed.trigger.version)
-
-    return handle
+async def on_trigger_changed(message: Received, *, reconciler: Reconciler) -> None:
+    """Reconcile the trigger of a message of ``config.trigger.*``, which only says which one that is."""
+    changed = config.TRIGGERS.decode(message.data)
+    if isinstance(changed.trigger.config, config.ScheduleConfig):
+        await reconciler.reconcile(changed.trigger.id, seen=changed.trigger.version)

@@ -24,8 +24,8 @@ from trigger_runtime.web.problem import ProblemError, not_found, unavailable
 log = structlog.stdlib.get_logger(__name__)
 
 
-def answer(error: Exception) -> ProblemError | None:
-    """Return the answer to an error, ``None`` for one that nobody expected."""
+def problem_of(error: Exception) -> ProblemError | None:
+    """Return the problem that an error is shown as, ``None`` for an unexpected one."""
     return _outage(error) or _refusal(error) or _conflict(error)
 
 

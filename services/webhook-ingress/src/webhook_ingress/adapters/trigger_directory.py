@@ -1,18 +1,13 @@
 """Every webhook trigger in memory, folded from stream ``CONFIG``."""
 
-import asyncio
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
 
-from trigger_contracts import streams
 from trigger_contracts.config import AnyTriggerConfig, TriggerState, WebhookConfig
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
-from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
@@ -34,43 +29,19 @@ class _LatestVersions(LatestTriggers):
 
 
 class TriggerDirectory:
-    """A component: complete after the first catch-up, and kept up to date from then on.
+    """Complete after its follower has caught up, and kept up to date from then on.
 
-    While the bus is away it serves the last known state.
+    ``missing`` returns why it is not complete yet, or ``None``. While the bus is away the last known state
+    is served.
     """
 
-    name = "trigger directory"
-
-    def __init__(self, bus: Bus, *, keys: KeyRing, metrics: IngressMetrics) -> None:
+    def __init__(self, *, keys: KeyRing, missing: Callable[[], str | None], metrics: IngressMetrics) -> None:
         self._keys = keys
+        self._missing = missing
         self._latest = _LatestVersions(kinds=(WebhookConfig,))
         self._opened: dict[UUID, WebhookTrigger] = {}
         self._sequence: int | None = None
         metrics.triggers.set_function(lambda: len(self._opened))
-        self._follower = Follower(
-            bus,
-            name="triggers",
-            stream=streams.CONFIG.name,
-            subjects=[streams.CONFIG_TRIGGERS],
-            position=self._position,
-            apply=self._apply,
-        )
-
-    async def start(self) -> None:
-        """Begin to read."""
-        await self._follower.start()
-
-    async def stop(self) -> None:
-        """Stop reading."""
-        await self._follower.stop()
-
-    def tasks(self) -> Iterable[asyncio.Task[Any]]:
-        """Return what must not end by itself."""
-        return self._follower.tasks()
-
-    def check(self) -> str | None:
-        """Return why triggers cannot be found yet, or ``None``."""
-        return self._follower.check()
 
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
         """Return the trigger, or ``None`` where there is none of this id that takes webhooks.
@@ -78,7 +49,7 @@ class TriggerDirectory:
         Raises ``UnavailableError`` before the directory has been complete once, and for a trigger whose
         latest state cannot be read.
         """
-        if self.check() is not None:
+        if self._missing() is not None:
             raise UnavailableError("The service is still starting. Try again shortly.")
         trigger = self._opened.get(trigger_id)
         # What its latest state says may be "deleted" or "disabled": the one before must not go on.
@@ -86,10 +57,12 @@ class TriggerDirectory:
             raise UnavailableError("The trigger cannot be served at the moment. Try again later.")
         return trigger
 
-    async def _position(self) -> int | None:
+    async def position(self) -> int | None:
+        """Return the last applied sequence of the stream."""
         return self._sequence
 
-    async def _apply(self, batch: Sequence[Received]) -> None:
+    async def apply(self, batch: Sequence[Received]) -> None:
+        """Apply messages of ``config.trigger.*`` in their order."""
         for item in batch:
             self._apply_one(item)
         self._sequence = batch[-1].sequence

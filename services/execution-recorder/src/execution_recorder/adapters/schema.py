@@ -1,4 +1,4 @@
-"""Where the migrations are, and where it is noted which of them are applied."""
+"""Where the migrations are, and the table that lists the applied ones."""
 
 from pathlib import Path
 from typing import Final
