@@ -21,7 +21,7 @@ from webhook_ingress.domain.admission import (
     rejected,
 )
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
-from webhook_ingress.domain.delivery import Attempt, accepted_delivery, rejected_delivery
+from webhook_ingress.domain.delivery import RecordedRequest, accepted_delivery, rejected_delivery
 from webhook_ingress.domain.rate_limit import Rate, RateLimits
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
@@ -181,7 +181,7 @@ class ReceiveDelivery:
             received.request, trigger=trigger, execution_id=execution_id, rate=rate
         )
         delivery = accepted_delivery(
-            self._attempt(received, body=body, answer=answer),
+            self._recorded(received, body=body, answer=answer),
             trigger=trigger,
             verdict=verdict,
             execution_id=execution_id,
@@ -246,7 +246,7 @@ class ReceiveDelivery:
         reason: RejectionReason,
     ) -> None:
         delivery = rejected_delivery(
-            self._attempt(received, body=body, answer=answer),
+            self._recorded(received, body=body, answer=answer),
             trigger=trigger,
             reason=reason,
             longest_body=self._limits.longest_rejected_body,
@@ -284,12 +284,11 @@ class ReceiveDelivery:
         self._count_outcome("unavailable")
         return self._responses.unavailable(request, trigger=trigger, detail=str(error))
 
-    def _attempt(self, received: ReceivedRequest, *, body: Body, answer: HttpResponse) -> Attempt:
-        return Attempt(
+    def _recorded(self, received: ReceivedRequest, *, body: Body, answer: HttpResponse) -> RecordedRequest:
+        return RecordedRequest(
             delivery_id=self._clock.new_id(received.received_at),
-            request=received.request,
+            received=received,
             body=body,
-            received_at=received.received_at,
             processing_ms=round((self._clock.monotonic() - received.begun) * 1000, 3),
             response_status=answer.status,
             response_body=answer.body,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from trigger_contracts.codec import encode
 from trigger_contracts.deliveries import DELIVERIES, DeliveriesRejected, RejectionReason
 from webhook_ingress.domain import redaction
-from webhook_ingress.domain.delivery import Attempt, rejected_delivery
-from webhook_ingress.domain.request import BodyProblem
+from webhook_ingress.domain.delivery import RecordedRequest, rejected_delivery
+from webhook_ingress.domain.request import BodyProblem, ReceivedRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins, client_address
 
@@ -276,17 +276,17 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
     make_request: Make, now: datetime, body: Any, kept: bytes
 ) -> None:
     trigger_id = uuid4()
-    attempt = Attempt(
+    request = make_request(("User-Agent", "a"), ("Cookie", "s"), trigger_id=trigger_id, method="X" * 99)
+    recorded = RecordedRequest(
         delivery_id=UUID(int=1),
-        request=make_request(("User-Agent", "a"), ("Cookie", "s"), trigger_id=trigger_id, method="X" * 99),
+        received=ReceivedRequest(request=request, received_at=now, begun=0.0),
         body=body,
-        received_at=now,
         processing_ms=1.5,
         response_status=404,
         response_body=b"{}",
     )
     record = rejected_delivery(
-        attempt,
+        recorded,
         trigger=None,
         reason=RejectionReason.UNKNOWN_TRIGGER,
         longest_body=10,

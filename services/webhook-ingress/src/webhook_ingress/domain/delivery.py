@@ -1,7 +1,6 @@
 """The record of a request: what the bus, the history and the workflow see of it."""
 
 import hashlib
-from datetime import datetime
 from itertools import chain
 from typing import Any
 from uuid import UUID
@@ -12,7 +11,7 @@ from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, Rej
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.presets import BodyContains
-from webhook_ingress.domain.request import Body, WebhookRequest
+from webhook_ingress.domain.request import Body, ReceivedRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
 
@@ -20,30 +19,29 @@ _MAX_METHOD = 32
 _MAX_USER_AGENT = 1024
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request with its response. ``processing_ms`` is the time until this record was made."""
 
     delivery_id: UUID
-    request: WebhookRequest
+    received: ReceivedRequest
     body: Body
-    received_at: datetime
     processing_ms: float
     response_status: int
     response_body: bytes
 
 
 def accepted_delivery(
-    attempt: Attempt, *, trigger: WebhookTrigger, verdict: Accepted, execution_id: UUID
+    recorded: RecordedRequest, *, trigger: WebhookTrigger, verdict: Accepted, execution_id: UUID
 ) -> AcceptedDelivery:
     """Return the record of a request that starts ``execution_id`` once it is stored.
 
     The body is the exact bytes, except for a provider that sends the secret in it. The hash is always of the
     exact bytes.
     """
-    body = attempt.body if isinstance(attempt.body, bytes) else b""
+    body = recorded.body if isinstance(recorded.body, bytes) else b""
     scrubber = Scrubber(trigger)
     return AcceptedDelivery(
-        **_facts(attempt, body=body, scrubber=scrubber),
+        **_common_fields(recorded, body=body, scrubber=scrubber),
         body=scrubber.data(body) if _brings_secret(trigger) else body,
         trigger_id=trigger.id,
         workspace=trigger.workspace,
@@ -57,7 +55,7 @@ def accepted_delivery(
 
 
 def rejected_delivery(
-    attempt: Attempt,
+    recorded: RecordedRequest,
     *,
     trigger: WebhookTrigger | None,
     reason: RejectionReason,
@@ -69,11 +67,11 @@ def rejected_delivery(
     Its body is recorded whole, or not at all where it is over ``longest_body`` bytes (a reader could take a
     part for the whole) or holds the trigger's secret. The hash covers what was read.
     """
-    body = attempt.body if isinstance(attempt.body, bytes) else b""
+    body = recorded.body if isinstance(recorded.body, bytes) else b""
     return RejectedDelivery(
-        **_facts(attempt, body=body, scrubber=scrubber),
+        **_common_fields(recorded, body=body, scrubber=scrubber),
         body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
-        trigger_id=attempt.request.trigger_id,
+        trigger_id=recorded.received.request.trigger_id,
         workspace=trigger.workspace if trigger else None,
         workflow_id=trigger.workflow_id if trigger else None,
         trigger_name=trigger.name if trigger else None,
@@ -87,8 +85,8 @@ def _brings_secret(trigger: WebhookTrigger) -> bool:
     return preset is not None and preset.body is BodyContains.SECRET
 
 
-def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
-    request = attempt.request
+def _common_fields(recorded: RecordedRequest, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
+    request = recorded.received.request
     path, query, headers = request.path, request.query, request.headers.fields
     # All texts at once first: nearly always none of them holds a secret. The separator prevents a match that
     # begins in one text and ends in the next.
@@ -96,9 +94,9 @@ def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, An
         path, query, headers = scrubber.text(path), scrubber.fields(query), scrubber.fields(headers)
     agent = next((value for name, value in headers if name == "user-agent"), None)
     return {
-        "id": attempt.delivery_id,
+        "id": recorded.delivery_id,
         "request_id": request.request_id,
-        "received_at": attempt.received_at,
+        "received_at": recorded.received.received_at,
         "method": redaction.safe(request.method, longest=_MAX_METHOD),
         "path": redaction.safe(path, longest=redaction.MAX_VALUE),
         "query": redaction.query(query) if query else (),
@@ -106,7 +104,7 @@ def _facts(attempt: Attempt, *, body: bytes, scrubber: Scrubber) -> dict[str, An
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "client_address": request.client_address,
         "user_agent": None if agent is None else redaction.safe(agent, longest=_MAX_USER_AGENT),
-        "response_status": attempt.response_status,
-        "response_body": attempt.response_body.decode(),
-        "processing_ms": attempt.processing_ms,
+        "response_status": recorded.response_status,
+        "response_body": recorded.response_body.decode(),
+        "processing_ms": recorded.processing_ms,
     }

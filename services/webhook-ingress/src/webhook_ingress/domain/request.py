@@ -4,7 +4,7 @@
 2. ``ReceivedRequest``: the same, with the time at which it came.
 3. ``SignedRequest``: with the exact body, for the check of who sent it (``signed_request``).
 4. ``Accepted``, ``Rejected`` or ``HandshakeReplied``: the verdict (``admission``).
-5. ``Attempt``: the request with its response, for the record (``delivery``).
+5. ``RecordedRequest``: the request with its response, for the record (``delivery``).
 6. ``AcceptedDelivery`` or ``RejectedDelivery``: the record, as the contracts define it. An accepted one is a
    ``PendingDelivery`` until the bus has confirmed it; only then the sender gets the response.
 """
