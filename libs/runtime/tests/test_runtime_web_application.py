@@ -556,11 +556,3 @@ async def test_a_slow_body_that_arrives_in_time_is_read(listener: HttpListener, 
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b"[]")
     writer.close()
-
-
-def test_each_problem_with_a_body_has_its_status() -> None:
-    problems = {
-        kind: bodies.problem_of_body(kind()).status
-        for kind in (bodies.BodyTooLargeError, bodies.BodyTooSlowError, bodies.BodyIncompleteError)
-    }
-    assert list(problems.values()) == [413, 408, 400]

@@ -78,10 +78,10 @@ class Doors:
 
     @operation("PUT", "/houses/{id}/doors/{door}", scope="paint", tag="Doors", success=DONE, errors=(409,))
     async def paint_door(
-        self, caller: str, house_id: UUID, door_name: str, colour: Colour, body: Paint, sent_body: Any
+        self, caller: str, house_id: UUID, door_id: UUID, colour: Colour, body: Paint, sent_body: Any
     ) -> Response[Door]:
         """Paint a door."""
-        text = f"{caller} {house_id} {door_name} {colour} {body.colour} {sent_body}"
+        text = f"{caller} {house_id} {door_id} {colour} {body.colour} {sent_body}"
         return Response(content=Door(colour=text), status=202, headers={"Location": "/here"})
 
     @operation("POST", "/doors/paint", scope=None, tag="Doors", success=DONE)
@@ -181,20 +181,20 @@ async def test_every_problem_of_a_query_is_named(http: aiohttp.ClientSession) ->
 
 
 async def test_every_argument_comes_from_its_place(http: aiohttp.ClientSession) -> None:
-    path = f"/houses/{ID}/doors/front"
+    path = f"/houses/{ID}/doors/{ID}"
     async with http.put(path, json={"colour": "blue"}, headers={"Who": "ada", "Colour": "c"}) as response:
         assert response.status == 202
         assert response.headers["Location"] == "/here"
-        assert (await response.json())["colour"] == f"ada:paint {ID} front c blue {{'colour': 'blue'}}"
+        assert (await response.json())["colour"] == f"ada:paint {ID} {ID} c blue {{'colour': 'blue'}}"
 
 
 async def test_who_calls_is_asked_first(http: aiohttp.ClientSession) -> None:
-    assert (await call(http, "PUT", "/houses/x/doors/front", body={"x": 1}))[0] == 401
-    status, body = await call(http, "PUT", "/houses/x/doors/front", body={"x": 1}, Who="ada", Colour="c")
+    assert (await call(http, "PUT", f"/houses/x/doors/{ID}", body={"x": 1}))[0] == 401
+    status, body = await call(http, "PUT", f"/houses/x/doors/{ID}", body={"x": 1}, Who="ada", Colour="c")
     assert (status, body["detail"]) == (404, "There is no such house.")
-    status, body = await call(http, "PUT", f"/houses/{ID}/doors/front", body={"x": 1}, Who="ada")
+    status, body = await call(http, "PUT", f"/houses/{ID}/doors/{ID}", body={"x": 1}, Who="ada")
     assert (status, body["code"]) == (428, "colour_missing")
-    status, body = await call(http, "PUT", f"/houses/{ID}/doors/front", body={"x": 1}, Who="ada", Colour="c")
+    status, body = await call(http, "PUT", f"/houses/{ID}/doors/{ID}", body={"x": 1}, Who="ada", Colour="c")
     assert (status, body["errors"]) == (422, [{"pointer": "/x", "detail": "There is no such field."}])
 
 
@@ -266,6 +266,12 @@ def test_a_signature_that_does_not_fit_is_refused_at_once() -> None:
         class Unknown:
             @declare
             async def show(self, thing: UUID) -> None: ...
+
+    with pytest.raises(TypeError, match="no place for 'thing'"):
+
+        class Text:
+            @operation("GET", "/doors/{id}", scope=None, tag="Doors", success=DONE)
+            async def show(self, thing: str) -> None: ...
 
     with pytest.raises(TypeError, match="without a scope"):
 

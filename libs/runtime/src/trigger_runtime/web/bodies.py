@@ -16,57 +16,8 @@ MAX_NESTING: Final = 100
 """JSON that nests deeper is refused: every later reader of it recurses."""
 
 
-class BodyError(Exception):
-    """A body that could not be read."""
-
-
-class BodyTooLargeError(BodyError):
-    """There are more bytes than the limit."""
-
-
-class BodyIncompleteError(BodyError):
-    """The connection broke, a chunk is malformed, or there are fewer bytes than Content-Length says."""
-
-
-class BodyTooSlowError(BodyError):
-    """It was not complete in time."""
-
-
-async def read_body(request: web.Request, *, limit: int, seconds: float) -> bytes:
-    """Return at most ``limit`` bytes as they were sent, a ``Content-Encoding`` left as it is.
-
-    Raises ``BodyTooLargeError`` (from Content-Length alone where that tells), ``BodyIncompleteError`` or
-    ``BodyTooSlowError``.
-    """
-    if (request.content_length or 0) > limit:
-        raise BodyTooLargeError
-    body = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.content.iter_any():
-                body += chunk
-                if len(body) > limit:
-                    raise BodyTooLargeError
-    except TimeoutError as error:
-        raise BodyTooSlowError from error
-    except (OSError, HttpProcessingError, web.RequestPayloadError) as error:
-        raise BodyIncompleteError from error
-    return bytes(body)
-
-
-def problem_of_body(error: BodyError) -> ProblemError:
-    """Return the problem of a body that could not be read: 413, 408 or 400."""
-    match error:
-        case BodyTooLargeError():
-            return ProblemError(413, code="body_too_large", detail="The body is over the limit.")
-        case BodyTooSlowError():
-            return ProblemError(408, code="body_too_slow", detail="The body did not arrive in time.")
-        case _:
-            return ProblemError(400, code="body_incomplete", detail="The body ended early.")
-
-
 async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
-    """Return the request's JSON body; ``ProblemError`` 400, 408, 413 or 415 where there is none.
+    """Return the request's JSON body; ``ProblemError`` 400, 408, 413 or 415 where it is not one.
 
     The limit is the application's ``max_body_bytes``.
     """
@@ -77,10 +28,7 @@ async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
         raise ProblemError(
             415, code="unsupported_media_type", detail="Send the body without Content-Encoding."
         )
-    try:
-        data = await read_body(request, limit=request.client_max_size, seconds=seconds)
-    except BodyError as error:
-        raise problem_of_body(error) from error
+    data = await _read(request, seconds=seconds)
     try:
         value = msgspec.json.decode(data)
     except RecursionError:
@@ -92,6 +40,26 @@ async def read_json(request: web.Request, *, seconds: float = 10.0) -> Any:
     return value
 
 
+async def _read(request: web.Request, *, seconds: float) -> bytes:
+    limit = request.client_max_size
+    if (request.content_length or 0) > limit:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise _too_large()
+    except TimeoutError as error:
+        detail = "The body did not arrive in time."
+        raise ProblemError(408, code="body_too_slow", detail=detail) from error
+    except (OSError, HttpProcessingError, web.RequestPayloadError) as error:
+        # The connection broke, a chunk is malformed, or there are fewer bytes than Content-Length says.
+        raise ProblemError(400, code="body_incomplete", detail="The body ended early.") from error
+    return bytes(body)
+
+
 def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField | None = None) -> T:
     """Return the value as ``kind``."""
     return cast("T", decode(value, kind, pointer=pointer, check=check))
@@ -100,6 +68,10 @@ def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField |
 def invalid(errors: list[FieldError]) -> InvalidError:
     """Return the error, which is a 422."""
     return InvalidError(errors)
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, code="body_too_large", detail="The body is over the limit.")
 
 
 def _too_deep() -> ProblemError:

@@ -205,11 +205,11 @@ def _arguments(handler: Callable[..., Any], *, hints: Mapping[str, Any], path: s
         elif header is not None:
             arguments[name] = header.argument
         elif name not in ("caller", "body", "sent_body", "return"):
-            if not in_path:
+            if not in_path or hint is not UUID:
                 raise TypeError(f"{handler.__qualname__}: {path} has no place for {name!r}")
             noun = name.removesuffix("_id").replace("_", " ")
-            arguments[name] = path_argument(in_path.pop(0), kind=hint, noun=noun)
-    return arguments | {f"{{{name}}}": path_argument(name, kind=UUID, noun="") for name in in_path}
+            arguments[name] = path_argument(in_path.pop(0), noun=noun)
+    return arguments | {f"{{{name}}}": path_argument(name, noun="") for name in in_path}
 
 
 def _body(

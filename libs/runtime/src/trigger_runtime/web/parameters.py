@@ -108,22 +108,22 @@ def query_argument(kind: type[msgspec.Struct]) -> Argument:
     return Argument(read, tuple(one.parameter for one in fields.values()), (400,))
 
 
-def path_argument(name: str, *, kind: Any, noun: str) -> Argument:
-    """Return how a part of the path is read. A text that is not an id names nothing: 404."""
+def path_argument(name: str, *, noun: str) -> Argument:
+    """Return how an id in the path is read. A text that is not an id names nothing: 404."""
 
-    def read_text(request: web.Request) -> str:
-        return request.match_info[name]
-
-    def read_id(request: web.Request) -> UUID:
-        text = request.match_info[name]
-        # ``UUID()`` takes braces and more.
-        if not _UUID.fullmatch(text):
+    def read(request: web.Request) -> UUID:
+        parsed = uuid_in(request.match_info[name])
+        if parsed is None:
             raise not_found(noun)
-        return UUID(text)
+        return parsed
 
-    schema = {"type": "string"} if kind is str else _UUID_SCHEMA
-    parameter = Parameter(name=name, where="path", schema=schema, description="Its id.", required=True)
-    return Argument(read_text if kind is str else read_id, (parameter,), (404,))
+    parameter = Parameter(name=name, where="path", schema=_UUID_SCHEMA, description="Its id.", required=True)
+    return Argument(read, (parameter,), (404,))
+
+
+def uuid_in(text: str) -> UUID | None:
+    """Return the UUID, or ``None`` for any spelling but the usual one; ``UUID()`` takes braces and more."""
+    return UUID(text) if _UUID.fullmatch(text) else None
 
 
 def encode_cursor(key: msgspec.Struct) -> str:
@@ -209,9 +209,10 @@ def _reader(kind: Any, *, rules: Mapping[str, Any]) -> tuple[Parse, dict[str, An
 
 
 def _uuid(text: str) -> UUID:
-    if not _UUID.fullmatch(text):
+    parsed = uuid_in(text)
+    if parsed is None:
         raise ValueError("a UUID")
-    return UUID(text)
+    return parsed
 
 
 def _one_of(values: Mapping[str, Any]) -> tuple[Parse, dict[str, Any]]:

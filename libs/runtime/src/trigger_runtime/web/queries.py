@@ -5,20 +5,16 @@ import binascii
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
+from trigger_runtime.web.parameters import encode_cursor, uuid_in
 from trigger_runtime.web.problem import ProblemError, not_found
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
-
-
-def uuid_in(text: str) -> UUID | None:
-    """Return the UUID, or ``None`` for any spelling but the usual one; ``UUID()`` takes braces and more."""
-    return UUID(text) if _UUID.fullmatch(text) else None
+__all__ = ["encode_cursor", "uuid_in"]
 
 
 def path_id(request: web.Request, *, what: str, name: str = "id") -> UUID:
@@ -101,11 +97,6 @@ def number_of(request: web.Request, name: str, *, default: int, highest: int) ->
     if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) or not 1 <= int(text) <= highest:
         raise _bad(name, f"Expected a number from 1 to {highest}")
     return int(text)
-
-
-def encode_cursor(key: msgspec.Struct) -> str:
-    """Return the opaque cursor of a page's last key."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
 def cursor_of(request: web.Request, kind: Any) -> Any:

@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from aiohttp import web
 
@@ -45,7 +44,7 @@ class Operation:
         return web.route(self.method, self.path, self.handler)
 
     def declared(self) -> operations.Operation:
-        ids = path_argument("id", kind=UUID, noun="").parameters if "{id}" in self.path else ()
+        ids = path_argument("id", noun="").parameters if "{id}" in self.path else ()
         body = None
         if self.body is not None:
             default = {"default": None} if self.body.optional else {}
