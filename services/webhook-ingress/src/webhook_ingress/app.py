@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
+from aiohttp import web
+
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
@@ -26,6 +28,7 @@ from webhook_ingress.adapters.trigger_directory import TriggerDirectory
 from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
+from webhook_ingress.entrypoints.api_document import show_document
 from webhook_ingress.entrypoints.body_budget import BodyBudget
 from webhook_ingress.entrypoints.connections import ConnectionLimits
 from webhook_ingress.entrypoints.listener import WebhookListener
@@ -37,7 +40,7 @@ from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
 
 NAME = "webhook-ingress"
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _GRACE_SECONDS = 15.0
 _RECORD_BYTES = 64 * 1024
 """Room for what a delivery holds beside its body."""
@@ -144,7 +147,7 @@ def _worker(settings: Settings) -> Service:
         new_request_id=lambda: randomness.take(16).hex(),
     )
     app = new_application(
-        routes=[],
+        routes=[web.get("/openapi.json", show_document)],
         readiness=readiness,
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
@@ -193,7 +196,7 @@ async def _until(condition: Callable[[], bool]) -> None:
     while True:
         if condition():
             return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _payload_problem(bus: Bus, *, settings: Settings) -> str | None:

@@ -14,7 +14,7 @@ from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
-from webhook_ingress.entrypoints.custom_answer import JSON, TEXT, customized
+from webhook_ingress.entrypoints.custom_response import JSON, TEXT, customized
 from webhook_ingress.ports import HttpResponse
 
 _PROBLEM: Final = "application/problem+json"
@@ -52,13 +52,17 @@ _encoder: Final = msgspec.json.Encoder()
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}", re.ASCII)
 
 
-class _Started(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class WebhookStarted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An execution starts."""
+
     success: bool = True
     execution_id: UUID
     message: str = "Workflow execution started"
 
 
-class _Ignored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class WebhookIgnored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The trigger is switched off, and set to ignore what comes."""
+
     success: bool = True
     message: str = "The webhook is switched off; nothing was started"
 
@@ -78,7 +82,7 @@ class ResponseRenderer:
                 *_rate_fields(rate).items(),
                 *_common(request, trigger=trigger),
             ),
-            body=b"OK" if as_text else _encoder.encode(_Started(execution_id=execution_id)),
+            body=b"OK" if as_text else _encoder.encode(WebhookStarted(execution_id=execution_id)),
             content_type=TEXT if as_text else JSON,
         )
         return customized(usual, config=trigger.config)
@@ -168,7 +172,7 @@ def _ignored(request: WebhookRequest, *, trigger: WebhookTrigger) -> HttpRespons
     return HttpResponse(
         status=200,
         headers=_common(request, trigger=trigger),
-        body=b"OK" if as_text else msgspec.json.encode(_Ignored()),
+        body=b"OK" if as_text else msgspec.json.encode(WebhookIgnored()),
         content_type=TEXT if as_text else JSON,
     )
 

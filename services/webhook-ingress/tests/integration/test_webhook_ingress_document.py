@@ -1,0 +1,48 @@
+"""The document says what webhooks offer, and it is the one that is committed."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from trigger_contracts.config import HttpMethod
+from trigger_contracts.deliveries import RejectionReason
+from webhook_ingress.__main__ import openapi
+from webhook_ingress.entrypoints.api_document import api_document
+
+pytestmark = pytest.mark.integration
+
+COMMITTED = Path(__file__).parents[4] / "docs" / "openapi" / "webhook-ingress.json"
+
+
+def test_the_committed_document_is_the_one_that_is_made() -> None:
+    assert COMMITTED.read_text() == openapi() + "\n", "run `make openapi`"
+
+
+async def test_the_document_is_served(ingress: Any) -> None:
+    async with ingress.session.get(f"{ingress.url}/openapi.json") as response:
+        assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
+        assert await response.json() == msgspec.json.decode(msgspec.json.encode(api_document()))
+
+
+def test_every_method_and_reason_is_documented() -> None:
+    (path,) = api_document()["paths"].values()
+    assert path.keys() == {*(method.value.lower() for method in HttpMethod), "options"}
+    for reason in set(RejectionReason) - {RejectionReason.HANDSHAKE}:
+        assert f"`{reason}`" in path["post"]["description"]
+
+
+async def test_a_response_is_what_the_document_says(ingress: Any) -> None:
+    trigger_id = await ingress.serving()
+    document = api_document()
+    responses = document["paths"]["/api/webhooks/{triggerId}"]["post"]["responses"]
+    schemas = document["components"]["schemas"]
+    accepted = await ingress.send(trigger_id)
+    assert str(accepted.status) in responses
+    assert set(accepted.json) == set(schemas["WebhookStarted"]["properties"])
+    assert all(name in accepted.headers for name in responses["202"]["headers"])
+    refused = await ingress.send(trigger_id, headers={"Idempotency-Key": ""})
+    assert str(refused.status) in responses
+    assert set(refused.json) <= set(schemas["WebhookProblem"]["properties"])
+    assert refused.json["rejectionReason"] in schemas["RejectionReason"]["enum"]
