@@ -11,7 +11,7 @@ SERVICE ?=
 PYTHON ?=
 # To the recipes through the environment, whatever characters they hold.
 export VAR PORT SERVICE
-# PORT has no default here: the stack takes 8080 or the next free port where nobody chose one.
+# PORT has no default here: the stack takes 8080 or the next free port where none is chosen.
 
 BIN := .venv/bin
 STACK := $(BIN)/python -m embedded_stack

@@ -18,7 +18,6 @@ PENDING: frozenset[str] = frozenset(
         "trigger_api",
         "webhook_ingress",
         "execution_recorder",
-        "embedded_stack",
         "docs",
     }
 )

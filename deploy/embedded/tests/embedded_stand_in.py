@@ -15,7 +15,7 @@ from aiohttp import web
 
 from embedded_stack.services import ServiceDefinition
 from embedded_stack.supervisor import RestartPolicy
-from embedded_stack.up import Wish, up
+from embedded_stack.up import StartRequest, up
 
 
 def serve() -> None:
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> None:
         case ["up", folder, port]:
             asyncio.run(
                 up(
-                    Wish(
+                    StartRequest(
                         folder=Path(folder),
                         port=int(port),
                         definitions=definitions(Path(folder)),

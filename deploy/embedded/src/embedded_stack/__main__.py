@@ -18,7 +18,7 @@ from embedded_stack.ports import PortTakenError
 from embedded_stack.program import ProgramStartError
 from embedded_stack.services import SERVICES
 from embedded_stack.terminal import say
-from embedded_stack.up import Wish, up
+from embedded_stack.up import StartRequest, up
 from embedded_stack.workspace import Workspace, WorkspaceError
 
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*")
@@ -45,7 +45,7 @@ def up_command(
     no_sample: Annotated[bool, typer.Option("--no-sample", help="Create no sample.")] = False,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops it in order."""
-    wish = Wish(
+    request = StartRequest(
         folder=var,
         port=port,
         definitions=() if no_services else SERVICES,
@@ -53,7 +53,7 @@ def up_command(
         when_ready=None if no_services or no_sample else welcome,
     )
     try:
-        asyncio.run(up(wish))
+        asyncio.run(up(request))
     except (WorkspaceError, PortTakenError, CredentialsError, ProgramStartError, BinaryMissingError) as error:
         _fail(error)
 

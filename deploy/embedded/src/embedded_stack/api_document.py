@@ -16,7 +16,7 @@ _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"
 
 
 class DocumentConflictError(ValueError):
-    """Two services say different things under one name. The message names both."""
+    """Two services use one name for different things. The message names both."""
 
 
 def service_documents(folder: Path = SERVICE_DOCUMENTS) -> dict[str, dict[str, Any]]:
@@ -25,7 +25,7 @@ def service_documents(folder: Path = SERVICE_DOCUMENTS) -> dict[str, dict[str, A
 
 
 def merge(documents: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Merge OpenAPI 3.1 documents, which are given by service.
+    """Merge OpenAPI 3.1 documents, by the name of the service.
 
     A component may stand in several documents when it is the same in all. The gateway routes by path, so a
     path belongs to one service. Raises DocumentConflictError.
@@ -67,7 +67,7 @@ def encode(document: Mapping[str, Any]) -> str:
 
 
 class _Merge:
-    """What has been said, by section and name, and which service said it first."""
+    """The values by section and name, and the service that each came from first."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str], Any] = {}

@@ -19,7 +19,7 @@ _POLL_SECONDS = 0.1
 
 
 class StopError(RuntimeError):
-    """The stack was told to stop and did not."""
+    """The stack did not stop when it was asked to."""
 
 
 class UnknownLogError(RuntimeError):
@@ -44,8 +44,8 @@ def document(workspace: Workspace) -> dict[str, Any] | None:
     """`stack.json` of the stack that runs now; None where none is ready."""
     if workspace.holder() is None:
         return None  # a killed run may have left its file
-    found: dict[str, Any] | None = read_json(workspace.stack)
-    return found
+    stack: dict[str, Any] | None = read_json(workspace.stack)
+    return stack
 
 
 def stop(workspace: Workspace) -> bool:
@@ -66,19 +66,19 @@ def stop(workspace: Workspace) -> bool:
 
 
 async def status(workspace: Workspace) -> tuple[list[str], Health]:
-    """One line a process."""
+    """One line for each process."""
     holder = workspace.holder()
     if holder is None:
         return ["nothing runs"], Health.NOT_READY
-    found = document(workspace)
-    if found is None:
+    stack = document(workspace)
+    if stack is None:
         return [f"starting or stopping (process {holder})"], Health.NOT_READY
-    lines, health = [found["base_url"]], Health.READY
-    for name, server in found["servers"].items():
+    lines, health = [stack["base_url"]], Health.READY
+    for name, server in stack["servers"].items():
         alive = fingerprint(server["pid"]) is not None
         lines.append(f"{name:<20} {server['pid']:>8}  {'running' if alive else 'down'}")
         health = health if alive else Health.NOT_READY
-    for name, service in found["services"].items():
+    for name, service in stack["services"].items():
         port = int(service["url"].rpartition(":")[2])
         probe = await http_probe.get(port, path="/readyz")
         word = "ready" if probe.status == 200 else f"not ready: {probe.text}"
@@ -92,20 +92,20 @@ def log_lines(workspace: Workspace, *, name: str | None, lines: int, until: LogE
 
     Raises UnknownLogError.
     """
-    found = sorted(workspace.logs.glob("*.log"))
+    logs = sorted(workspace.logs.glob("*.log"))
     if name is not None:
-        chosen = [log for log in found if log.stem == name]
+        chosen = [log for log in logs if log.stem == name]
         if not chosen:
-            known = ", ".join(log.stem for log in found) or "none yet"
-            raise UnknownLogError(f"no log of {name!r}; there are: {known}")
-        found = chosen
-    width = max((len(log.stem) for log in found), default=0)
+            known = ", ".join(log.stem for log in logs) or "none yet"
+            raise UnknownLogError(f"there is no log named {name!r}. Logs: {known}")
+        logs = chosen
+    width = max((len(log.stem) for log in logs), default=0)
 
     def shown(log: Path, line: str) -> str:
         return line if name is not None else f"{log.stem:<{width}} | {line}"
 
-    positions = {log: log.stat().st_size for log in found}
-    for log in found:
+    positions = {log: log.stat().st_size for log in logs}
+    for log in logs:
         if lines:
             yield from (shown(log, line) for line in tail(log, lines=lines).splitlines())
     while until is LogEnd.NEVER:

@@ -23,23 +23,23 @@ async def get(port: int, *, path: str, timeout_seconds: float = 5.0) -> Probe:
             try:
                 writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
                 await writer.drain()
-                answer = await reader.read(65536)
+                reply = await reader.read(65536)
                 while part := await reader.read(65536):
-                    answer += part if len(answer) < 65536 else b""
+                    reply += part if len(reply) < 65536 else b""
             finally:
                 writer.close()
                 with suppress(OSError):
                     await writer.wait_closed()
     except (OSError, TimeoutError) as error:
-        return Probe(status=None, text=f"no answer on port {port}: {str(error) or type(error).__name__}")
-    head, _, body = answer.partition(b"\r\n\r\n")
+        return Probe(status=None, text=f"no reply on port {port}: {str(error) or type(error).__name__}")
+    head, _, body = reply.partition(b"\r\n\r\n")
     words = head.split(maxsplit=2)
     if len(words) < 2 or not words[1].isdigit():
-        return Probe(status=None, text=f"no HTTP on port {port}")
+        return Probe(status=None, text=f"not HTTP on port {port}")
     return Probe(status=int(words[1]), text=body.decode(errors="replace"))
 
 
 async def until_ok(port: int, *, path: str) -> None:
-    """Returns at the first answer 200. The caller sets the deadline."""
+    """Returns at the first status 200. The caller sets the deadline."""
     while (await get(port, path=path)).status != 200:  # noqa: ASYNC110 - another process, which sets no event
         await asyncio.sleep(_POLL_SECONDS)

@@ -15,7 +15,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class _Reservations:
-    """The ports that this process has taken, against a second taker in this process or another one.
+    """The ports that this process has reserved, in a way that other processes see.
 
     A port is chosen well before its server listens. Byte N of a file that all processes of a user share is
     locked while a process has port N; the kernel gives the locks back when the process ends (fcntl(2)).
@@ -26,7 +26,7 @@ class _Reservations:
         self._file: int | None = None
 
     def take(self, port: int) -> bool:
-        """Whether nobody else had it. The lock does not know its own process, the set does."""
+        """Whether no other process had it. The lock does not know its own process, the set does."""
         if port in self._ports or not self._lock(port):
             return False
         self._ports.add(port)
@@ -76,7 +76,7 @@ def _listen(address: str, *, port: int, family: socket.AddressFamily) -> socket.
 
 
 def is_free(port: int) -> bool:
-    """Whether `http://localhost:<port>` is nobody's, on IPv4 and, where the machine has it, on IPv6."""
+    """Whether nothing listens on `http://localhost:<port>`, on IPv4 and, where there is one, on IPv6."""
     with ExitStack() as listeners:
         try:
             listeners.enter_context(_listen(LOOPBACK, port=port, family=socket.AF_INET))
@@ -92,7 +92,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free and that no other process of this user, nor this one, was given before."""
+    """Ports that are free and that neither this process nor another one of this user has reserved."""
     ports: list[int] = []
     with ExitStack() as listeners:
         while len(ports) < count:
@@ -112,9 +112,9 @@ def free_port() -> int:
 
 
 def public_port(*, chosen: int | None, default: int) -> int:
-    """`chosen` if it is free (else PortTakenError); where nobody chose, the first free from `default` on.
+    """`chosen` if it is free (else PortTakenError). Without it, the first free port from `default` on.
 
-    `free_ports` gives it to nobody afterwards.
+    `free_ports` never returns it afterwards.
     """
     if chosen is not None:
         if not is_free(chosen):

@@ -1,4 +1,4 @@
-"""Creates the sample through the public API, once; later starts only look whether it is still there."""
+"""Creates the sample through the public API, once; later starts create only what is missing."""
 
 import asyncio
 from pathlib import Path
@@ -27,10 +27,10 @@ async def seed(base_url: str, *, token: str, kept: Path) -> KeptSample:
     try:
         async with aiohttp.ClientSession(base_url, headers=headers) as session:
             sample = await _Seeding(session, kept=kept).run()
-            await _until_the_ingress_knows(session, trigger_id=sample.triggers["webhook"])
+            await _until_ingress_has(session, trigger_id=sample.triggers["webhook"])
             return sample
     except aiohttp.ClientError as error:
-        raise SeedError(f"the API does not answer: {error}") from error
+        raise SeedError(f"the API does not respond: {error}") from error
 
 
 class _Seeding:
@@ -55,8 +55,8 @@ class _Seeding:
     async def _has(self, key: str, *, trigger: SampleTrigger) -> bool:
         if trigger.kind == "webhook" and self._sample.webhook_secret is None:
             return False
-        found = await self._get("triggers", self._sample.triggers.get(key))
-        return found is not None and found["workflowId"] == self._sample.workflows[trigger.workflow]
+        stored = await self._get("triggers", self._sample.triggers.get(key))
+        return stored is not None and stored["workflowId"] == self._sample.workflows[trigger.workflow]
 
     async def _create(self, key: str, *, trigger: SampleTrigger) -> None:
         made = await self._post(
@@ -90,13 +90,13 @@ class _Seeding:
 async def _json(response: aiohttp.ClientResponse, *, expected: int) -> dict[str, Any]:
     text = await response.text()
     if response.status != expected:
-        raise SeedError(f"{response.method} {response.url.path} answered {response.status}: {text[:500]}")
+        raise SeedError(f"{response.method} {response.url.path} responded {response.status}: {text[:500]}")
     decoded: dict[str, Any] = msgspec.json.decode(text)
     return decoded
 
 
-async def _until_the_ingress_knows(session: aiohttp.ClientSession, *, trigger_id: str) -> None:
-    """The API answers before the ingress knows of a trigger; an unsigned request shows when it does (401)."""
+async def _until_ingress_has(session: aiohttp.ClientSession, *, trigger_id: str) -> None:
+    """The API responds before the ingress has the trigger. An unsigned request shows when it has it (401)."""
     path = f"/api/webhooks/{trigger_id}"
     status = 0
     try:
@@ -109,6 +109,6 @@ async def _until_the_ingress_knows(session: aiohttp.ClientSession, *, trigger_id
                 await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:
         raise SeedError(
-            f"the webhook of the sample is not known after {_KNOWN_WITHIN_SECONDS:.0f} s "
-            f"(POST {path} answers {status})"
+            f"webhook-ingress does not have the sample's webhook after {_KNOWN_WITHIN_SECONDS:.0f} s "
+            f"(POST {path} responds {status})"
         ) from None

@@ -1,4 +1,4 @@
-"""Talking to whoever started us, who may have gone away meanwhile."""
+"""Output for the caller's terminal, which may be closed meanwhile."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import sys
 def say(text: str) -> None:
     """Prints at once. When the terminal is gone or the pipe is closed, this and what follows go nowhere.
 
-    The stack must live on then, and above all be able to stop in order.
+    The stack must go on then, and above all be able to stop in order.
     """
     try:
         print(text, flush=True)  # noqa: T201 - a command line talks

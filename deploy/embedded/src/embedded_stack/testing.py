@@ -39,7 +39,7 @@ async def running_stack(
     """`python -m embedded_stack up` on the data folder `var`; yields what is in `stack.json`.
 
     `port` None takes a free one. Leaving it stops the stack in order. Raises ProgramStartError with all that
-    it said when it does not become ready. Enter it from the main thread: the stack ends with that thread.
+    it printed when it does not become ready. Enter it from the main thread: the stack ends with that thread.
     """
     arguments = ["--var", str(var), "--port", str(port or free_port()), *extent.value]
     with tempfile.TemporaryFile() as output:
@@ -52,7 +52,7 @@ async def running_stack(
             start_new_session=True,
         )
 
-        def said() -> str:
+        def printed() -> str:
             output.seek(0)
             return output.read().decode(errors="replace")
 
@@ -61,9 +61,9 @@ async def running_stack(
                 async with asyncio.timeout(ready_seconds):
                     document = await _ready(var / "stack.json", process=process)
             except TimeoutError:
-                raise ProgramStartError(f"not ready after {ready_seconds:.0f} s:\n{said()}") from None
+                raise ProgramStartError(f"not ready after {ready_seconds:.0f} s:\n{printed()}") from None
             if document is None:
-                raise ProgramStartError(f"ended with code {process.returncode}:\n{said()}")
+                raise ProgramStartError(f"ended with code {process.returncode}:\n{printed()}")
             yield document
         finally:
             if process.returncode is None:
@@ -80,9 +80,9 @@ async def _ready(path: Path, *, process: asyncio.subprocess.Process) -> dict[str
     before = _version(path)
     while process.returncode is None:
         if _version(path) not in {before, None}:
-            found: dict[str, Any] | None = read_json(path)
-            if found is not None:
-                return found
+            document: dict[str, Any] | None = read_json(path)
+            if document is not None:
+                return document
         await asyncio.sleep(_POLL_SECONDS)
     return None
 

@@ -1,4 +1,4 @@
-"""The data folder (`VAR`): what is where in it, how we know that it is ours, and who is using it."""
+"""The data folder (`VAR`): what is where in it, how it is recognised, and which process uses it."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ _LOCK_PAUSE_SECONDS = 0.05
 
 
 class WorkspaceError(RuntimeError):
-    """The folder cannot be used: it is somebody else's, or a stack runs on it."""
+    """The folder cannot be used: it holds other files, or a stack runs on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Workspace:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    # Somebody who only looks (`holder`) has it for microseconds.
+                    # A process that only reads it (`holder`) has it for microseconds.
                     if attempt == _LOCK_ATTEMPTS - 1:
                         raise WorkspaceError(self._in_use()) from None
                     time.sleep(_LOCK_PAUSE_SECONDS)
@@ -118,7 +118,7 @@ class Workspace:
             raise WorkspaceError(f"{self.root} is not a data folder of this stack: nothing is deleted")
         with self.locked():
             for path in self.root.iterdir():
-                # These two go last: an interrupted wipe can be repeated, and nobody starts meanwhile.
+                # These two go last: an interrupted wipe can be repeated, and no stack starts meanwhile.
                 if path in {self.marker, self.lock}:
                     continue
                 if path.is_dir() and not path.is_symlink():

@@ -19,7 +19,7 @@ CADDYFILE = Path(__file__).parents[4] / "gateway" / "Caddyfile"
 class Gateway:
     """The gateway. The four upstreams are `host:port`; they need not be there yet.
 
-    `settings` holds what the Caddyfile may be told as well, such as GATEWAY_READ_BODY_TIMEOUT.
+    `settings` holds the optional settings of the Caddyfile, such as GATEWAY_READ_BODY_TIMEOUT.
     """
 
     directory: Path

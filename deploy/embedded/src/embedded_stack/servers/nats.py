@@ -48,7 +48,7 @@ class NatsServer:
         return [script("nats-server"), "--config", self._config]
 
     async def prepare(self) -> None:
-        """Writes the configuration, anew each time: what is on disk is never older than this module."""
+        """Writes the configuration at each start, so that it is never older than this module."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         # The server's configuration format is a superset of JSON, but for its \u escapes.
         config = {

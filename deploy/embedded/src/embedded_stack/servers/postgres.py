@@ -17,7 +17,7 @@ from embedded_stack.ports import LOOPBACK, free_port
 from embedded_stack.private_files import write_private
 from embedded_stack.program import ProgramStartError
 from embedded_stack.servers.minimal_environment import minimal_environment
-from embedded_stack.servers.postgres_identity import adopt, identity_for_postgres
+from embedded_stack.servers.postgres_identity import give_to, identity_for_postgres
 
 _USER = "flowmaestro"
 _POLL_SECONDS = 0.03
@@ -26,7 +26,7 @@ _UNKNOWN_DATABASE = "3D000"
 
 
 class Durability(Enum):
-    """ON survives a power cut; OFF is for tests, whose data nobody misses."""
+    """ON survives a power cut; OFF is for tests, whose data may be lost."""
 
     ON = "on"
     OFF = "off"
@@ -88,16 +88,16 @@ class PostgresServer:
         return [postgres_program("postgres"), "-D", self.data, *options]
 
     async def prepare(self) -> None:
-        """Creates the data folder, or makes an old one startable after a crash. Raises ProgramStartError."""
+        """Creates the data folder, or makes an old one start after a crash. Raises ProgramStartError."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         identity = await asyncio.to_thread(identity_for_postgres)
         if not self.data.exists():
             await self._initialise(identity)
-        await asyncio.to_thread(adopt, self.data, identity=identity)
-        _forget_stranger(self.data)
+        await asyncio.to_thread(give_to, self.data, identity=identity)
+        _remove_stale_lock(self.data)
 
     async def _initialise(self, identity: Identity) -> None:
-        """initdb beside the final place, then a rename: an interrupted one is never taken for a database."""
+        """initdb next to the final place, then a rename: an interrupted one never counts as a database."""
         unfinished = self.directory / "data.unfinished"
         await asyncio.to_thread(shutil.rmtree, unfinished, ignore_errors=True)
         password_file = self.directory / "initial-password"
@@ -159,7 +159,7 @@ class PostgresServer:
         return f"{LOOPBACK}:{self.port} takes no connections"
 
 
-def _forget_stranger(data: Path) -> None:
+def _remove_stale_lock(data: Path) -> None:
     """Removes `postmaster.pid` when the process it names is alive but is not the server of this folder.
 
     After a crash and a restart of the machine the number can belong to any process, and PostgreSQL would
@@ -173,4 +173,4 @@ def _forget_stranger(data: Path) -> None:
     except (FileNotFoundError, ValueError):
         return  # no lock or no such process (PostgreSQL itself then ignores the lock)
     except PermissionError:
-        return  # somebody else's process: PostgreSQL cannot signal it either, and ignores the lock
+        return  # another user's process: PostgreSQL cannot signal it either, and ignores the lock

@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs: it refuses to be root (its `main.c`), and this stack must work as root too."""
+"""The user that PostgreSQL runs as: it refuses to be root (its `main.c`), which the caller may be."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ from embedded_stack.program import ProgramStartError
 
 @functools.cache
 def identity_for_postgres() -> Identity:
-    """The caller's own identity; for root the first that works of NAMESPACE and DROP (see exec_shim).
+    """The caller's own identity. For root, the first of NAMESPACE and DROP that works (see exec_shim).
 
     Neither changes a file or a user outside the data folder. Raises ProgramStartError with both reasons.
     """
@@ -32,16 +32,16 @@ def identity_for_postgres() -> Identity:
 
 
 def refusal(identity: Identity) -> str | None:
-    """Why this machine lets no program run so, or None when it does; tried with `postgres --version`."""
+    """The reason why `postgres --version` does not run with this identity on this machine, or None."""
     command = shimmed([postgres_program("postgres"), "--version"], identity=identity)
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - own program
     return None if result.returncode == 0 else (result.stderr or result.stdout).strip()
 
 
-def adopt(data: Path, *, identity: Identity) -> None:
+def give_to(data: Path, *, identity: Identity) -> None:
     """Gives the data folder to the user that PostgreSQL will be, when an earlier start was another one.
 
-    PostgreSQL insists on owning its folder. Only root can have left it to somebody else.
+    PostgreSQL insists on owning its folder. Only root can have given it to another user.
     """
     if os.geteuid() != 0:
         return

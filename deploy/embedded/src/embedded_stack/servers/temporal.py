@@ -51,10 +51,6 @@ class TemporalServer:
         return self.address
 
     @property
-    def ui_url(self) -> str:
-        return f"http://{LOOPBACK}:{self.ui_port}{self.ui_public_path}"
-
-    @property
     def environment(self) -> Mapping[str, str]:
         return minimal_environment(self.directory)
 
