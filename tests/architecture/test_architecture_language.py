@@ -14,7 +14,6 @@ from repository import ROOT, committed, sources
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PENDING: frozenset[str] = frozenset(
     {
-        "trigger_runtime",
         "trigger_api",
         "webhook_ingress",
         "execution_recorder",

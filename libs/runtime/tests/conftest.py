@@ -1,15 +1,17 @@
 """Real servers for the tests, each a process that a test may stop, kill and start again."""
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import asyncpg
 import pytest
 
@@ -171,6 +173,34 @@ async def bus(nats: ServerProcess) -> AsyncIterator[Bus]:
         await bus.ready()
     yield bus
     await bus.stop()
+
+
+@pytest.fixture
+def waiting_futures() -> Callable[[], int]:
+    """Count the futures in memory that wait for a result: a request that is given up on leaves none."""
+
+    def count() -> int:
+        return sum(
+            isinstance(one, asyncio.Future) and not isinstance(one, asyncio.Task) and not one.done()
+            for one in gc.get_objects()
+        )
+
+    return count
+
+
+@pytest.fixture
+def subscriptions(nats: ServerProcess) -> Callable[[], Awaitable[list[str]]]:
+    """Ask the server for the subjects that its clients subscribe to."""
+    program = nats.program
+    assert isinstance(program, NatsServer)
+    url = f"http://127.0.0.1:{program.monitoring_port}/connz?subs=1"
+
+    async def subjects() -> list[str]:
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            connections = (await response.json())["connections"]
+        return [subject for one in connections for subject in one.get("subscriptions_list", [])]
+
+    return subjects
 
 
 @pytest.fixture

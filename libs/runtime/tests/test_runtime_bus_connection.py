@@ -219,9 +219,10 @@ async def test_a_full_stream_refuses_and_the_publisher_hears_it(nats: Any, new_s
 
 
 async def test_what_was_given_up_on_while_the_server_was_away_never_arrives(
-    bus: Bus, nats: Any, eventually: Any
+    bus: Bus, nats: Any, eventually: Any, waiting_futures: Callable[[], int]
 ) -> None:
     await bus.publish("things.a", b"before")
+    before = waiting_futures()
     nats.kill()
     begun = time.monotonic()
     for _ in range(50):
@@ -229,7 +230,7 @@ async def test_what_was_given_up_on_while_the_server_was_away_never_arrives(
             await bus.publish("things.a", b"given up", timeout=1.0)
     assert time.monotonic() - begun < 3
     await eventually(lambda: bus.check() == "connection lost")
-    assert not bus.client._resp_map, "a refused request must not stay in memory"
+    assert waiting_futures() < before + 25, "a refused request must not stay in memory"
 
     await nats.start()
     await eventually(lambda: bus.check() is None)
@@ -311,14 +312,19 @@ async def test_a_connection_that_the_server_closed_for_good_is_made_anew(bus: Bu
     assert await bus.publish("things.a", b"1") == 1
 
 
-async def test_publishing_can_be_cancelled(bus: Bus, nats: Any) -> None:
+async def test_publishing_can_be_cancelled(
+    bus: Bus, nats: Any, eventually: Any, waiting_futures: Callable[[], int]
+) -> None:
+    await bus.publish("things.a", b"1")
+    before = waiting_futures()
     nats.freeze()
-    publishing = asyncio.create_task(bus.publish("things.a", b"1", timeout=30))
-    await asyncio.sleep(0.05)
-    publishing.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await publishing
-    assert not bus.client._resp_map
+    publishing = [asyncio.create_task(bus.publish("things.a", b"1", timeout=30)) for _ in range(50)]
+    await eventually(lambda: waiting_futures() >= before + 50)
+    for task in publishing:
+        task.cancel()
+    ends = await asyncio.gather(*publishing, return_exceptions=True)
+    assert {type(end) for end in ends} == {asyncio.CancelledError}
+    await eventually(lambda: waiting_futures() < before + 25)
     nats.thaw()
 
 
@@ -378,9 +384,10 @@ def _answering(answer: bytes) -> Callable[[Any], Any]:
 
 
 async def test_asking_for_the_last_message_while_disconnected_leaves_nothing_behind(
-    bus: Bus, nats: Any, eventually: Any
+    bus: Bus, nats: Any, eventually: Any, waiting_futures: Callable[[], int]
 ) -> None:
     await bus.publish("things.a", b"1")
+    before = waiting_futures()
     nats.kill()
     await eventually(lambda: bus.check() == "connection lost")
     begun = time.monotonic()
@@ -388,20 +395,25 @@ async def test_asking_for_the_last_message_while_disconnected_leaves_nothing_beh
         with pytest.raises(BusUnavailableError):
             await bus.last("THINGS", subject="things.a")
     assert time.monotonic() - begun < 1
-    assert not bus.client._resp_map
+    assert waiting_futures() < before + 25
     await nats.start()
     await eventually(lambda: bus.check() is None)
     assert await bus.last("THINGS", subject="things.a") == b"1"
 
 
-async def test_asking_for_the_last_message_has_a_deadline_and_can_be_cancelled(bus: Bus, nats: Any) -> None:
+async def test_asking_for_the_last_message_has_a_deadline_and_can_be_cancelled(
+    bus: Bus, nats: Any, eventually: Any, waiting_futures: Callable[[], int]
+) -> None:
+    await bus.publish("things.a", b"1")
+    before = waiting_futures()
     nats.freeze()
     with pytest.raises(BusUnavailableError):
         await bus.last("THINGS", subject="things.a", timeout=0.1)
-    asking = asyncio.create_task(bus.last("THINGS", subject="things.a", timeout=30))
-    await asyncio.sleep(0.05)
-    asking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert not bus.client._resp_map
+    asking = [asyncio.create_task(bus.last("THINGS", subject="things.a", timeout=30)) for _ in range(50)]
+    await eventually(lambda: waiting_futures() >= before + 50)
+    for task in asking:
+        task.cancel()
+    ends = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(end) for end in ends} == {asyncio.CancelledError}
+    await eventually(lambda: waiting_futures() < before + 25)
     nats.thaw()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -207,15 +207,21 @@ async def test_it_is_caught_up_although_the_stream_is_always_written_to(
     assert len(directory.states) >= 3000
 
 
-async def test_stopping_leaves_nothing_behind(bus: Bus, directory: Directory, follower: Follower) -> None:
+async def test_stopping_leaves_nothing_behind(
+    bus: Bus,
+    directory: Directory,
+    follower: Follower,
+    subscriptions: Callable[[], Awaitable[list[str]]],
+) -> None:
     await follower.start()
     await asyncio.wait_for(follower.caught_up(), 5)
     await follower.stop()
+    await bus.client.flush()
     mine = asyncio.current_task()
     left = {task.get_name() for task in asyncio.all_tasks() if task is not mine}
     assert not {name for name in left if name.startswith("follower")}
-    # One for the answers to requests; the inbox of the follower is gone.
-    assert len(bus.client._subs) <= 1
+    # One for the replies to requests; the inbox of the follower is gone.
+    assert len(await subscriptions()) <= 1
 
 
 async def test_one_that_never_started_stops(follower: Follower) -> None:

@@ -409,7 +409,7 @@ async def test_each_kind_of_component_is_watched(which: int, eventually: Any) ->
     parts = _everything()
     one = service(*parts)
     running = asyncio.create_task(one.run())
-    await eventually(lambda: len(one._started) == len(parts))
+    await eventually(lambda: all(part.tasks() for part in parts if isinstance(part, Watched)))
     part = parts[which]
     assert isinstance(part, Watched)
     tasks = part.tasks()

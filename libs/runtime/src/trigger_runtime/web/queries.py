@@ -19,10 +19,10 @@ __all__ = ["encode_cursor", "uuid_in"]
 
 def path_id(request: web.Request, *, what: str, name: str = "id") -> UUID:
     """Return an id from the path. What is not even an id names nothing: ``ProblemError`` 404."""
-    found = uuid_in(request.match_info[name])
-    if found is None:
+    value = uuid_in(request.match_info[name])
+    if value is None:
         raise not_found(what)
-    return found
+    return value
 
 
 def refuse_unknown(request: web.Request, *, known: Iterable[str]) -> None:
@@ -43,10 +43,10 @@ def uuid_of(request: web.Request, name: str) -> UUID | None:
     text = request.query.get(name)
     if text is None:
         return None
-    found = uuid_in(text)
-    if found is None:
+    value = uuid_in(text)
+    if value is None:
         raise _bad(name, "Expected a UUID")
-    return found
+    return value
 
 
 def choice_of(request: web.Request, name: str, *, among: Iterable[str]) -> str | None:
