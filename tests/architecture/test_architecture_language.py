@@ -16,7 +16,6 @@ PENDING: frozenset[str] = frozenset(
     {
         "trigger_api",
         "webhook_ingress",
-        "execution_recorder",
         "docs",
     }
 )

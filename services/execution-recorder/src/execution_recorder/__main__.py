@@ -1,10 +1,13 @@
-"""``python -m execution_recorder serve | migrate | healthcheck``."""
+"""``python -m execution_recorder serve | migrate | healthcheck | openapi``."""
 
 import sys
 
 from execution_recorder.app import NAME, build, migrate
+from execution_recorder.entrypoints.api import openapi
 from execution_recorder.settings import Settings
-from trigger_runtime.command_line import run
+from trigger_runtime.command_line import Verb, run
+
+_VERBS = {"openapi": Verb(help="print the OpenAPI document", run=openapi)}
 
 if __name__ == "__main__":
-    sys.exit(run(NAME, settings=Settings, build=build, migrate=migrate))
+    sys.exit(run(NAME, settings=Settings, build=build, migrate=migrate, verbs=_VERBS))

@@ -5,32 +5,35 @@ from functools import partial
 
 from prometheus_client import Counter
 
-from execution_recorder.adapters.bus_bodies import BusBodies
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
 from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
 from execution_recorder.adapters.postgres_webhook_rates import PostgresWebhookRates
 from execution_recorder.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
-from execution_recorder.adapters.trigger_owners import TriggerOwners
+from execution_recorder.adapters.trigger_workspaces import TriggerWorkspaces
 from execution_recorder.entrypoints import consumers
+from execution_recorder.entrypoints.api import TITLE, api_document
 from execution_recorder.entrypoints.error_map import problem_of
+from execution_recorder.entrypoints.history import ExecutionHandlers, WebhookLogHandlers
 from execution_recorder.entrypoints.pruning import PruningTask
-from execution_recorder.entrypoints.rate_routes import rate_routes
-from execution_recorder.entrypoints.routes import history_routes
+from execution_recorder.entrypoints.webhook_rates import WebhookRateHandlers
 from execution_recorder.settings import Settings
 from trigger_contracts import streams
 from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database, DatabaseSettings
 from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.settings import load
+from trigger_runtime.web.api_pages import api_pages
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
+from trigger_runtime.web.operations import routes_of
 from trigger_runtime.web.tokens import TokenVerifier
 
 NAME = "execution-recorder"
@@ -57,14 +60,14 @@ def build(settings: Settings) -> Service:
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
     schema = SchemaWatch(database, directory=MIGRATIONS, table=MIGRATIONS_TABLE)
-    owners = TriggerOwners(missing=lambda: follower.check() or bus.check())
+    workspaces = TriggerWorkspaces(check=lambda: follower.check() or bus.check())
     follower = Follower(
         bus,
         name="trigger owners",
         stream=streams.CONFIG.name,
         subjects=[streams.CONFIG_TRIGGERS],
-        position=owners.position,
-        apply=owners.apply,
+        position=workspaces.position,
+        apply=workspaces.apply,
     )
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
     recording = PostgresRecording(database)
@@ -76,25 +79,28 @@ def build(settings: Settings) -> Service:
     on_deliveries = partial(
         consumers.on_deliveries,
         recording=recording,
-        bodies=BusBodies(bus),
+        bodies=ObjectStore(bus, bucket=streams.DELIVERY_BODIES),
         count_unrecorded=unrecorded.inc,
     )
-    on_manual_firing = partial(consumers.on_manual_firing, recording=recording)
-    on_fact = partial(consumers.on_fact, recording=recording)
     reading = [
-        Consumer(bus, subscription=consumers.DELIVERIES, handle=on_deliveries, metrics=metrics),
-        Consumer(bus, subscription=consumers.REJECTIONS, handle=on_deliveries, metrics=metrics),
-        Consumer(bus, subscription=consumers.FIRINGS, handle=on_manual_firing, metrics=metrics),
-        Consumer(bus, subscription=consumers.EXECUTIONS, handle=on_fact, metrics=metrics),
+        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
+        for subscription, handle in (
+            (consumers.DELIVERIES, on_deliveries),
+            (consumers.REJECTIONS, on_deliveries),
+            (consumers.FIRINGS, partial(consumers.on_manual_firing, recording=recording)),
+            (consumers.EXECUTIONS, partial(consumers.on_fact, recording=recording)),
+        )
     ]
     application = new_application(
-        routes=history_routes(
-            executions=PostgresExecutions(database),
-            webhook_logs=PostgresWebhookLogs(database),
-            owners=owners,
-            tokens=tokens,
-        )
-        + rate_routes(PostgresWebhookRates(database), owners=owners, tokens=tokens, now=_now),
+        routes=[
+            *routes_of(
+                ExecutionHandlers(PostgresExecutions(database), workspaces=workspaces),
+                WebhookLogHandlers(PostgresWebhookLogs(database), workspaces=workspaces),
+                WebhookRateHandlers(PostgresWebhookRates(database), workspaces=workspaces, now=_now),
+                authenticate=tokens.principal,
+            ),
+            *api_pages(api_document(), title=TITLE),
+        ],
         readiness=readiness,
         metrics=metrics,
         error_map=problem_of,

@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from execution_recorder.domain.execution import ExecutionRecord, evolve
-from execution_recorder.domain.facts import AnyFactAsSent, record_of_fact, record_of_manual_firing
+from execution_recorder.domain.facts import AnyRawFact, record_of_fact, record_of_manual_firing
 from execution_recorder.domain.webhook_log import log_of, record_of_delivery
-from execution_recorder.ports import Bodies, BodyLostError, Recording
+from execution_recorder.ports import Recording
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
     DeliveriesAccepted,
@@ -16,6 +16,7 @@ from trigger_contracts.deliveries import (
     LargeDeliveryAccepted,
 )
 from trigger_contracts.firings import ManualFiring
+from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingError, ObjectStore
 
 
 async def record_deliveries(batch: DeliveriesAccepted | DeliveriesRejected, *, recording: Recording) -> None:
@@ -26,36 +27,37 @@ async def record_deliveries(batch: DeliveriesAccepted | DeliveriesRejected, *, r
         for delivery in batch.deliveries
         if isinstance(delivery, AcceptedDelivery)
     ]
-    await recording.record(logs=list(logs.values()), executions=folded(begun))
+    await recording.record(logs=list(logs.values()), executions=merge_by_id(begun))
 
 
 async def record_large_delivery(
-    message: LargeDeliveryAccepted, *, bodies: Bodies, recording: Recording
+    message: LargeDeliveryAccepted, *, bodies: ObjectStore, recording: Recording
 ) -> None:
-    """Write the log row of a request whose body was left at the object store, and its execution.
+    """Write the log row of a request whose body is in the object store, and its execution.
 
-    A body that is lost costs the row its body and nothing else: the row says so in ``error``. Raises as
-    ``Bodies`` (but for the loss) and ``Recording``.
+    Where the body is lost the row has none, and says so in ``error``. Raises ``BusUnavailableError``, and as
+    ``Recording``.
     """
+    claim = message.claim
     try:
-        body = await bodies.fetch(message.claim)
+        body = await bodies.get(str(claim.key), size=claim.size, sha256=claim.sha256)
         row = log_of(msgspec.structs.replace(message.delivery, body=body))
-    except BodyLostError as error:
+    except (ObjectMissingError, ObjectDamagedError) as error:
         row = msgspec.structs.replace(log_of(message.delivery), error=f"The body is lost: {error}")
     await recording.record(logs=[row], executions=[record_of_delivery(message.delivery)])
 
 
-async def record_fact(fact: AnyFactAsSent, *, recording: Recording) -> None:
+async def record_fact(fact: AnyRawFact, *, recording: Recording) -> None:
     """Fold a lifecycle fact into its execution. Raises as ``Recording``."""
     await recording.record(logs=(), executions=[record_of_fact(fact)])
 
 
 async def record_manual_firing(firing: ManualFiring, *, recording: Recording) -> None:
-    """Write the execution that somebody was told the id of. Raises as ``Recording``."""
+    """Write the execution that was asked for by hand. Raises as ``Recording``."""
     await recording.record(logs=(), executions=[record_of_manual_firing(firing)])
 
 
-def folded(records: Iterable[ExecutionRecord]) -> Sequence[ExecutionRecord]:
+def merge_by_id(records: Iterable[ExecutionRecord]) -> Sequence[ExecutionRecord]:
     """Return one record for each execution: a retried delivery is in a batch twice under one execution id."""
     known: dict[UUID, ExecutionRecord] = {}
     for record in records:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from execution_recorder.adapters.postgres_recording import PostgresRecording
-from execution_recorder.domain.facts import FACTS_AS_SENT, record_of_fact
+from execution_recorder.domain.facts import RAW_FACTS, record_of_fact
 from execution_recorder.domain.webhook_log import log_of, record_of_delivery
 from trigger_contracts import executions, streams
 from trigger_contracts.codec import encode
@@ -59,7 +59,7 @@ async def history(recorder: Any, given: Any, database: Database) -> Any:
             temporal_run_id="r",
             error=executions.ExecutionError(code="c", message="m"),
         )
-        record = record_of_fact(FACTS_AS_SENT.decode(encode(fact)))
+        record = record_of_fact(RAW_FACTS.decode(encode(fact)))
         await PostgresRecording(database).record(logs=(), executions=[record])
     await recorder.publish(streams.config_trigger(_TRIGGER), given.trigger(_TRIGGER))
     return deliveries

@@ -346,7 +346,7 @@ async def test_what_cannot_be_stored_is_dead_lettered(recorder: Any, eventually:
             data = encode(fact).replace(b'"workflowVersion":3', b'"workflowVersion":%d' % version)
             await recorder.publish(streams.execution(name), data)
     (letter,) = await eventually(recorder.dead_letters)
-    assert "UnstorableError" in letter.headers["Dead-Reason"]
+    assert "ValueRefusedError" in letter.headers["Dead-Reason"]
     await recorder.shown(f"/api/executions/{good.id}", when=_is("completed"))
 
 

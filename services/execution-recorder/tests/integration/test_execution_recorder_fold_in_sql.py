@@ -9,19 +9,20 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.domain.execution import (
-    Acceptance,
     End,
     ExecutionRecord,
     ExecutionStatus,
+    Origin,
     Start,
     TemporalRun,
     evolve,
 )
-from execution_recorder.ports import StoredExecution
+from execution_recorder.read_model import ExecutionCause, ExecutionDocument
 from trigger_runtime.postgres import Database
 
 pytestmark = pytest.mark.integration
@@ -33,8 +34,8 @@ _JSON = st.sampled_from(["null", "1", "{}", '{ "a": "\\u0000" }', "[1e130000]"])
 _RUNS = st.builds(TemporalRun, workflow_id=_TEXTS, run_id=_TEXTS)
 _IDS = st.integers(1, 2).map(lambda number: UUID(int=number))
 
-_ACCEPTANCES = st.builds(
-    Acceptance,
+_ORIGINS = st.builds(
+    Origin,
     workspace=st.just("acme"),
     trigger_id=_IDS,
     trigger_type=st.sampled_from(["webhook", "event"]),
@@ -58,9 +59,9 @@ _ENDS = st.builds(
     temporal=_RUNS,
 )
 _RECORDS = st.one_of(
-    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), acceptance=_ACCEPTANCES),
-    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), acceptance=_ACCEPTANCES, start=_STARTS),
-    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), acceptance=_ACCEPTANCES, end=_ENDS),
+    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), origin=_ORIGINS),
+    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), origin=_ORIGINS, start=_STARTS),
+    st.builds(ExecutionRecord, id=st.just(UUID(int=0)), origin=_ORIGINS, end=_ENDS),
 )
 
 
@@ -72,24 +73,27 @@ def _histories(draw: st.DrawFn) -> tuple[list[ExecutionRecord], list[ExecutionRe
     return facts, draw(st.permutations([*facts, *again]))
 
 
-def _expected(record: ExecutionRecord) -> StoredExecution:
+def _raw(text: str | None) -> Raw | None:
+    return None if text is None else Raw(text)
+
+
+def _expected(record: ExecutionRecord) -> ExecutionDocument:
     start, end, temporal = record.start, record.end, record.temporal
-    return StoredExecution(
+    return ExecutionDocument(
         id=record.id,
-        trigger_id=record.acceptance.trigger_id,
-        trigger_type=record.acceptance.trigger_type,
-        trigger_name=record.acceptance.trigger_name,
-        workflow_id=record.acceptance.workflow_id,
+        trigger_id=record.origin.trigger_id,
+        trigger_type=record.origin.trigger_type,
+        trigger_name=record.origin.trigger_name,
+        workflow_id=record.origin.workflow_id,
         workflow_version=start.workflow_version if start else None,
-        status=record.status.value,
-        payload=start.payload if start else None,
-        outputs=end.outputs if end else None,
-        error=end.error if end else None,
-        cause_kind=record.acceptance.cause_kind,
-        cause_id=record.acceptance.cause_id,
+        status=record.status,
+        payload=_raw(start.payload if start else None),
+        outputs=_raw(end.outputs if end else None),
+        error=_raw(end.error if end else None),
+        cause=ExecutionCause(kind=record.origin.cause_kind, id=record.origin.cause_id),
         temporal_workflow_id=temporal.workflow_id if temporal else None,
         temporal_run_id=temporal.run_id if temporal else None,
-        accepted_at=record.acceptance.at,
+        accepted_at=record.origin.at,
         started_at=start.at if start else None,
         completed_at=end.at if end else None,
     )
@@ -118,7 +122,7 @@ async def test_any_order_and_repetition_ends_in_the_row_of_the_fold(
 
 
 def _renamed(record: ExecutionRecord, execution_id: UUID) -> ExecutionRecord:
-    return ExecutionRecord(id=execution_id, acceptance=record.acceptance, start=record.start, end=record.end)
+    return ExecutionRecord(id=execution_id, origin=record.origin, start=record.start, end=record.end)
 
 
 async def test_batches_that_share_executions_do_not_deadlock(database: Database) -> None:
@@ -138,10 +142,10 @@ async def test_batches_that_share_executions_do_not_deadlock(database: Database)
             "at": at + timedelta(seconds=number),
         }
         order = ids if number % 2 else list(reversed(ids))
-        return [ExecutionRecord(id=each, acceptance=Acceptance(**accepted)) for each in order]
+        return [ExecutionRecord(id=each, origin=Origin(**accepted)) for each in order]
 
     await asyncio.gather(*(recording.record(logs=(), executions=batch(n)) for n in range(12)))
     for each in (ids[0], ids[-1]):
         stored = await PostgresExecutions(database).get(each, workspace="acme")
         assert stored is not None
-        assert (stored.cause_id, stored.accepted_at) == ("0", at)
+        assert (stored.cause.id, stored.accepted_at) == ("0", at)

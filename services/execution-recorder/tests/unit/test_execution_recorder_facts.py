@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from execution_recorder.domain.execution import ExecutionStatus
-from execution_recorder.domain.facts import FACTS_AS_SENT, record_of_fact
+from execution_recorder.domain.facts import RAW_FACTS, record_of_fact
 from trigger_contracts import executions
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError, encode, tag_of
 
@@ -34,7 +34,7 @@ def _message(given: Any, *, tag: str, **fields: bytes) -> bytes:
 def test_payload_and_outputs_keep_their_text(given: Any, text: str) -> None:
     started = _message(given, tag="ExecutionStarted/1", workflowVersion=b"3", payload=text.encode())
     completed = _message(given, tag="ExecutionCompleted/1", outputs=text.encode())
-    start, end = (record_of_fact(FACTS_AS_SENT.decode(data)) for data in (started, completed))
+    start, end = (record_of_fact(RAW_FACTS.decode(data)) for data in (started, completed))
     assert start.start is not None
     assert (start.status, start.start.payload) == (ExecutionStatus.RUNNING, text)
     assert end.end is not None
@@ -47,12 +47,12 @@ def test_payload_and_outputs_keep_their_text(given: Any, text: str) -> None:
 def test_what_is_no_json_is_malformed(given: Any, payload: bytes) -> None:
     data = _message(given, tag="ExecutionStarted/1", workflowVersion=b"3", payload=payload)
     with pytest.raises(MalformedMessageError):
-        record_of_fact(FACTS_AS_SENT.decode(data))
+        record_of_fact(RAW_FACTS.decode(data))
 
 
 def test_a_fact_of_the_future_is_unknown(given: Any) -> None:
     with pytest.raises(UnknownMessageError):
-        FACTS_AS_SENT.decode(_message(given, tag="ExecutionPaused/1"))
+        RAW_FACTS.decode(_message(given, tag="ExecutionPaused/1"))
 
 
 @pytest.mark.parametrize("kind", list(executions.NAME_OF))
@@ -71,7 +71,7 @@ def test_every_fact_of_the_contract_is_read(given: Any, kind: type[executions.Ex
         temporal_run_id="r",
         **fields,
     )
-    record = record_of_fact(FACTS_AS_SENT.decode(encode(fact)))
+    record = record_of_fact(RAW_FACTS.decode(encode(fact)))
     assert record.id == UUID(int=5)
     expected = {"started": "running"}.get(executions.NAME_OF[kind], executions.NAME_OF[kind])
     assert record.status.value == expected

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from execution_recorder.domain.execution import (
-    Acceptance,
     End,
     ExecutionRecord,
     ExecutionStatus,
+    Origin,
     Start,
     TemporalRun,
     evolve,
@@ -26,8 +26,8 @@ def _at(seconds: int) -> datetime:
     return _T0 + timedelta(seconds=seconds)
 
 
-def _acceptance(seconds: int, *, cause: str = "d1", name: str | None = "push") -> Acceptance:
-    return Acceptance(
+def _acceptance(seconds: int, *, cause: str = "d1", name: str | None = "push") -> Origin:
+    return Origin(
         workspace="acme",
         trigger_id=UUID(int=1),
         trigger_type="webhook",
@@ -43,7 +43,7 @@ def _run(run_id: str) -> TemporalRun:
     return TemporalRun(workflow_id="w", run_id=run_id)
 
 
-_ACCEPTED = ExecutionRecord(id=_ID, acceptance=_acceptance(0))
+_ACCEPTED = ExecutionRecord(id=_ID, origin=_acceptance(0))
 _STARTED = msgspec.structs.replace(
     _ACCEPTED, start=Start(at=_at(1), workflow_version=3, payload="{}", temporal=_run("r1"))
 )
@@ -53,7 +53,7 @@ _COMPLETED = msgspec.structs.replace(
 _TERMINATED = msgspec.structs.replace(
     _ACCEPTED, end=End(at=_at(3), status=ExecutionStatus.TERMINATED, temporal=_run("r2"))
 )
-_RETRIED = ExecutionRecord(id=_ID, acceptance=_acceptance(9, cause="d2"))
+_RETRIED = ExecutionRecord(id=_ID, origin=_acceptance(9, cause="d2"))
 _FACTS = (_ACCEPTED, _STARTED, _COMPLETED, _TERMINATED, _RETRIED)
 
 
@@ -98,5 +98,5 @@ def test_a_redelivery_changes_nothing() -> None:
 
 
 def test_a_name_is_filled_in() -> None:
-    nameless = ExecutionRecord(id=_ID, acceptance=_acceptance(0, name=None))
-    assert evolve(nameless, _ACCEPTED).acceptance.trigger_name == "push"
+    nameless = ExecutionRecord(id=_ID, origin=_acceptance(0, name=None))
+    assert evolve(nameless, _ACCEPTED).origin.trigger_name == "push"

@@ -18,9 +18,9 @@ def test_an_accepted_delivery(given: Any) -> None:
     log, record = log_of(delivery), record_of_delivery(delivery)
     assert (log.execution_id, log.rejection_reason, log.error) == (delivery.execution_id, None, None)
     assert log.request_body == delivery.body
-    assert json.loads(log.request_headers) == {"Content-Type": "application/json", "X-One": "1, 2"}
+    assert json.loads(bytes(log.request_headers)) == {"Content-Type": "application/json", "X-One": "1, 2"}
     assert record.status.value == "accepted"
-    assert (record.acceptance.cause_kind, record.acceptance.cause_id) == ("delivery", str(delivery.id))
+    assert (record.origin.cause_kind, record.origin.cause_id) == ("delivery", str(delivery.id))
 
 
 def test_a_rejected_delivery(given: Any) -> None:
@@ -53,5 +53,5 @@ def test_hostile_text_becomes_storable(given: Any) -> None:
     for text in (log.request_id, log.request_method, log.request_path, log.user_agent, log.workspace):
         assert text == "a\ufffd\ufffd"
     # JSON can say NUL, so there it stays.
-    assert json.loads(log.request_headers) == {"a\x00\ufffd": "a\x00\ufffd"}
-    assert json.loads(log.request_query) == {"a\x00\ufffd": ["a\x00\ufffd", "a\x00\ufffd"]}
+    assert json.loads(bytes(log.request_headers)) == {"a\x00\ufffd": "a\x00\ufffd"}
+    assert json.loads(bytes(log.request_query)) == {"a\x00\ufffd": ["a\x00\ufffd", "a\x00\ufffd"]}

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from execution_recorder.domain.webhook_log import log_of
-from execution_recorder.domain.webhook_rates import Span, tallied
+from execution_recorder.domain.webhook_rates import Span, count_by_span
 
 _AT = datetime(2026, 11, 1, 12, 34, 56, 789, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ def test_rows_are_counted_by_trigger_span_and_outcome_in_the_order_of_locking(gi
         given.rejected(trigger_id=one, received_at=_AT),
         given.rejected(trigger_id=None, workspace=None, workflow_id=None, received_at=_AT),
     ]
-    counts = tallied(log_of(row) for row in rows)
+    counts = count_by_span(log_of(row) for row in rows)
     assert [key for key, _ in counts] == sorted(key for key, _ in counts)
     found = {
         (key.trigger_id.int, key.span, key.starts_at.minute, key.outcome): (

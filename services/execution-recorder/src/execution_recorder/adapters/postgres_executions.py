@@ -4,28 +4,29 @@ from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
-from execution_recorder.adapters.keyset_query import KeysetQuery
 from execution_recorder.domain.execution import PRECEDENCE, ExecutionRecord
 from execution_recorder.domain.storable_text import storable
-from execution_recorder.ports import (
+from execution_recorder.ports import ValueRefusedError
+from execution_recorder.read_model import (
     LISTED_BYTES,
-    ExecutionFilter,
-    Page,
-    PageKey,
-    PageRequest,
-    StoredExecution,
-    UnstorableError,
+    ExecutionCause,
+    ExecutionDocument,
+    ExecutionPage,
+    TriggerExecutionsQuery,
+    page_cursor,
 )
 from trigger_runtime.postgres import Connection, Database
+from trigger_runtime.postgres_pages import KeysetPage
+from trigger_runtime.web.parameters import encode_cursor
 
 _TABLE: Final = "execution_recorder.trigger_executions"
 
 _PRECEDENCE: Final = ", ".join(f"'{status}'" for status in PRECEDENCE)
 
 # Each register of the record keeps the smaller of what is known and what is new, in the order that
-# `Acceptance.order`, `Start.order` and `End.order` spell; COLLATE "C" orders text as Python does.
+# `Origin.order`, `Start.order` and `End.order` spell; COLLATE "C" orders text as Python does.
 _UPSERT: Final = f"""
 INSERT INTO {_TABLE} AS known (
     id, workspace, trigger_id, trigger_type, trigger_name, workflow_id, cause_kind, cause_id, accepted_at,
@@ -82,23 +83,23 @@ async def merge_executions(connection: Connection, records: Sequence[ExecutionRe
     """Fold records, at most one an execution, into the table with one statement."""
     if not records:
         return
-    # One order of locking for everybody: two batches that share executions cannot deadlock.
+    # All processes lock in one order: two batches that share executions cannot deadlock.
     rows = [_row(record) for record in sorted(records, key=lambda record: record.id)]
     await connection.execute(_UPSERT, *(list(column) for column in zip(*rows, strict=True)))
 
 
 def _row(record: ExecutionRecord) -> tuple[Any, ...]:
-    accepted, start, end, temporal = record.acceptance, record.start, record.end, record.temporal
+    origin, start, end, temporal = record.origin, record.start, record.end, record.temporal
     return (
         record.id,
-        accepted.workspace,
-        accepted.trigger_id,
-        accepted.trigger_type,
-        accepted.trigger_name,
-        accepted.workflow_id,
-        accepted.cause_kind,
-        accepted.cause_id,
-        accepted.at,
+        origin.workspace,
+        origin.trigger_id,
+        origin.trigger_type,
+        origin.trigger_name,
+        origin.workflow_id,
+        origin.cause_kind,
+        origin.cause_id,
+        origin.at,
         start and start.at,
         start and start.workflow_version,
         start and start.payload,
@@ -111,53 +112,57 @@ def _row(record: ExecutionRecord) -> tuple[Any, ...]:
     )
 
 
-_PLAIN: Final = (
-    "id, trigger_id, trigger_type, trigger_name, workflow_id, workflow_version, status, cause_kind, cause_id,"
-    " temporal_workflow_id, temporal_run_id, accepted_at, started_at, completed_at"
-)
 _DOCUMENTS: Final = ("payload", "outputs", "error")
+_COLUMNS: Final = ", ".join(
+    "cause_kind, cause_id" if name == "cause" else name
+    for name in ExecutionDocument.__struct_fields__
+    if name not in _DOCUMENTS
+)
 _LISTED: Final = ", ".join(
     f"octet_length({name}::text) > {LISTED_BYTES} AS {name}_left_out,"
     f" CASE WHEN octet_length({name}::text) <= {LISTED_BYTES} THEN {name} END AS {name}"
     for name in _DOCUMENTS
 )
+_GET: Final = f"SELECT {_COLUMNS}, {', '.join(_DOCUMENTS)} FROM {_TABLE} WHERE id = $1 AND workspace = $2"  # noqa: S608
+_LIST: Final = f"SELECT {_COLUMNS}, {_LISTED} FROM {_TABLE} WHERE workspace = $1"  # noqa: S608 - constants
 
 
 class PostgresExecutions:
-    """The port ``Executions``."""
+    """Reads executions. Raises ``DatabaseUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, execution_id: UUID, *, workspace: str) -> StoredExecution | None:
-        """See ``ports.Executions``."""
-        statement = (
-            f"SELECT {_PLAIN}, {', '.join(_DOCUMENTS)} FROM {_TABLE}"  # noqa: S608 - constants
-            " WHERE id = $1 AND workspace = $2"
-        )
-        async with self._database.connection(refused=UnstorableError) as connection:
-            row = await connection.fetchrow(statement, execution_id, storable(workspace))
-        return None if row is None else StoredExecution(**dict(row))
+    async def get(self, execution_id: UUID, *, workspace: str) -> ExecutionDocument | None:
+        """Return one, whole; ``None`` where the workspace has no such execution."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            row = await connection.fetchrow(_GET, execution_id, storable(workspace))
+        return None if row is None else _document(**row)
 
-    async def find(self, wanted: ExecutionFilter, *, page: PageRequest) -> Page[StoredExecution]:
-        """See ``ports.Executions``."""
-        query = KeysetQuery(table=_TABLE, columns=f"{_PLAIN}, {_LISTED}", time_column="accepted_at")
-        query.where("workspace =", storable(wanted.workspace))
-        query.where("trigger_id =", wanted.trigger_id)
-        query.where("workflow_id =", wanted.workflow_id)
-        query.where("status =", wanted.status)
-        query.where("accepted_at >=", wanted.since)
-        query.where("accepted_at <", wanted.until)
-        statement = query.text(page)
-        async with self._database.connection(refused=UnstorableError) as connection:
-            rows = await connection.fetch(statement, *query.arguments)
-        items = [_listed(dict(row)) for row in rows[: page.limit]]
-        more = len(rows) > page.limit
-        return Page(items=items, next=PageKey(at=items[-1].accepted_at, id=items[-1].id) if more else None)
+    async def page(
+        self, query: TriggerExecutionsQuery, *, workspace: str, trigger_id: UUID | None
+    ) -> ExecutionPage:
+        """Return a page, newest first, without what is over ``LISTED_BYTES``."""
+        page = KeysetPage(_LIST, storable(workspace), key="accepted_at, id")
+        page.where("trigger_id = {}", trigger_id)
+        page.where("workflow_id = {}", query.workflow_id)
+        page.where("status = {}", query.status)
+        page.where("accepted_at >= {}", query.since)
+        page.where("accepted_at < {}", query.until)
+        if query.cursor is not None:
+            page.after(query.cursor.at, query.cursor.i)
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            rows, more = await page.fetch(connection, limit=query.limit)
+        items = [_document(**row) for row in rows]
+        cursor = encode_cursor(page_cursor(items[-1].accepted_at, id_=items[-1].id)) if more else None
+        return ExecutionPage(items=items, next_cursor=cursor)
 
 
-def _listed(row: dict[str, Any]) -> StoredExecution:
+def _document(*, cause_kind: str, cause_id: str, **columns: Any) -> ExecutionDocument:
     for name in _DOCUMENTS:
-        if row.pop(f"{name}_left_out"):
-            row[name] = UNSET
-    return StoredExecution(**row)
+        text = columns[name]
+        if columns.pop(f"{name}_left_out", False):
+            columns[name] = UNSET
+        elif text is not None:
+            columns[name] = Raw(text)
+    return ExecutionDocument(cause=ExecutionCause(kind=cause_kind, id=cause_id), **columns)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from execution_recorder.domain.webhook_rates import Span
-from execution_recorder.ports import UnstorableError
+from execution_recorder.ports import ValueRefusedError
 from trigger_runtime.postgres import Database
 
 _RATES: Final = (
@@ -13,8 +13,8 @@ _RATES: Final = (
     " LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone"
 )
 
-# What another process deletes, or an upsert changes, at this moment is left to the next call. Executions
-# that have not ended have no end to compare with and stay.
+# Rows that another process is deleting or changing are left to the next call. Executions that have not ended
+# have no end to compare with, and stay.
 _STATEMENTS: Final = tuple(
     f"WITH gone AS (DELETE FROM execution_recorder.{table} WHERE id = ANY (ARRAY("  # noqa: S608 - constants
     f"SELECT id FROM execution_recorder.{table} WHERE {column} < $1 ORDER BY {column} LIMIT $2"
@@ -24,17 +24,20 @@ _STATEMENTS: Final = tuple(
 
 
 class PostgresPruning:
-    """The port ``Pruning``."""
+    """Deletes old rows. Several processes may do this at once. Raises ``DatabaseUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def prune(self, *, before: datetime, limit: int) -> int:
-        """See ``ports.Pruning``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
+        """Delete requests that came, and executions that ended, before a time; return how many.
+
+        At most ``limit`` of each in one call.
+        """
+        async with self._database.connection(refused=ValueRefusedError) as connection:
             return sum([int(await connection.fetchval(text, before, limit)) for text in _STATEMENTS])
 
     async def prune_rates(self, span: Span, *, before: datetime, limit: int) -> int:
-        """See ``ports.Pruning``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
+        """Delete counts of spans that started before a time, as ``prune`` does."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
             return int(await connection.fetchval(_RATES, before, limit, span.value))

@@ -7,19 +7,19 @@ from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_log
 from execution_recorder.adapters.postgres_webhook_rates import add_webhook_rates
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
-from execution_recorder.ports import UnstorableError
+from execution_recorder.ports import ValueRefusedError
 from trigger_runtime.postgres import Database
 
 
 class PostgresRecording:
-    """The port ``Recording``."""
+    """Implements ``ports.Recording``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def record(self, *, logs: Sequence[WebhookLog], executions: Sequence[ExecutionRecord]) -> None:
-        """See ``ports.Recording``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
+        """Write what belongs together."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
             if not logs:
                 # A single statement is a transaction of its own, two round trips cheaper.
                 await merge_executions(connection, executions)

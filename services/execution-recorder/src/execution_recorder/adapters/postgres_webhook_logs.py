@@ -1,55 +1,48 @@
 """The webhook log on PostgreSQL."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, get_args, get_type_hints
 from uuid import UUID
 
-import msgspec
-from msgspec import UNSET
+from asyncpg import Record
+from msgspec import UNSET, Raw
 
-from execution_recorder.adapters.keyset_query import KeysetQuery
 from execution_recorder.domain.storable_text import storable
-from execution_recorder.domain.webhook_log import WebhookLog
-from execution_recorder.ports import (
+from execution_recorder.domain.webhook_log import WebhookLog, WebhookLogFields
+from execution_recorder.ports import ValueRefusedError
+from execution_recorder.read_model import (
     LISTED_BYTES,
-    Page,
-    PageKey,
-    PageRequest,
-    StoredWebhookLog,
-    UnstorableError,
-    WebhookLogFilter,
+    TriggerWebhookLogsQuery,
+    WebhookLogDocument,
+    WebhookLogPage,
+    page_cursor,
+    webhook_log_document,
 )
 from trigger_runtime.postgres import Connection, Database
+from trigger_runtime.postgres_pages import KeysetPage
+from trigger_runtime.web.parameters import encode_cursor
 
 _TABLE: Final = "execution_recorder.webhook_logs"
 
-_TYPES: Final = {
-    "id": "uuid",
-    "workspace": "text",
-    "trigger_id": "uuid",
-    "workflow_id": "uuid",
-    "execution_id": "uuid",
-    "request_id": "text",
-    "request_method": "text",
-    "request_path": "text",
-    "request_headers": "json",
-    "request_query": "json",
-    "request_body": "bytea",
-    "request_body_sha256": "text",
-    "response_status": "integer",
-    "response_body": "text",
-    "rejection_reason": "text",
-    "error": "text",
-    "ip_address": "text",
-    "user_agent": "text",
-    "processing_time_ms": "double precision",
-    "created_at": "timestamptz",
+_TYPES: Final[dict[Any, str]] = {
+    UUID: "uuid",
+    str: "text",
+    int: "integer",
+    float: "double precision",
+    bytes: "bytea",
+    Raw: "json",
+    datetime: "timestamptz",
 }
-"""Column → type, in the order of ``WebhookLog``'s fields."""
+_COLUMNS: Final = {
+    name: next(_TYPES[kind] for kind in (hint, *get_args(hint)) if kind in _TYPES)
+    for name, hint in get_type_hints(WebhookLog).items()
+}
+"""Column → type, of every field of ``WebhookLog``."""
 
 _INSERT: Final = (
-    f"INSERT INTO {_TABLE} ({', '.join(_TYPES)}) SELECT * FROM unnest("  # noqa: S608 - constants
-    + ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES.values(), start=1))
+    f"INSERT INTO {_TABLE} ({', '.join(_COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - constants
+    + ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), start=1))
     + ") ON CONFLICT (id) DO NOTHING RETURNING id"
 )
 
@@ -58,56 +51,62 @@ async def insert_webhook_logs(connection: Connection, logs: Sequence[WebhookLog]
     """Add the rows that are not there yet with one statement; return those."""
     if not logs:
         return []
-    # One order of locking for everybody: a batch that is redelivered meanwhile cannot deadlock.
-    rows = [msgspec.structs.astuple(log) for log in sorted(logs, key=lambda log: log.id)]
-    found = await connection.fetch(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
-    added = {row["id"] for row in found}
+    # All processes lock in one order: a batch that is redelivered meanwhile cannot deadlock.
+    ordered = sorted(logs, key=lambda log: log.id)
+    columns = [[_stored(getattr(log, name)) for log in ordered] for name in _COLUMNS]
+    added = {row["id"] for row in await connection.fetch(_INSERT, *columns)}
     return [log for log in logs if log.id in added]
 
 
-_PLAIN: Final = ", ".join(name for name in _TYPES if name not in {"workspace", "request_body"})
-_LENGTH: Final = "octet_length(request_body) AS request_body_bytes"
+def _stored(value: Any) -> Any:
+    return bytes(value).decode() if isinstance(value, Raw) else value
+
+
+_SHOWN: Final = ", ".join(
+    [*WebhookLogFields.__struct_fields__, "response_body, octet_length(request_body) AS request_body_bytes"]
+)
 _LISTED_BODY: Final = (
     f"CASE WHEN octet_length(request_body) <= {LISTED_BYTES} THEN request_body END AS request_body"
 )
+_GET: Final = f"SELECT {_SHOWN}, request_body FROM {_TABLE} WHERE id = $1 AND workspace = $2"  # noqa: S608
+_LIST: Final = f"SELECT {_SHOWN}, {_LISTED_BODY} FROM {_TABLE} WHERE workspace = $1"  # noqa: S608
 
 
 class PostgresWebhookLogs:
-    """The port ``WebhookLogs``."""
+    """Reads the log. Raises ``DatabaseUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, log_id: UUID, *, workspace: str) -> StoredWebhookLog | None:
-        """See ``ports.WebhookLogs``."""
-        statement = (
-            f"SELECT {_PLAIN}, {_LENGTH}, request_body FROM {_TABLE}"  # noqa: S608 - constants
-            " WHERE id = $1 AND workspace = $2"
-        )
-        async with self._database.connection(refused=UnstorableError) as connection:
-            row = await connection.fetchrow(statement, log_id, storable(workspace))
-        return None if row is None else StoredWebhookLog(**dict(row))
+    async def get(self, log_id: UUID, *, workspace: str) -> WebhookLogDocument | None:
+        """Return one, whole; ``None`` where the workspace has no such request."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            row = await connection.fetchrow(_GET, log_id, storable(workspace))
+        return None if row is None else _document(row)
 
-    async def find(self, wanted: WebhookLogFilter, *, page: PageRequest) -> Page[StoredWebhookLog]:
-        """See ``ports.WebhookLogs``."""
-        query = KeysetQuery(
-            table=_TABLE, columns=f"{_PLAIN}, {_LENGTH}, {_LISTED_BODY}", time_column="created_at"
-        )
-        query.where("workspace =", storable(wanted.workspace))
-        query.where("trigger_id =", wanted.trigger_id)
-        query.where("response_status =", wanted.response_status)
-        query.where("rejection_reason =", wanted.rejection_reason)
-        query.where("created_at >=", wanted.since)
-        query.where("created_at <", wanted.until)
-        statement = query.text(page)
-        async with self._database.connection(refused=UnstorableError) as connection:
-            rows = await connection.fetch(statement, *query.arguments)
-        items = [_listed(dict(row)) for row in rows[: page.limit]]
-        more = len(rows) > page.limit
-        return Page(items=items, next=PageKey(at=items[-1].created_at, id=items[-1].id) if more else None)
+    async def page(
+        self, query: TriggerWebhookLogsQuery, *, workspace: str, trigger_id: UUID | None
+    ) -> WebhookLogPage:
+        """Return a page, newest first, without bodies over ``LISTED_BYTES``."""
+        page = KeysetPage(_LIST, storable(workspace), key="created_at, id")
+        page.where("trigger_id = {}", trigger_id)
+        page.where("response_status = {}", query.status)
+        page.where("rejection_reason = {}", query.reason)
+        page.where("created_at >= {}", query.since)
+        page.where("created_at < {}", query.until)
+        if query.cursor is not None:
+            page.after(query.cursor.at, query.cursor.i)
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            rows, more = await page.fetch(connection, limit=query.limit)
+        items = [_document(row) for row in rows]
+        cursor = encode_cursor(page_cursor(items[-1].created_at, id_=items[-1].id)) if more else None
+        return WebhookLogPage(items=items, next_cursor=cursor)
 
 
-def _listed(row: dict[str, Any]) -> StoredWebhookLog:
-    if row["request_body"] is None:
-        row["request_body"] = UNSET
-    return StoredWebhookLog(**row)
+def _document(row: Record) -> WebhookLogDocument:
+    columns: dict[str, Any] = {
+        name: Raw(value) if _COLUMNS.get(name) == "json" else value for name, value in row.items()
+    }
+    if columns["request_body"] is None:
+        columns["request_body"] = UNSET
+    return webhook_log_document(**columns)

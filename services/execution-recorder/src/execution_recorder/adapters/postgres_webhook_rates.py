@@ -2,13 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Final
 from uuid import UUID
 
+import msgspec
+from asyncpg import Record
+
 from execution_recorder.domain.storable_text import storable
 from execution_recorder.domain.webhook_log import WebhookLog
-from execution_recorder.domain.webhook_rates import Count, Span, tallied
-from execution_recorder.ports import OutcomeCount, TriggerTraffic, UnstorableError
+from execution_recorder.domain.webhook_rates import ACCEPTED, Window, count_by_span
+from execution_recorder.ports import ValueRefusedError
+from execution_recorder.read_model import (
+    BusiestTriggersDocument,
+    SpanDocument,
+    TriggerRatesDocument,
+    TriggerTrafficDocument,
+)
 from trigger_runtime.postgres import Connection, Database
 
 _TABLE: Final = "execution_recorder.webhook_rates"
@@ -33,7 +43,7 @@ _FIRST: Final = f"""
 SELECT starts_at FROM {_TABLE} WHERE workspace = $1 AND span = $2 ORDER BY starts_at LIMIT 1
 """  # noqa: S608 - a constant
 
-# The busiest first; two of the same traffic by id, so that the answer does not depend on the plan.
+# The busiest first; two of the same traffic by id, so that the order does not depend on the plan.
 _BUSIEST: Final = f"""
 SELECT trigger_id,
     sum(requests) FILTER (WHERE starts_at >= $4) AS requests,
@@ -49,56 +59,67 @@ LIMIT $6
 
 async def add_webhook_rates(connection: Connection, logs: Sequence[WebhookLog]) -> None:
     """Count the rows with one statement. Its locks last until the end of the transaction: call it last."""
-    counts = tallied(logs)
+    counts = count_by_span(logs)
     if not counts:
         return
-    rows = [
-        (key.workspace, key.trigger_id, key.span, key.starts_at, key.outcome, *_numbers(count))
-        for key, count in counts
-    ]
+    rows = [msgspec.structs.astuple(key) + msgspec.structs.astuple(count) for key, count in counts]
     await connection.execute(_ADD, *(list(column) for column in zip(*rows, strict=True)))
 
 
-def _numbers(count: Count) -> tuple[int, float]:
-    return count.requests, count.processing_time_ms
-
-
 class PostgresWebhookRates:
-    """The port ``WebhookRates``."""
+    """Reads the counts. A span is in a window by its start. Raises ``DatabaseUnavailableError``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_trigger(
-        self, trigger_id: UUID, *, workspace: str, span: Span, since: datetime, until: datetime
-    ) -> Sequence[OutcomeCount]:
-        """See ``ports.WebhookRates``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
+    async def of_trigger(self, trigger_id: UUID, *, window: Window, workspace: str) -> TriggerRatesDocument:
+        """Return a trigger's counts, oldest first."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
             rows = await connection.fetch(
-                _OF_TRIGGER, storable(workspace), trigger_id, span.value, since, until
+                _OF_TRIGGER, storable(workspace), trigger_id, window.span.value, window.since, window.until
             )
-        return [OutcomeCount(**dict(row)) for row in rows]
+        return TriggerRatesDocument(
+            trigger_id=trigger_id,
+            span=window.span,
+            since=window.since,
+            until=window.until,
+            requests=sum(row["requests"] for row in rows),
+            accepted=sum(row["requests"] for row in rows if row["outcome"] == ACCEPTED),
+            items=[
+                _span(starts_at, rows=list(group))
+                for starts_at, group in groupby(rows, key=lambda row: row["starts_at"])
+            ],
+        )
 
-    async def first(self, *, workspace: str, span: Span) -> datetime | None:
-        """See ``ports.WebhookRates``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
-            found: datetime | None = await connection.fetchval(_FIRST, storable(workspace), span.value)
-        return found
-
-    async def busiest(
-        self, *, workspace: str, span: Span, before: datetime, since: datetime, until: datetime, limit: int
-    ) -> Sequence[TriggerTraffic]:
-        """See ``ports.WebhookRates``."""
-        async with self._database.connection(refused=UnstorableError) as connection:
+    async def busiest(self, window: Window, *, workspace: str, limit: int) -> BusiestTriggersDocument:
+        """Return at most ``limit`` triggers with their traffic in the window and before it, busiest first."""
+        of_workspace = (storable(workspace), window.span.value)
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            first = await connection.fetchval(_FIRST, *of_workspace)
             rows = await connection.fetch(
-                _BUSIEST, storable(workspace), span.value, before, since, until, limit
+                _BUSIEST, *of_workspace, window.before, window.since, window.until, limit
             )
-        return [
-            TriggerTraffic(
-                trigger_id=row["trigger_id"],
-                requests=int(row["requests"] or 0),
-                accepted=int(row["accepted"] or 0),
-                before=int(row["before"] or 0),
-            )
-            for row in rows
-        ]
+        counted_before = first is not None and first <= window.before
+        return BusiestTriggersDocument(
+            since=window.since,
+            until=window.until,
+            items=[
+                TriggerTrafficDocument(
+                    trigger_id=row["trigger_id"],
+                    requests=int(row["requests"] or 0),
+                    accepted=int(row["accepted"] or 0),
+                    requests_before=int(row["before"] or 0) if counted_before else None,
+                )
+                for row in rows
+            ],
+        )
+
+
+def _span(starts_at: datetime, *, rows: Sequence[Record]) -> SpanDocument:
+    requests = sum(row["requests"] for row in rows)
+    return SpanDocument(
+        starts_at=starts_at,
+        requests=requests,
+        outcomes={row["outcome"]: row["requests"] for row in rows},
+        mean_processing_time_ms=sum(row["processing_time_ms"] for row in rows) / requests,
+    )

@@ -1,7 +1,7 @@
 """An execution's record: a fold of facts that may come in any order, repeatedly, from several readers.
 
 The record is three registers: who asked for it, how it started, how it ended. Each keeps the *first* of
-all the values it was ever told, by the time at which the value became true and, for equal times, by a
+all the values that it ever got, by the time at which the value became true and, for equal times, by a
 fixed order of what is in it. Taking the smaller of two values is commutative, associative and idempotent,
 so the same facts always make the same record, and the history can be rebuilt from the streams.
 """
@@ -15,7 +15,7 @@ import msgspec
 
 
 class ExecutionStatus(StrEnum):
-    """How far an execution has come."""
+    """How far an execution is."""
 
     ACCEPTED = "accepted"
     RUNNING = "running"
@@ -35,11 +35,11 @@ PRECEDENCE: Final = (
     ExecutionStatus.RUNNING,
     ExecutionStatus.ACCEPTED,
 )
-"""Which status is kept of two that became true at the same time: an execution that said how it ended
-beats somebody's conclusion about it, and any end beats being under way."""
+"""Which status is kept of two that became true at the same time: what an execution reports of its end comes
+before a conclusion about it, and any end before a status that is not one."""
 
 
-class Acceptance(msgspec.Struct, frozen=True, kw_only=True):
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Who asked for the execution, and for which trigger."""
 
     workspace: str
@@ -113,13 +113,13 @@ class ExecutionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of an execution; one fact alone is a record too."""
 
     id: UUID
-    acceptance: Acceptance
+    origin: Origin
     start: Start | None = None
     end: End | None = None
 
     @property
     def status(self) -> ExecutionStatus:
-        """How far it has come."""
+        """How far it is."""
         if self.end is not None:
             return self.end.status
         return ExecutionStatus.ACCEPTED if self.start is None else ExecutionStatus.RUNNING
@@ -136,7 +136,7 @@ def evolve(known: ExecutionRecord, news: ExecutionRecord) -> ExecutionRecord:
     """Return the record with what another record of the same execution adds to it."""
     return ExecutionRecord(
         id=known.id,
-        acceptance=min(known.acceptance, news.acceptance, key=Acceptance.order),
+        origin=min(known.origin, news.origin, key=Origin.order),
         start=min(filter(None, (known.start, news.start)), key=Start.order, default=None),
         end=min(filter(None, (known.end, news.end)), key=End.order, default=None),
     )

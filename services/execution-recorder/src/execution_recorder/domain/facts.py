@@ -1,4 +1,4 @@
-"""Lifecycle facts and acceptances as records.
+"""Lifecycle facts and manual firings as records.
 
 The contract decodes ``payload`` and ``outputs`` into Python values, which loses what JSON can say and
 Python cannot (``1e130000``, the exact digits of a number). A record must not lose it, so the two facts
@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from execution_recorder.domain.execution import (
-    Acceptance,
     End,
     ExecutionRecord,
     ExecutionStatus,
+    Origin,
     Start,
     TemporalRun,
 )
@@ -33,30 +33,30 @@ from trigger_contracts.executions import (
 from trigger_contracts.firings import ManualFiring
 
 
-class StartedAsSent(ExecutionStarted, tag=tag_of(ExecutionStarted), frozen=True, kw_only=True):
+class RawExecutionStarted(ExecutionStarted, tag=tag_of(ExecutionStarted), frozen=True, kw_only=True):
     """``ExecutionStarted`` with the payload's own text."""
 
     payload: msgspec.Raw
 
 
-class CompletedAsSent(ExecutionCompleted, tag=tag_of(ExecutionCompleted), frozen=True, kw_only=True):
+class RawExecutionCompleted(ExecutionCompleted, tag=tag_of(ExecutionCompleted), frozen=True, kw_only=True):
     """``ExecutionCompleted`` with the outputs' own text."""
 
     outputs: msgspec.Raw
 
 
-AnyFactAsSent = (
-    StartedAsSent
-    | CompletedAsSent
+AnyRawFact = (
+    RawExecutionStarted
+    | RawExecutionCompleted
     | ExecutionFailed
     | ExecutionCancelled
     | ExecutionTimedOut
     | ExecutionTerminated
 )
 
-FACTS_AS_SENT: Final[Codec[AnyFactAsSent]] = Codec(
-    StartedAsSent,
-    CompletedAsSent,
+RAW_FACTS: Final[Codec[AnyRawFact]] = Codec(
+    RawExecutionStarted,
+    RawExecutionCompleted,
     ExecutionFailed,
     ExecutionCancelled,
     ExecutionTimedOut,
@@ -64,13 +64,13 @@ FACTS_AS_SENT: Final[Codec[AnyFactAsSent]] = Codec(
 )
 
 
-def record_of_fact(fact: AnyFactAsSent) -> ExecutionRecord:
-    """Return what the fact alone says. Raises ``MalformedMessageError`` for JSON that is not UTF-8."""
-    record = ExecutionRecord(id=fact.execution.id, acceptance=_acceptance(fact.execution))
+def record_of_fact(fact: AnyRawFact) -> ExecutionRecord:
+    """Return the record of one fact. Raises ``MalformedMessageError`` for JSON that is not UTF-8."""
+    record = ExecutionRecord(id=fact.execution.id, origin=_origin(fact.execution))
     temporal = TemporalRun(
         workflow_id=storable(fact.temporal_workflow_id), run_id=storable(fact.temporal_run_id)
     )
-    if isinstance(fact, StartedAsSent):
+    if isinstance(fact, RawExecutionStarted):
         start = Start(
             at=fact.at,
             workflow_version=fact.workflow_version,
@@ -82,10 +82,10 @@ def record_of_fact(fact: AnyFactAsSent) -> ExecutionRecord:
 
 
 def record_of_manual_firing(firing: ManualFiring) -> ExecutionRecord:
-    """Return the accepted execution that somebody was told the id of."""
+    """Return the accepted execution whose id was returned."""
     return ExecutionRecord(
         id=firing.execution_id,
-        acceptance=Acceptance(
+        origin=Origin(
             workspace=storable(firing.workspace),
             trigger_id=firing.trigger_id,
             trigger_type=firing.trigger_type.value,
@@ -98,8 +98,8 @@ def record_of_manual_firing(firing: ManualFiring) -> ExecutionRecord:
     )
 
 
-def _acceptance(execution: Execution) -> Acceptance:
-    return Acceptance(
+def _origin(execution: Execution) -> Origin:
+    return Origin(
         workspace=storable(execution.workspace),
         trigger_id=execution.trigger_id,
         trigger_type=execution.trigger_type.value,
@@ -111,10 +111,10 @@ def _acceptance(execution: Execution) -> Acceptance:
     )
 
 
-_End = CompletedAsSent | ExecutionFailed | ExecutionCancelled | ExecutionTimedOut | ExecutionTerminated
+_End = RawExecutionCompleted | ExecutionFailed | ExecutionCancelled | ExecutionTimedOut | ExecutionTerminated
 
 _STATUS_OF: Final[dict[type[ExecutionFact], ExecutionStatus]] = {
-    CompletedAsSent: ExecutionStatus.COMPLETED,
+    RawExecutionCompleted: ExecutionStatus.COMPLETED,
     ExecutionFailed: ExecutionStatus.FAILED,
     ExecutionCancelled: ExecutionStatus.CANCELLED,
     ExecutionTimedOut: ExecutionStatus.TIMED_OUT,
@@ -123,7 +123,7 @@ _STATUS_OF: Final[dict[type[ExecutionFact], ExecutionStatus]] = {
 
 
 def _end(fact: _End, *, temporal: TemporalRun) -> End:
-    outputs = _text(fact.outputs) if isinstance(fact, CompletedAsSent) else None
+    outputs = _text(fact.outputs) if isinstance(fact, RawExecutionCompleted) else None
     error = None
     if isinstance(fact, ExecutionFailed | ExecutionTimedOut):
         error = msgspec.json.encode(fact.error).decode()

@@ -1,15 +1,15 @@
 """A webhook request's log row, and the execution that an accepted one began."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import Raw
 
-from execution_recorder.domain.execution import Acceptance, ExecutionRecord
+from execution_recorder.domain.execution import ExecutionRecord, Origin
 from execution_recorder.domain.storable_text import storable
-from trigger_contracts.config import TriggerType
+from trigger_contracts.config import Time, TriggerType
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from trigger_contracts.executions import CauseKind
 from trigger_contracts.payloads import group_values, join_headers
@@ -17,29 +17,34 @@ from trigger_contracts.payloads import group_values, join_headers
 _SURROGATES: Final = dict.fromkeys(range(55296, 57344), "�")
 
 
-class WebhookLog(msgspec.Struct, frozen=True, kw_only=True):
-    """One request and the answer it got. ``request_headers`` and ``request_query`` are JSON objects' text."""
+class WebhookLogFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One request and its response, as it is stored and shown: each field is a column."""
 
     id: UUID
-    workspace: str | None
     trigger_id: UUID | None
     workflow_id: UUID | None
     execution_id: UUID | None
     request_id: str
     request_method: str
     request_path: str
-    request_headers: str
-    request_query: str
-    request_body: bytes
+    request_headers: Raw
+    request_query: Raw
     request_body_sha256: str
     response_status: int
-    response_body: str
     rejection_reason: str | None
     error: str | None
     ip_address: str | None
     user_agent: str | None
     processing_time_ms: float
-    created_at: datetime
+    created_at: Time
+
+
+class WebhookLog(WebhookLogFields, frozen=True, kw_only=True):
+    """A row. The workspace is not shown; the two bodies are shown in another form."""
+
+    workspace: str | None
+    request_body: bytes
+    response_body: str
 
 
 def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
@@ -54,8 +59,8 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
         request_id=storable(delivery.request_id),
         request_method=storable(delivery.method),
         request_path=storable(delivery.path),
-        request_headers=_json(join_headers(delivery.headers)),
-        request_query=_json(group_values(delivery.query)),
+        request_headers=_raw_json(join_headers(delivery.headers)),
+        request_query=_raw_json(group_values(delivery.query)),
         request_body=delivery.body,
         request_body_sha256=storable(delivery.body_sha256),
         response_status=delivery.response_status,
@@ -70,10 +75,10 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
 
 
 def record_of_delivery(delivery: AcceptedDelivery) -> ExecutionRecord:
-    """Return the accepted execution that the sender was told the id of."""
+    """Return the accepted execution whose id the sender got."""
     return ExecutionRecord(
         id=delivery.execution_id,
-        acceptance=Acceptance(
+        origin=Origin(
             workspace=storable(delivery.workspace),
             trigger_id=delivery.trigger_id,
             trigger_type=TriggerType.WEBHOOK.value,
@@ -91,17 +96,17 @@ class _Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def detail_of(response_body: str) -> str | None:
-    """Return what a problem document (RFC 9457) tells a person; ``None`` where the body is none."""
+    """Return the explanation in a problem document (RFC 9457); ``None`` where the body is not one."""
     try:
         return msgspec.json.decode(response_body.translate(_SURROGATES), type=_Problem).detail
     except (msgspec.DecodeError, RecursionError):
         return None
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    """Return the object's text. NUL is kept, as an escape; only what UTF-8 cannot say is replaced."""
+def _raw_json(value: Mapping[str, Any]) -> Raw:
+    """Return the object. NUL is kept, as an escape; only what UTF-8 cannot encode is replaced."""
     try:
-        return msgspec.json.encode(value).decode()
+        return Raw(msgspec.json.encode(value))
     except UnicodeEncodeError:
         clean = {
             name.translate(_SURROGATES): (
@@ -111,7 +116,7 @@ def _json(value: Mapping[str, Any]) -> str:
             )
             for name, item in value.items()
         }
-        return msgspec.json.encode(clean).decode()
+        return Raw(msgspec.json.encode(clean))
 
 
 def _maybe(text: str | None) -> str | None:

@@ -14,6 +14,12 @@ ACCEPTED: Final = "accepted"
 """The outcome of what started a run; every other outcome is a reason of ``RejectionReason``."""
 
 
+_MOST_SPANS: Final = 1440
+"""A day by minute, sixty days by hour: as many items as a response may have."""
+
+_HOURS_BY_MINUTE: Final = 2
+"""Longer windows are counted by hour, for the counts of every trigger are summed."""
+
 MINUTES_KEPT: Final = timedelta(hours=49)
 """How long counts by minute are kept: a day, the day before to compare with, and an hour for pruning late."""
 
@@ -40,6 +46,47 @@ class Span(StrEnum):
         return start if start == moment else start + self.length
 
 
+_DEFAULT_SPANS: Final = {Span.MINUTE: 60, Span.HOUR: 24}
+
+
+class WindowError(ValueError):
+    """A range of time that cannot be shown; the text says why."""
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Whole spans, from ``since`` to before ``until``."""
+
+    span: Span
+    since: datetime
+    until: datetime
+
+    @property
+    def before(self) -> datetime:
+        """The start of as long a window before this one."""
+        return self.since - (self.until - self.since)
+
+
+def window_of(span: Span, *, since: datetime | None, until: datetime | None, now: datetime) -> Window:
+    """Return the whole spans that a range touches. Raises ``WindowError``."""
+    try:
+        until = span.end(until or now)
+        since = until - _DEFAULT_SPANS[span] * span.length if since is None else span.start(since)
+    except OverflowError:
+        raise WindowError("The time is at the end of the calendar") from None
+    if since >= until:
+        raise WindowError("'from' is not before 'to'")
+    if until - since > _MOST_SPANS * span.length:
+        raise WindowError(f"The range has more than {_MOST_SPANS} {span.value}s; ask for less, or by hour")
+    return Window(span=span, since=since, until=until)
+
+
+def last_hours(hours: int, *, now: datetime) -> Window:
+    """Return the window of the last hours: up to now where it is short, else up to the end of this hour."""
+    span = Span.MINUTE if hours <= _HOURS_BY_MINUTE else Span.HOUR
+    until = span.end(now)
+    return Window(span=span, since=until - timedelta(hours=hours), until=until)
+
+
 class CountKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What a count is of. The order is the order of locking."""
 
@@ -57,10 +104,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     processing_time_ms: float
 
 
-def tallied(logs: Iterable[WebhookLog]) -> Sequence[tuple[CountKey, Count]]:
+def count_by_span(logs: Iterable[WebhookLog]) -> Sequence[tuple[CountKey, Count]]:
     """Return what the rows add to the counts, ordered by key.
 
-    A request to a trigger that does not exist belongs to nobody and is in no count.
+    A request to a trigger that does not exist belongs to no workspace and is in no count.
     """
     counts: dict[CountKey, Count] = {}
     for log in logs:

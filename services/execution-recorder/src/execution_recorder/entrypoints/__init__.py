@@ -1,1 +1,1 @@
-"""Messages and HTTP requests in, answers out."""
+"""Messages and HTTP requests in, responses out."""

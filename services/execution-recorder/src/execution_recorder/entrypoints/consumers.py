@@ -1,12 +1,12 @@
-"""What is read from the bus, and what becomes of it."""
+"""What comes from the bus: webhook requests, manual firings, facts of executions."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
 
-from execution_recorder.domain.facts import FACTS_AS_SENT
-from execution_recorder.ports import Bodies, BodyUnavailableError, Recording, UnstorableError
+from execution_recorder.domain.facts import RAW_FACTS
+from execution_recorder.ports import Recording, ValueRefusedError
 from execution_recorder.usecases import (
     record_deliveries,
     record_fact,
@@ -16,18 +16,16 @@ from execution_recorder.usecases import (
 from trigger_contracts import deliveries, firings, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccepted
+from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-_HOPELESS: Final = (MalformedMessageError, UnstorableError)
-# A message of a newer version waits for the newer reader: while that is rolled out, both are fed.
-_RETRY: Final = (DatabaseUnavailableError, BodyUnavailableError, UnknownMessageError)
 
-
-def _reading(
+def _subscription(
     stream: streams.Stream, *, durable: str, subjects: Sequence[str], concurrency: int
 ) -> Subscription:
     return Subscription(
@@ -35,30 +33,31 @@ def _reading(
         durable=durable,
         subjects=subjects,
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
-        dead_letter_on=_HOPELESS,
-        retry_on=_RETRY,
+        dead_letter_on=(MalformedMessageError, ValueRefusedError),
+        # A message of a newer release waits for the release that can read it.
+        retry_on=(DatabaseUnavailableError, BusUnavailableError, UnknownMessageError),
         concurrency=concurrency,
     )
 
 
 # All handlers together stay below the default of DATABASE_MAX_CONNECTIONS, so that readers get theirs.
-DELIVERIES: Final = _reading(
+DELIVERIES: Final = _subscription(
     streams.DELIVERIES,
     durable=streams.RECORD_DELIVERIES,
     subjects=(streams.DELIVERIES_ACCEPTED,),
     # A message is a batch of up to some megabytes: a few at a time bound the memory.
     concurrency=2,
 )
-REJECTIONS: Final = _reading(
+REJECTIONS: Final = _subscription(
     streams.REJECTIONS,
     durable=streams.RECORD_REJECTIONS,
     subjects=(streams.DELIVERIES_REJECTED,),
     concurrency=1,
 )
-FIRINGS: Final = _reading(
+FIRINGS: Final = _subscription(
     streams.FIRINGS, durable=streams.RECORD_FIRINGS, subjects=(streams.FIRINGS_MANUAL,), concurrency=1
 )
-EXECUTIONS: Final = _reading(
+EXECUTIONS: Final = _subscription(
     streams.EXECUTIONS,
     durable=streams.RECORD_EXECUTIONS,
     subjects=streams.EXECUTIONS.subjects,
@@ -70,7 +69,7 @@ async def on_deliveries(
     message: Received,
     *,
     recording: Recording,
-    bodies: Bodies,
+    bodies: ObjectStore,
     count_unrecorded: Callable[[int], None],
 ) -> None:
     """Record a batch of webhook requests."""
@@ -85,7 +84,7 @@ async def on_deliveries(
 
 
 async def on_manual_firing(message: Received, *, recording: Recording) -> None:
-    """Record that somebody asked for a run."""
+    """Record that a run was asked for by hand."""
     firing = firings.MANUAL.decode(message.data)
     structlog.contextvars.bind_contextvars(
         execution_id=str(firing.execution_id), request_id=firing.request_id
@@ -94,7 +93,7 @@ async def on_manual_firing(message: Received, *, recording: Recording) -> None:
 
 
 async def on_fact(message: Received, *, recording: Recording) -> None:
-    """Record what became of an execution."""
-    fact = FACTS_AS_SENT.decode(message.data)
+    """Record a lifecycle fact of an execution."""
+    fact = RAW_FACTS.decode(message.data)
     structlog.contextvars.bind_contextvars(execution_id=str(fact.execution.id))
     await record_fact(fact, recording=recording)

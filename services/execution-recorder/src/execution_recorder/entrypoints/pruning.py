@@ -1,4 +1,4 @@
-"""What is done now and then, without anybody asking: old history is forgotten."""
+"""Deletes old history, every hour."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from typing import Final
 import structlog
 from prometheus_client import Counter
 
+from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.domain.webhook_rates import MINUTES_KEPT, Span
-from execution_recorder.ports import Pruning
 from trigger_runtime.lifecycle import BackgroundTask
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-# Each batch is one short transaction: rows may carry bodies of a megabyte, and recording goes on beside it.
+# Each batch is one short transaction: rows may carry bodies of a megabyte, and recording goes on meanwhile.
 _BATCH: Final = 500
 _PAUSE_SECONDS: Final = 0.1
 _ROUND_SECONDS: Final = 3600.0
@@ -30,7 +30,12 @@ class PruningTask(BackgroundTask):
     """
 
     def __init__(
-        self, pruning: Pruning, *, kept: timedelta | None, now: Callable[[], datetime], metrics: Metrics
+        self,
+        pruning: PostgresPruning,
+        *,
+        kept: timedelta | None,
+        now: Callable[[], datetime],
+        metrics: Metrics,
     ) -> None:
         super().__init__("pruning", self._prune_for_ever)
         self._pruning = pruning
@@ -61,7 +66,7 @@ class PruningTask(BackgroundTask):
             log.warning("pruning will be tried again", reason=str(error))
             return _RETRY_SECONDS
         except Exception:
-            # History that grows is less of a harm than a recorder that ends for it.
+            # A history that grows does less harm than a recorder that stops.
             log.exception("pruning failed")
             return _ROUND_SECONDS
         if rows or rates:

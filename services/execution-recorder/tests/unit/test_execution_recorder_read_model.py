@@ -7,12 +7,11 @@ import msgspec
 from hypothesis import given as given_values
 from hypothesis import strategies as st
 
-from execution_recorder.entrypoints.views import CursorKey, cursor_key, page_key
-from execution_recorder.ports import PageKey
+from execution_recorder.read_model import PageCursor, page_cursor
 
 
 @given_values(st.datetimes(timezones=st.just(UTC)))
 def test_a_cursor_is_exact(at: datetime) -> None:
-    key = PageKey(at=at, id=UUID(int=1))
-    data = msgspec.json.encode(cursor_key(key))
-    assert page_key(msgspec.json.decode(data, type=CursorKey)) == key
+    data = msgspec.json.encode(page_cursor(at, id_=UUID(int=1)))
+    cursor = msgspec.json.decode(data, type=PageCursor)
+    assert (cursor.at, cursor.i) == (at, UUID(int=1))
