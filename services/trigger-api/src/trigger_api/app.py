@@ -1,20 +1,15 @@
 """Composition root: the one place where the service is put together."""
 
-import base64
 import os
-import secrets
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from trigger_api.adapters.cron_words import in_words
+from trigger_api.adapters.bus_clients import BusFirings, BusSchedules
+from trigger_api.adapters.cron_description import describe
 from trigger_api.adapters.idempotency_keys import KeyExpiry
-from trigger_api.adapters.live_schedules import LiveSchedules
-from trigger_api.adapters.nats_firings import NatsFirings
 from trigger_api.adapters.outbox_relay import OutboxRelay
 from trigger_api.adapters.postgres_event_store import PostgresEventStore
-from trigger_api.adapters.postgres_history import PostgresHistory
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
 from trigger_api.adapters.trigger_activity import (
@@ -25,26 +20,22 @@ from trigger_api.adapters.trigger_activity import (
     note_secret_uses,
 )
 from trigger_api.adapters.vault import RingVault
-from trigger_api.entrypoints.access import Access
+from trigger_api.domain.config_rules import check_field
+from trigger_api.entrypoints.api import TITLE, api_document
 from trigger_api.entrypoints.catalog import CatalogHandlers
-from trigger_api.entrypoints.declared import Operation
 from trigger_api.entrypoints.error_map import problem_of
-from trigger_api.entrypoints.http import Authenticator, read_body
-from trigger_api.entrypoints.operations import TITLE, api_document, operations
-from trigger_api.entrypoints.schedule_run_routes import ScheduleRunRoutes
-from trigger_api.entrypoints.schedules import ScheduleHandlers
-from trigger_api.entrypoints.trigger_action_routes import TriggerActionRoutes
-from trigger_api.entrypoints.trigger_answers import TriggerAnswers
-from trigger_api.entrypoints.trigger_routes import TriggerRoutes
+from trigger_api.entrypoints.http import Authenticator, Preconditions, read_body
+from trigger_api.entrypoints.schedules import ScheduleHandlers, ScheduleRunHandlers
+from trigger_api.entrypoints.trigger_actions import TriggerActionHandlers
+from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
 from trigger_api.entrypoints.triggers import TriggerHandlers
-from trigger_api.entrypoints.workflow_routes import WorkflowRoutes
 from trigger_api.entrypoints.workflows import WorkflowHandlers
 from trigger_api.ports import ClockAndIds
-from trigger_api.settings import Settings
-from trigger_api.usecases.runs_by_hand import RunsByHand
+from trigger_api.settings import IfMatch, Settings
+from trigger_api.usecases.manual_runs import ManualRuns
 from trigger_api.usecases.schedule_runs import ScheduleRuns
-from trigger_api.usecases.trigger_commands import Triggers
-from trigger_api.usecases.workflow_commands import Workflows
+from trigger_api.usecases.trigger_commands import TriggerCommands
+from trigger_api.usecases.workflow_commands import WorkflowCommands
 from trigger_contracts import ids, streams
 from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
@@ -56,18 +47,18 @@ from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database, DatabaseSettings
 from trigger_runtime.postgres_schema import SchemaWatch
 from trigger_runtime.sealing import KeyRing
-from trigger_runtime.settings import Secret, load
+from trigger_runtime.settings import load
 from trigger_runtime.web.api_pages import api_pages
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
 from trigger_runtime.web.operations import routes_of
-from trigger_runtime.web.tokens import TokenSettings, TokenVerifier
+from trigger_runtime.web.tokens import TokenVerifier
 
 NAME = "trigger-api"
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
+"""A definition of the largest size, the rest of the state, and the headers."""
 _SLOW_AT_A_TIME = 2
 """Timetables and previews that are computed at a time: more would only share the processor."""
-"""A definition of the largest size, the rest of the state, and the headers."""
 
 
 def build(settings: Settings) -> Service:
@@ -82,21 +73,25 @@ def build(settings: Settings) -> Service:
     database = Database(
         settings.database.database_url, application=NAME, max_connections=settings.database_max_connections
     )
-    chance = ClockAndIds(now=_now, new_id=_new_id, random_bytes=os.urandom)
+    clock_and_ids = ClockAndIds(now=_now, new_id=_new_id, random_bytes=os.urandom)
     relay = OutboxRelay(
         database,
         bus=bus,
         needed_bytes=MAX_MESSAGE_BYTES,
-        holder=chance.new_id(),
+        holder=clock_and_ids.new_id(),
         registry=metrics.registry,
     )
     tokens = TokenVerifier(settings.tokens, metrics=metrics)
-    handlers, offered = _operations(settings, database=database, bus=bus, tokens=tokens, chance=chance)
+    handlers = _handlers(settings, database=database, bus=bus, clock_and_ids=clock_and_ids)
     app = new_application(
         routes=[
-            *routes_of(*handlers, authenticate=Authenticator(tokens), read_body=read_body),
-            *[one.route() for one in offered],
-            *api_pages(api_document(offered), title=TITLE),
+            *routes_of(
+                *handlers,
+                authenticate=Authenticator(tokens),
+                read_body=read_body,
+                check_field=check_field,
+            ),
+            *api_pages(api_document(), title=TITLE),
         ],
         readiness=readiness,
         metrics=metrics,
@@ -151,74 +146,59 @@ def build(settings: Settings) -> Service:
     )
 
 
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document. It needs handlers to name, and nothing that they need is ever used."""
-    settings = Settings(
-        database=DatabaseSettings(database_url=Secret("postgresql://nobody@localhost/nothing")),
-        tokens=TokenSettings(jwt_secret=Secret(secrets.token_hex())),
-        secret_keys=Secret(f"none:{base64.b64encode(os.urandom(32)).decode()}"),
-    )
-    _, offered = _operations(
-        settings,
-        database=Database(settings.database.database_url, application=NAME),
-        bus=Bus(url="", client_name=NAME),
-        tokens=TokenVerifier(settings.tokens, metrics=Metrics()),
-        chance=ClockAndIds(now=_now, new_id=_new_id, random_bytes=os.urandom),
-    )
-    return api_document(offered)
-
-
-def _operations(
-    settings: Settings, *, database: Database, bus: Bus, tokens: TokenVerifier, chance: ClockAndIds
-) -> tuple[list[object], list[Operation]]:
-    store, read_model, history = (
-        PostgresEventStore(database),
-        PostgresReadModel(database),
-        PostgresHistory(database),
-    )
+def _handlers(
+    settings: Settings, *, database: Database, bus: Bus, clock_and_ids: ClockAndIds
+) -> list[object]:
+    store, read_model = PostgresEventStore(database), PostgresReadModel(database)
     vault = RingVault(KeyRing.parse(settings.secret_keys.reveal()), random_bytes=os.urandom)
-    access = Access(tokens, if_match=settings.if_match, now=chance.now)
-    runs = RunsByHand(
-        store,
-        read_model=read_model,
-        firings=NatsFirings(bus, timeout_seconds=settings.publish_seconds),
-        vault=vault,
-        chance=chance,
-    )
     threads = FairThreads(_SLOW_AT_A_TIME)
-    commands = Triggers(store, vault=vault, chance=chance, threads=threads)
-    live = LiveSchedules(bus)
-    answers = TriggerAnswers(read_model, access=access, public_url=settings.public_url)
-    handlers: list[object] = [
-        TriggerHandlers(read_model=read_model, history=history, answers=answers),
-        WorkflowHandlers(read_model=read_model, history=history),
+    schedules = BusSchedules(bus)
+    commands = TriggerCommands(
+        store, directory=read_model, vault=vault, clock_and_ids=clock_and_ids, threads=threads
+    )
+    renderer = TriggerRenderer(read_model, public_url=settings.public_url, now=clock_and_ids.now)
+    preconditions = Preconditions(required=settings.if_match is IfMatch.REQUIRED)
+    return [
+        WorkflowHandlers(
+            WorkflowCommands(store, vault=vault, clock_and_ids=clock_and_ids),
+            read_model=read_model,
+            store=store,
+            preconditions=preconditions,
+        ),
+        TriggerHandlers(
+            commands, read_model=read_model, store=store, renderer=renderer, preconditions=preconditions
+        ),
+        TriggerActionHandlers(
+            commands,
+            runs=ManualRuns(
+                store,
+                directory=read_model,
+                firings=BusFirings(bus, timeout_seconds=settings.publish_seconds),
+                vault=vault,
+                clock_and_ids=clock_and_ids,
+            ),
+            renderer=renderer,
+            preconditions=preconditions,
+        ),
         ScheduleHandlers(
             read_model,
-            live=live,
-            describe=lambda expressions, zone: in_words(expressions, timezone=zone),
+            live=schedules,
+            describe=lambda expressions, zone: describe(expressions, timezone=zone),
             fires_per_day=settings.fires_per_day,
             threads=threads,
-            now=chance.now,
+            now=clock_and_ids.now,
+        ),
+        ScheduleRunHandlers(
+            ScheduleRuns(
+                store,
+                directory=read_model,
+                schedules=schedules,
+                vault=vault,
+                clock_and_ids=clock_and_ids,
+            )
         ),
         CatalogHandlers(),
     ]
-    declared = operations(
-        triggers=TriggerRoutes(
-            commands, read_model=read_model, history=history, access=access, answers=answers
-        ),
-        actions=TriggerActionRoutes(commands, runs=runs, history=history, access=access, answers=answers),
-        workflows=WorkflowRoutes(
-            Workflows(store, vault=vault, chance=chance),
-            read_model=read_model,
-            history=history,
-            access=access,
-        ),
-        schedule_runs=ScheduleRunRoutes(
-            ScheduleRuns(store, read_model=read_model, schedules=live, vault=vault, chance=chance),
-            access=access,
-        ),
-    )
-    return handlers, declared
 
 
 def _follower(

@@ -7,8 +7,8 @@ from typing import Final, TypeAlias, TypeVar
 import asyncpg
 import msgspec
 
-from trigger_api.adapters import announcing, rebuilding, resealing
-from trigger_api.app import document
+from trigger_api.adapters import key_rotation, projection_rebuild, republish
+from trigger_api.entrypoints.api import api_document
 from trigger_api.settings import ResealSettings
 from trigger_runtime.postgres import AWAY, DatabaseSettings
 from trigger_runtime.sealing import KeyRing
@@ -23,7 +23,7 @@ DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 def rebuild() -> str:
     """Make the projections anew; say how many rows there are, and how many were wrong."""
-    done = _with_database(load(DatabaseSettings).database_url, job=rebuilding.rebuild)
+    done = _with_database(load(DatabaseSettings).database_url, job=projection_rebuild.rebuild)
     return "\n".join(
         f"{table}: {rows} rows rebuilt, {done.differed[table]} were not as the log says"
         for table, rows in done.rows.items()
@@ -35,8 +35,8 @@ def reseal() -> str:
     settings = load(ResealSettings)
     ring = KeyRing.parse(settings.secret_keys.reveal())
 
-    async def job(connection: DatabaseConnection) -> resealing.Resealed:
-        return await resealing.reseal(connection, ring=ring)
+    async def job(connection: DatabaseConnection) -> key_rotation.Resealed:
+        return await key_rotation.reseal(connection, ring=ring)
 
     done = _with_database(settings.database.database_url, job=job)
     said = f"{done.count} secrets sealed anew with key {ring.current!r}"
@@ -48,13 +48,13 @@ def reseal() -> str:
 
 def announce() -> str:
     """Queue the state of everything for ``CONFIG``."""
-    count = _with_database(load(DatabaseSettings).database_url, job=announcing.announce_all)
+    count = _with_database(load(DatabaseSettings).database_url, job=republish.republish_all)
     return f"{count} workflows and triggers are announced again by the relay"
 
 
 def openapi() -> str:
     """Return the OpenAPI document, laid out for people and for diffs."""
-    return msgspec.json.format(msgspec.json.encode(document(), order="sorted"), indent=1).decode()
+    return msgspec.json.format(msgspec.json.encode(api_document(), order="sorted"), indent=1).decode()
 
 
 def _with_database(url: Secret, *, job: Callable[[DatabaseConnection], Awaitable[T]]) -> T:

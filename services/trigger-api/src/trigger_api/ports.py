@@ -1,17 +1,15 @@
 """What the use cases need from the world; the adapters provide it, ``app.py`` connects them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
-from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.trigger import Trigger, TriggerEvent
-from trigger_api.domain.workflow import Workflow, WorkflowEvent
-from trigger_contracts.codec import Message
+from trigger_api.domain.aggregate import Aggregate, Author, E, EventRef, Recorded, S
+from trigger_api.domain.idempotency import ClaimedKey, IdempotencyKey, SealedResponse
+from trigger_api.read_model import RunnableTrigger, TriggerView
 from trigger_contracts.config import SealedSecret
 from trigger_contracts.firings import ManualFiring
 from trigger_contracts.schedule_requests import (
@@ -27,11 +25,11 @@ class NotFoundError(Exception):
 
 
 class ConcurrentChangeError(Exception):
-    """Somebody else's change of the same aggregate was committed first."""
+    """Another change of the same aggregate was committed first."""
 
 
 class StaleVersionError(Exception):
-    """The caller's condition names another version than the one there is."""
+    """The caller's condition names another version than the current one."""
 
     def __init__(self, current: int) -> None:
         super().__init__(f"the version is {current}")
@@ -54,111 +52,124 @@ class OutcomeUnknownError(Exception):
     """A request with this key may have been carried out; by now it would be refused, as the text says."""
 
 
-class AnswerLostError(Exception):
-    """The request was carried out before, and its answer cannot be read any more."""
+class ResponseLostError(Exception):
+    """The request was carried out before, and its response cannot be read any more."""
 
 
-class FiringNotStoredError(Exception):
-    """The bus did not confirm the request to run; it may have taken it all the same."""
+class FiringUnconfirmedError(Exception):
+    """The bus did not confirm the request to run; it may have stored it all the same."""
 
 
 class FiringTooLargeError(Exception):
     """The request to run is larger than the bus takes; trying again cannot help."""
 
 
-class ScheduleUnknownError(Exception):
-    """Nobody can say now what Temporal has, or whether it has done what it was asked to."""
+class ScheduleUnavailableError(Exception):
+    """It is not known now what Temporal has, or whether it has done what it was asked to."""
 
 
-class Unit(Protocol):
-    """One unit of work on the event log. What it reads it may decide on.
+class UnitOfWork(Protocol):
+    """One unit of work on the event log. What it loads may be the base of a decision.
 
-    What it is told to write is written at its end, all of it or nothing. That is when a lost race raises
-    ``ConcurrentChangeError``, and a trigger whose workflow is not there ``NotFoundError``.
+    What is appended and stored is written at its end, all of it or nothing. That is when a lost race raises
+    ``ConcurrentChangeError``, and an aggregate whose parent does not exist ``NotFoundError``.
     """
 
-    async def workflow(self, workflow_id: UUID) -> Workflow | None:
-        """Return the fold of a workflow's events, and keep others from changing it until the end."""
+    async def load(self, aggregate: Aggregate[S, E], stream_id: UUID) -> S | None:
+        """Return the fold of an aggregate's events.
 
-    async def trigger(self, trigger_id: UUID) -> Trigger | None:
-        """Return the fold of a trigger's events."""
-
-    async def live_triggers(self, workflow_id: UUID) -> list[UUID]:
-        """Return the triggers of a workflow that are not deleted."""
-
-    async def hold_secrets(self, trigger_id: UUID) -> None:
-        """Keep others from changing a trigger's secrets until the end, and read them."""
-
-    def sealed_secrets(self, ids: Collection[UUID]) -> Mapping[UUID, SealedSecret]:
-        """Return secrets by id, sealed, of those that were held or kept. Raises ``ConcurrentChangeError``."""
-
-    def keep_secret(self, trigger_id: UUID, *, secret: SealedSecret, now: datetime) -> None:
-        """Store a sealed secret."""
-
-    def forget_secrets(self, trigger_id: UUID, *, but: Collection[UUID]) -> None:
-        """Delete the secrets of a trigger that its state does not name any more."""
-
-    def append_trigger(self, trigger: Trigger, *, recorded: Recorded[TriggerEvent], message: Message) -> None:
-        """Append an event, project the state after it, and queue its message.
-
-        With its first event a trigger's workflow must be there, and is kept from being deleted until the end.
+        One without a parent stays locked until the end, so that no child of it begins meanwhile.
         """
 
-    def append_workflow(
-        self, workflow: Workflow, *, recorded: Recorded[WorkflowEvent], message: Message
-    ) -> None:
-        """The same for a workflow."""
+    async def load_children(self, aggregate: Aggregate[S, E], *, parent_id: UUID) -> list[S]:
+        """Return the aggregates of a parent that have not ended."""
 
-    async def claim(self, once: Once, *, now: datetime) -> Claimed:
-        """Take an idempotency key until the end of the unit.
+    async def append(
+        self,
+        aggregate: Aggregate[S, E],
+        state: S | None,
+        *,
+        events: Sequence[E],
+        at: datetime,
+        author: Author,
+        cause: EventRef | None = None,
+    ) -> S:
+        """Append events after ``state``, each with its projection and its message; return the new state.
+
+        Secrets that the new state does not name any more are deleted.
+        """
+
+    def store_secret(self, trigger_id: UUID, *, secret: SealedSecret, at: datetime) -> None:
+        """Store a sealed secret, which an event that is appended afterwards names."""
+
+    async def claim(self, key: IdempotencyKey, *, now: datetime) -> ClaimedKey:
+        """Claim an idempotency key until the end of the unit.
 
         Waits for another transaction that holds the same key. Raises ``KeyReusedError`` for another request.
         """
 
-    async def remember(self, once: Once, *, answer: SealedAnswer) -> None:
-        """Keep the answer to a key that was taken."""
+    async def store_response(self, key: IdempotencyKey, *, response: SealedResponse) -> None:
+        """Store the response to a request whose key was claimed."""
 
 
 class EventStore(Protocol):
     """The event log."""
 
-    def unit(self) -> AbstractAsyncContextManager[Unit]:
+    def unit(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin; it is written and committed when the block ends without an error."""
+
+    async def history(
+        self, aggregate: Aggregate[S, E], stream_id: UUID, *, workspace: str
+    ) -> list[Recorded[E]]:
+        """Return an aggregate's events in their order, also of a deleted one.
+
+        The list is empty where the workspace has no such aggregate.
+        """
+
+
+class TriggerDirectory(Protocol):
+    """What is shown of triggers, one workspace at a time."""
+
+    async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
+        """Return a trigger; ``None`` where the workspace has no such one."""
+
+    async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
+        """Return a trigger and the version of its workflow; ``None`` where the workspace has no such one."""
 
 
 class Firings(Protocol):
     """Where requests to run go."""
 
-    async def request(self, firing: ManualFiring) -> None:
-        """Return once the bus has stored it; raise ``FiringNotStoredError`` or ``FiringTooLargeError``."""
+    async def publish(self, firing: ManualFiring) -> None:
+        """Return once the bus has stored it. Raises ``FiringUnconfirmedError``, ``FiringTooLargeError``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """A nominal time of a schedule, and the execution that it is."""
+    """A nominal time of a schedule, and the id of its execution."""
 
     fire_time: datetime
     execution_id: UUID
 
 
 class LiveSchedules(Protocol):
-    """Temporal, by way of scheduler-sync. All raise ``ScheduleUnknownError``.
+    """Temporal, by way of scheduler-sync. All raise ``ScheduleUnavailableError``.
 
-    What is asked for again with the same id, because the answer was lost, is done once: a run for as long as
-    Temporal remembers closed workflows, a backfill for some hundreds of the schedule's fires.
+    A request that is repeated with the same id, because the reply was lost, is carried out once: a run for as
+    long as Temporal remembers closed workflows, a backfill for some hundreds of the schedule's fires.
     """
 
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed:
         """Return what Temporal has now."""
 
     async def run(self, request: RunSchedule) -> None:
-        """Start a run; raises ``InvalidError`` where it will not be."""
+        """Start a run. Raises ``InvalidError`` where Temporal refuses it."""
 
     async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
-        """Return what a backfill would run; raises ``InvalidError`` for a range that cannot be."""
+        """Return what a backfill would run. Raises ``InvalidError`` for a range that is not possible."""
 
     async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
-        """Run it; raises ``InvalidError`` where it is not what was expected."""
+        """Run it. Raises ``InvalidError`` where it is not what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +182,13 @@ class ClockAndIds:
 
 
 class Vault(Protocol):
-    """Seals what must not be kept in the clear."""
+    """Seals what is not stored in the clear."""
 
     def seal_secret(self, secret: str, *, secret_id: UUID, trigger_id: UUID) -> SealedSecret:
         """Return a webhook's secret, sealed for one trigger."""
 
-    def seal_answer(self, answer: bytes, *, once: Once) -> SealedAnswer:
-        """Return an answer, sealed for one idempotency key."""
+    def seal_response(self, response: bytes, *, key: IdempotencyKey) -> SealedResponse:
+        """Return a response, sealed for one idempotency key."""
 
-    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes:
-        """Return an answer. Raises ``AnswerLostError`` where its key is no longer in the ring."""
+    def open_response(self, sealed: SealedResponse, *, key: IdempotencyKey) -> bytes:
+        """Return a response. Raises ``ResponseLostError`` where its key is no longer in the ring."""

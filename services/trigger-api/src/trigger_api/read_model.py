@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.trigger import Trigger, TriggerEvent
-from trigger_api.domain.workflow import Workflow, WorkflowEvent
+from trigger_api.domain.trigger import Trigger
+from trigger_api.domain.workflow import Workflow
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
 
@@ -174,13 +173,3 @@ class ReadModel(Protocol):
         self, *, workspace: str, name: str | None, before: UUID | None, limit: int
     ) -> Page[WorkflowView]:
         """Return workflows, newest first."""
-
-
-class History(Protocol):
-    """Reads the log itself, one workspace at a time, deleted aggregates included."""
-
-    async def of_trigger(self, trigger_id: UUID, *, workspace: str) -> list[Recorded[TriggerEvent]]:
-        """Return a trigger's events in their order; none where the workspace has no such trigger."""
-
-    async def of_workflow(self, workflow_id: UUID, *, workspace: str) -> list[Recorded[WorkflowEvent]]:
-        """Return a workflow's events in their order; none where the workspace has no such workflow."""

@@ -13,15 +13,15 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from trigger_api.app import document
 from trigger_api.commands import openapi
+from trigger_api.entrypoints.api import api_document
 
 pytestmark = pytest.mark.integration
 
 COMMITTED = Path(__file__).parents[4] / "docs" / "openapi" / "trigger-api.json"
 FOUND: list[tuple[str, str, dict[str, Any]]] = [
     (method.upper(), path, operation)
-    for path, item in document()["paths"].items()
+    for path, item in api_document()["paths"].items()
     for method, operation in item.items()
 ]
 OPERATIONS = [pytest.param(*case, id=case[2]["operationId"]) for case in FOUND]

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trigger_api.adapters import projections
-from trigger_api.adapters.postgres_history import read_trigger, read_workflow
-from trigger_contracts import config, streams
+from trigger_api.adapters.event_log import BY_NAME, load, row_of
+from trigger_contracts import config
 
 pytestmark = pytest.mark.integration
 
@@ -148,29 +147,25 @@ async def agrees(connection: Any, client: Any, *, stream_id: UUID, aggregate: st
         )
     ]
     assert versions == list(range(1, len(versions) + 1)), "a gap, or an order that is not the log's"
-    row: tuple[object, ...]
-    columns: tuple[str, ...]
-    if aggregate == "trigger":
-        folded = await read_trigger(connection, trigger_id=stream_id)
-        assert folded is not None
-        row, table = projections.trigger_row(folded), "workflow_triggers"
-        columns, subject = projections.TRIGGER_COLUMNS, streams.config_trigger(stream_id)
-    else:
-        workflow = await read_workflow(connection, workflow_id=stream_id)
-        assert workflow is not None
-        row, table = projections.workflow_row(workflow), "workflows"
-        columns, subject = projections.WORKFLOW_COLUMNS, streams.config_workflow(stream_id)
+    described = BY_NAME[aggregate]
+    state = await load(connection, described, stream_id)
+    assert state is not None
     kept = await connection.fetchrow(
-        f"SELECT {', '.join(columns)} FROM trigger_api.{table} WHERE id = $1", stream_id
+        f"SELECT {', '.join(described.columns)} FROM trigger_api.{described.table} WHERE id = $1", stream_id
     )
-    assert tuple(kept) == row
-    message = await client.jetstream().get_last_msg("CONFIG", subject)
+    assert tuple(kept) == row_of(described, state)
+    message = await client.jetstream().get_last_msg("CONFIG", described.subject(stream_id))
     if aggregate == "trigger":
-        state = config.TRIGGERS.decode(message.data).trigger
-        said = (state.name, state.enabled, msgspec.json.encode(state.config).decode(), state.version)
-        assert said == (kept["name"], kept["enabled"], kept["config"], kept["version"])
-        in_force = next((secret.id for secret in state.secrets if secret.valid_until is None), None)
-        assert (in_force, state.deleted_at) == (kept["secret_id"], kept["deleted_at"])
+        published = config.TRIGGERS.decode(message.data).trigger
+        encoded = msgspec.json.encode(published.config).decode()
+        assert (published.name, published.enabled, encoded, published.version) == (
+            kept["name"],
+            kept["enabled"],
+            kept["config"],
+            kept["version"],
+        )
+        in_force = next((secret.id for secret in published.secrets if secret.valid_until is None), None)
+        assert (in_force, published.deleted_at) == (kept["secret_id"], kept["deleted_at"])
     else:
-        told = config.WORKFLOWS.decode(message.data).workflow
-        assert (told.name, told.version) == (kept["name"], kept["version"])
+        workflow = config.WORKFLOWS.decode(message.data).workflow
+        assert (workflow.name, workflow.version) == (kept["name"], kept["version"])

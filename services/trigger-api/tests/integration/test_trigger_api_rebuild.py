@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from trigger_api.adapters.rebuilding import rebuild
+from trigger_api.adapters.projection_rebuild import rebuild
 
 pytestmark = pytest.mark.integration
 

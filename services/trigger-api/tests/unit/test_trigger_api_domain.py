@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from trigger_api.domain import config_rules, definition_rules
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.merge_patch import merge
-from trigger_api.domain.recorded import Author, Recorded
-from trigger_api.domain.trigger import Trigger, TriggerEvent, Wanted
-from trigger_api.usecases.runs_by_hand import effective_inputs
+from trigger_api.domain import trigger_decisions as decisions
+from trigger_api.domain.aggregate import Author, Recorded, fold
+from trigger_api.domain.json_values import merge
+from trigger_api.domain.trigger import TRIGGERS, Trigger, TriggerEvent
+from trigger_api.domain.trigger_settings import DesiredTrigger
+from trigger_api.usecases.manual_runs import effective_inputs
 from trigger_contracts.config import (
     AuthType,
     EventConfig,
@@ -53,7 +55,7 @@ def history(*events: TriggerEvent) -> list[Recorded[TriggerEvent]]:
 
 
 def folded(*events: TriggerEvent) -> Trigger:
-    found = triggers.fold(history(CREATED, *events))
+    found = fold(TRIGGERS, history(CREATED, *events))
     assert found is not None
     return found
 
@@ -73,13 +75,13 @@ def test_the_state_is_the_fold_of_the_events() -> None:
 
 
 def test_a_history_begins_with_a_creation() -> None:
-    assert triggers.fold([]) is None
+    assert fold(TRIGGERS, []) is None
     with pytest.raises(ValueError, match="first event"):
-        triggers.fold(history(triggers.TriggerPaused()))
+        fold(TRIGGERS, history(triggers.TriggerPaused()))
 
 
-GENERATED = triggers.NewSecret(UUID(int=9), triggers.SecretOrigin.GENERATED)
-SUPPLIED = triggers.NewSecret(UUID(int=9), triggers.SecretOrigin.SUPPLIED)
+GENERATED = decisions.NewSecret(id=UUID(int=9), origin=triggers.SecretOrigin.GENERATED, text="made")
+SUPPLIED = decisions.NewSecret(id=UUID(int=9), origin=triggers.SecretOrigin.SUPPLIED, text="chosen")
 
 
 def rotated(number: int, *, hours: int) -> triggers.SecretRotated:
@@ -115,30 +117,30 @@ def test_a_deleted_trigger_keeps_no_secret_and_is_deleted_once() -> None:
     gone = folded(triggers.TriggerDeleted(reason=triggers.DeletionReason.REQUESTED))
     assert gone.secrets == ()
     assert gone.deleted_at is not None
-    assert triggers.decide_deletion(gone, reason=triggers.DeletionReason.REQUESTED) == []
+    assert decisions.decide_deletion(gone, reason=triggers.DeletionReason.REQUESTED) == []
 
 
 def test_a_revision_says_what_was_meant() -> None:
     trigger = folded()
-    wanted = Wanted(name="Hook", enabled=True, config=trigger.config)
-    assert triggers.decide_revision(trigger, wanted=wanted, secret=GENERATED, now=NOW) == []
-    wanted = Wanted(name="B", enabled=False, config=WebhookConfig(auth_type=AuthType.BEARER))
-    events = triggers.decide_revision(trigger, wanted=wanted, secret=GENERATED, now=NOW)
+    desired = DesiredTrigger(name="Hook", enabled=True, config=trigger.config)
+    assert decisions.decide_revision(trigger, desired=desired, secret=GENERATED, now=NOW) == []
+    desired = DesiredTrigger(name="B", enabled=False, config=WebhookConfig(auth_type=AuthType.BEARER))
+    events = decisions.decide_revision(trigger, desired=desired, secret=GENERATED, now=NOW)
     assert [type(event).__name__ for event in events] == [
         "TriggerRenamed",
         "TriggerConfigChanged",
         "TriggerPaused",
     ], "a secret in force is kept"
-    supplied = triggers.decide_revision(
+    supplied = decisions.decide_revision(
         trigger,
-        wanted=Wanted(name="Hook", enabled=True, config=trigger.config),
+        desired=DesiredTrigger(name="Hook", enabled=True, config=trigger.config),
         secret=SUPPLIED,
         now=NOW,
     )
     assert [type(event).__name__ for event in supplied] == ["SecretRotated"], "its user chose it"
-    with pytest.raises(triggers.TriggerTypeFixedError):
-        other = Wanted(name="B", enabled=True, config=ManualConfig())
-        triggers.decide_revision(trigger, wanted=other, secret=GENERATED, now=NOW)
+    with pytest.raises(decisions.TriggerTypeFixedError):
+        other = DesiredTrigger(name="B", enabled=True, config=ManualConfig())
+        decisions.decide_revision(trigger, desired=other, secret=GENERATED, now=NOW)
 
 
 def definition(**edges: str) -> WorkflowDefinition:
@@ -223,11 +225,11 @@ def test_configurations_beyond_their_shape(config: Any, pointers: list[str]) -> 
 
 def test_inputs_of_a_run() -> None:
     config = ManualConfig(inputs={"a": 1, "b": 2}, input_schema={"required": ["a"]})
-    assert effective_inputs(config, given={"b": 3}) == {"a": 1, "b": 3}
-    assert effective_inputs(WebhookConfig(), given={"x": 1}) == {"x": 1}
-    assert effective_inputs(WebhookConfig(), given=None) == {}
+    assert effective_inputs(config, inputs={"b": 3}) == {"a": 1, "b": 3}
+    assert effective_inputs(WebhookConfig(), inputs={"x": 1}) == {"x": 1}
+    assert effective_inputs(WebhookConfig(), inputs=None) == {}
     with pytest.raises(InvalidError):
-        effective_inputs(ManualConfig(input_schema={"required": ["a"]}), given={})
+        effective_inputs(ManualConfig(input_schema={"required": ["a"]}), inputs={})
 
 
 def test_merge_patch_follows_the_rfcs_own_examples() -> None:

@@ -8,15 +8,17 @@ import msgspec
 import pytest
 from msgspec import inspect
 
-from trigger_api.entrypoints import bodies
+from trigger_api.entrypoints import request_models
 from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
 from trigger_validation import InvalidError, decode
 
 REQUEST_MODELS = [
     *(
         kind
-        for kind in vars(bodies).values()
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct) and kind.__module__ == bodies.__name__
+        for kind in vars(request_models).values()
+        if isinstance(kind, type)
+        and issubclass(kind, msgspec.Struct)
+        and kind.__module__ == request_models.__name__
     ),
     ScheduleConfig,
     WebhookConfig,
@@ -67,8 +69,8 @@ def test_all_patterns_are_looked_at() -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "words"),
     [
-        (bodies.RotateSecret, {"secret": "ä" * 16}, "Expected ASCII characters without spaces."),
-        (bodies.PatchWorkflow, {"name": " "}, "Expected a name that is not blank."),
+        (request_models.RotateSecret, {"secret": "ä" * 16}, "Expected ASCII characters without spaces."),
+        (request_models.PatchWorkflow, {"name": " "}, "Expected a name that is not blank."),
         (WebhookConfig, {"customHeaders": {"a b": "c"}}, "The name: Expected the name of a header."),
         (WebhookConfig, {"signatureHeader": "a b"}, "Expected the name of a header."),
     ],

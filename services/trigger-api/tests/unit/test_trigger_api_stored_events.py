@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.stored_events import TRIGGER_EVENTS, UnreadableEventError
+from trigger_api.domain.aggregate import UnreadableEventError
+from trigger_api.domain.trigger import TRIGGERS
 from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
 
 OPTIONS_OF_VERSION = {2: "50be1ec2c3168863"}
 """A digest of all options, by the schema version of the two events that hold configurations.
 
-One that is added takes a new version of both (``domain/stored_events.py``).
+One that is added takes a new version of both (``domain/trigger.py``).
 """
 
 
@@ -30,7 +31,7 @@ def test_an_option_that_is_added_takes_a_new_version_of_the_events_that_hold_it(
         trigger_id=UUID(int=1), workspace="w", workflow_id=UUID(int=2), name="n", enabled=True, config=config
     )
     changed = triggers.TriggerConfigChanged(config=config)
-    versions = {TRIGGER_EVENTS.schema_version(event) for event in (created, changed)}
+    versions = {TRIGGERS.events.schema_version(event) for event in (created, changed)}
     assert versions == {max(OPTIONS_OF_VERSION)}
     assert OPTIONS_OF_VERSION[max(OPTIONS_OF_VERSION)] == digest()
 
@@ -41,7 +42,7 @@ def test_every_older_version_is_read_as_the_newest() -> None:
         "secretId": str(UUID(int=1)),
         "previousValidUntil": "2026-01-01T00:00:00Z",
     }
-    event = TRIGGER_EVENTS.decode(
+    event = TRIGGERS.events.decode(
         "SecretRotated", schema_version=1, data=msgspec.json.encode(rotated).decode()
     )
     assert event == triggers.SecretRotated(
@@ -50,10 +51,10 @@ def test_every_older_version_is_read_as_the_newest() -> None:
         origin=triggers.SecretOrigin.GENERATED,
     )
     assert (
-        TRIGGER_EVENTS.decode("SecretRotated", schema_version=2, data=TRIGGER_EVENTS.encode(event)) == event
+        TRIGGERS.events.decode("SecretRotated", schema_version=2, data=TRIGGERS.events.encode(event)) == event
     )
     old = '{"type": "TriggerConfigChanged", "config": {"triggerType": "webhook"}}'
-    assert TRIGGER_EVENTS.decode("TriggerConfigChanged", schema_version=1, data=old) == (
+    assert TRIGGERS.events.decode("TriggerConfigChanged", schema_version=1, data=old) == (
         triggers.TriggerConfigChanged(config=WebhookConfig())
     )
 
@@ -68,4 +69,4 @@ def test_every_older_version_is_read_as_the_newest() -> None:
 )
 def test_what_is_not_known_is_no_guess(name: str, version: int, data: str) -> None:
     with pytest.raises(UnreadableEventError, match=name):
-        TRIGGER_EVENTS.decode(name, schema_version=version, data=data)
+        TRIGGERS.events.decode(name, schema_version=version, data=data)

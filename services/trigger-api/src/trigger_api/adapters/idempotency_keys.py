@@ -1,4 +1,4 @@
-"""Idempotency keys: taken in the transaction that they guard, forgotten after a while."""
+"""Idempotency keys: claimed in the transaction that they guard, forgotten after a while."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from trigger_api.domain.idempotency import Claimed, Once, SealedAnswer
+from trigger_api.domain.idempotency import ClaimedKey, IdempotencyKey, SealedResponse
 from trigger_api.ports import KeyReusedError
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
 
@@ -17,15 +17,15 @@ _FORGET_EVERY_SECONDS: Final = 300.0
 
 # Waits where another transaction has just written the same key, and then finds its row or, where it was
 # rolled back, writes its own.
-_TAKE: Final = """
+_CLAIM: Final = """
 INSERT INTO trigger_api.idempotency_keys (workspace, actor, key, fingerprint, created_at)
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 """
-_LOOK: Final = """
+_READ: Final = """
 SELECT fingerprint, key_id, nonce, ciphertext, created_at FROM trigger_api.idempotency_keys
 WHERE workspace = $1 AND actor = $2 AND key = $3 FOR UPDATE
 """
-_REMEMBER: Final = """
+_STORE_RESPONSE: Final = """
 UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = $5, ciphertext = $6
 WHERE workspace = $1 AND actor = $2 AND key = $3
 """
@@ -37,33 +37,33 @@ DELETE FROM trigger_api.idempotency_keys WHERE (workspace, actor, key) IN (
 """
 
 
-async def claim(connection: Connection, *, once: Once, now: datetime) -> Claimed:
-    """Take a key; one that was taken before keeps its time. Raises ``KeyReusedError``."""
-    taken = await connection.execute(_TAKE, once.workspace, once.actor, once.key, once.fingerprint, now)
-    if taken == "INSERT 0 1":
-        return Claimed(since=now, answer=None)
-    row = await connection.fetchrow(_LOOK, once.workspace, once.actor, once.key)
+async def claim(connection: Connection, *, key: IdempotencyKey, now: datetime) -> ClaimedKey:
+    """Claim a key; one that was claimed before keeps its time. Raises ``KeyReusedError``."""
+    claimed = await connection.execute(_CLAIM, key.workspace, key.actor, key.key, key.fingerprint, now)
+    if claimed == "INSERT 0 1":
+        return ClaimedKey(since=now, response=None)
+    row = await connection.fetchrow(_READ, key.workspace, key.actor, key.key)
     if row is None:
         # Forgotten between the two statements: it is a new key.
-        return await claim(connection, once=once, now=now)
-    if row["fingerprint"] != once.fingerprint:
+        return await claim(connection, key=key, now=now)
+    if row["fingerprint"] != key.fingerprint:
         raise KeyReusedError
-    answer = None
+    response = None
     if row["ciphertext"] is not None:
-        answer = SealedAnswer(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
-    return Claimed(since=row["created_at"], answer=answer)
+        response = SealedResponse(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
+    return ClaimedKey(since=row["created_at"], response=response)
 
 
-async def remember(connection: Connection, *, once: Once, answer: SealedAnswer) -> None:
-    """Keep the answer to a key that was taken."""
+async def store_response(connection: Connection, *, key: IdempotencyKey, response: SealedResponse) -> None:
+    """Store the response to a request whose key was claimed."""
     await connection.execute(
-        _REMEMBER,
-        once.workspace,
-        once.actor,
-        once.key,
-        answer.key_id,
-        answer.nonce,
-        answer.ciphertext,
+        _STORE_RESPONSE,
+        key.workspace,
+        key.actor,
+        key.key,
+        response.key_id,
+        response.nonce,
+        response.ciphertext,
     )
 
 

@@ -12,10 +12,10 @@ from nats import errors as nats_errors
 from nats.js import errors as js_errors
 from prometheus_client import CollectorRegistry
 
-from trigger_api.adapters.announcing import announce_all
-from trigger_api.adapters.append_statements import OUTBOX_CHANNEL
+from trigger_api.adapters.event_log import OUTBOX_CHANNEL
 from trigger_api.adapters.outbox_gauges import OutboxGauges
 from trigger_api.adapters.relay_lease import LeaseLostError, RelayLease
+from trigger_api.adapters.republish import republish_all
 from trigger_contracts import streams
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, describe
@@ -149,7 +149,7 @@ class OutboxRelay:
         if lost:
             log.error("the bus has lost changes; announcing everything again", subjects=found.subjects)
         if lost or (on_stream is not None and on_stream > queued):
-            await announce_all(connection, keep=lease.keep)
+            await republish_all(connection, renew_lease=lease.keep)
             # Only now: where this is cut short, it has to be done again.
             await connection.execute(_DONE, [], self._created, on_stream or 0, self._holder)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from trigger_api.domain.idempotency import Once, SealedAnswer
-from trigger_api.ports import AnswerLostError
+from trigger_api.domain.idempotency import IdempotencyKey, SealedResponse
+from trigger_api.ports import ResponseLostError
 from trigger_contracts.config import SealedSecret
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 
@@ -17,21 +17,18 @@ class RingVault:
         self._random_bytes = random_bytes
 
     def seal_secret(self, secret: str, *, secret_id: UUID, trigger_id: UUID) -> SealedSecret:
-        """Return a webhook's secret, sealed for one trigger."""
         sealed = self._ring.seal(secret.encode(), belongs_to=trigger_id.bytes, nonce=self._random_bytes(12))
         return SealedSecret(
             id=secret_id, key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext
         )
 
-    def seal_answer(self, answer: bytes, *, once: Once) -> SealedAnswer:
-        """Return an answer, sealed for one idempotency key."""
-        sealed = self._ring.seal(answer, belongs_to=once.owner, nonce=self._random_bytes(12))
-        return SealedAnswer(key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
+    def seal_response(self, response: bytes, *, key: IdempotencyKey) -> SealedResponse:
+        sealed = self._ring.seal(response, belongs_to=key.owner, nonce=self._random_bytes(12))
+        return SealedResponse(key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
 
-    def open_answer(self, sealed: SealedAnswer, *, once: Once) -> bytes:
-        """Return an answer. Raises ``AnswerLostError`` where its key is no longer in the ring."""
+    def open_response(self, sealed: SealedResponse, *, key: IdempotencyKey) -> bytes:
         box = Sealed(key_id=sealed.key_id, nonce=sealed.nonce, ciphertext=sealed.ciphertext)
         try:
-            return self._ring.open(box, belongs_to=once.owner)
+            return self._ring.open(box, belongs_to=key.owner)
         except SealError as error:
-            raise AnswerLostError(str(error)) from error
+            raise ResponseLostError(str(error)) from error

@@ -62,6 +62,11 @@ def field_errors(kind: type, name: str, value: Any) -> list[FieldError]:
     return rule(value) if rule is not None else []
 
 
+def check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
+    """Return the same as ``trigger_validation.CheckField`` wants it."""
+    return [(error.pointer, error.detail) for error in field_errors(kind, name, value)]
+
+
 def _errors_between(config: AnyTriggerConfig) -> list[FieldError]:
     """Return what does not go together; pointers are from the configuration on."""
     match config:

@@ -1,64 +1,60 @@
-"""What an event changed, in words and as a difference between what was and what is."""
+"""What an event changed, in words and as a difference; and what something was at an earlier time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from trigger_api.domain.sameness import same
-from trigger_api.domain.trigger import Trigger
-from trigger_api.domain.workflow import Workflow
+from trigger_api.domain.aggregate import Aggregate, E, Recorded, S, fold
+from trigger_api.domain.json_values import identical
 from trigger_validation import pointer_step
 
 _SHOWN: Final = 60
 """Characters of a value in a sentence."""
 _NAMED: Final = 5
-"""Differences that a sentence tells one by one."""
+"""Differences that a sentence lists one by one."""
 
 Changes = dict[str, dict[str, Any]]
 """JSON pointer → ``from`` (left out where there was nothing) and ``to`` (left out where there is nothing)."""
 
 
-def trigger_facts(trigger: Trigger | None) -> dict[str, Any]:
-    """Return what a user can see of a trigger, as plain JSON; secrets by their ids."""
-    if trigger is None:
-        return {}
-    config = msgspec.to_builtins(trigger.config)
-    kind = config.pop("triggerType")
-    in_force = next((str(secret.id) for secret in trigger.secrets if secret.valid_until is None), None)
-    return {
-        "workflowId": str(trigger.workflow_id),
-        "name": trigger.name,
-        "triggerType": kind,
-        "enabled": trigger.enabled,
-        "config": config,
-        "secretId": in_force,
-        "deleted": trigger.deleted_at is not None,
-    }
+class NoSuchVersionError(Exception):
+    """It did not exist then, or has no such version; the text says what."""
 
 
-def workflow_facts(workflow: Workflow | None) -> dict[str, Any]:
-    """Return what a user can see of a workflow, as plain JSON."""
-    if workflow is None:
-        return {}
-    return {
-        "name": workflow.name,
-        "definition": msgspec.to_builtins(workflow.definition),
-        "deleted": workflow.deleted_at is not None,
-    }
+def state_as_of(aggregate: Aggregate[S, E], history: Sequence[Recorded[E]], *, moment: datetime | int) -> S:
+    """Return the state at a version, or at a time (inclusive). Raises ``NoSuchVersionError``."""
+    if isinstance(moment, int):
+        last = moment if moment <= len(history) else 0
+    else:
+        # The last one by its version: the clocks of two writers may differ.
+        last = max((recorded.version for recorded in history if recorded.at <= moment), default=0)
+    state = fold(aggregate, history[: max(last, 0)])
+    if state is None:
+        raise NoSuchVersionError(aggregate.name)
+    return state
 
 
-def changes(before: Mapping[str, Any], *, after: Mapping[str, Any]) -> Changes:
-    """Return every place where two documents differ, as deep as both have objects there."""
-    return dict(_differences(before, after, pointer=""))
+def changes_of(
+    aggregate: Aggregate[S, E], history: Sequence[Recorded[E]]
+) -> Iterator[tuple[Recorded[E], Changes]]:
+    """Yield each event of a history with what it changed."""
+    state: S | None = None
+    before: dict[str, Any] = {}
+    for recorded in history:
+        state = aggregate.evolve(state, recorded)
+        after = aggregate.facts(state)
+        yield recorded, dict(_differences(before, after, pointer=""))
+        before = after
 
 
-def summary(found: Changes) -> str:
+def summary(changes: Changes) -> str:
     """Return the changes as a line for a person."""
-    told = [_told(pointer, change) for pointer, change in list(found.items())[:_NAMED]]
-    if len(found) > _NAMED:
-        told.append(f"{len(found) - _NAMED} more")
-    return "; ".join(told)
+    parts = [_sentence(pointer, change) for pointer, change in list(changes.items())[:_NAMED]]
+    if len(changes) > _NAMED:
+        parts.append(f"{len(changes) - _NAMED} more")
+    return "; ".join(parts)
 
 
 def _differences(
@@ -72,11 +68,11 @@ def _differences(
             yield place, {"to": after[key]}
         elif isinstance(before[key], dict) and isinstance(after[key], dict):
             yield from _differences(before[key], after[key], pointer=place)
-        elif not same(before[key], after[key]):
+        elif not identical(before[key], after[key]):
             yield place, {"from": before[key], "to": after[key]}
 
 
-def _told(pointer: str, change: Mapping[str, Any]) -> str:
+def _sentence(pointer: str, change: Mapping[str, Any]) -> str:
     name = pointer.removeprefix("/").removeprefix("config/").replace("/", ".")
     if "from" not in change:
         return f"{name}: {_text(change['to'])}"

@@ -1,23 +1,35 @@
-"""The aggregate ``Trigger``: its events, the fold over them, and what each command leads to."""
+"""The aggregate ``Trigger``: its events, its state, and how it is written and published."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import msgspec
 
-from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.sameness import same
-from trigger_contracts.config import AnyTriggerConfig, TriggerType, WebhookConfig, trigger_type_of
-from trigger_contracts.webhook_providers import WebhookProvider
-from trigger_webhooks import needs_secret
+from trigger_api.domain.aggregate import (
+    Aggregate,
+    DomainEvent,
+    EventCodec,
+    Parent,
+    Recorded,
+    SealedSecrets,
+    change_of,
+)
+from trigger_api.domain.workflow import WORKFLOWS
+from trigger_contracts import streams
+from trigger_contracts.config import (
+    AnyTriggerConfig,
+    TriggerChanged,
+    TriggerState,
+    TriggerType,
+    trigger_type_of,
+)
+from trigger_contracts.schedules import schedule_id
 
 
 class DeletionReason(StrEnum):
-    """Why a trigger is gone."""
+    """Why a trigger ended."""
 
     REQUESTED = "requested"
     WORKFLOW_DELETED = "workflow_deleted"
@@ -28,17 +40,13 @@ MAX_OLDER_SECRETS: Final = 4
 
 
 class SecretOrigin(StrEnum):
-    """Who made a secret up."""
+    """Who chose a secret."""
 
     GENERATED = "generated"
     SUPPLIED = "supplied"
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
-    pass
-
-
-class TriggerCreated(_Event, frozen=True, kw_only=True, tag="TriggerCreated"):
+class TriggerCreated(DomainEvent, frozen=True, kw_only=True, tag="TriggerCreated"):
     """The trigger begins. The log names its secret; only the secret store holds it, sealed."""
 
     trigger_id: UUID
@@ -50,27 +58,27 @@ class TriggerCreated(_Event, frozen=True, kw_only=True, tag="TriggerCreated"):
     secret_id: UUID | None = None
 
 
-class TriggerRenamed(_Event, frozen=True, kw_only=True, tag="TriggerRenamed"):
-    """It is called otherwise."""
+class TriggerRenamed(DomainEvent, frozen=True, kw_only=True, tag="TriggerRenamed"):
+    """It has another name."""
 
     name: str
 
 
-class TriggerConfigChanged(_Event, frozen=True, kw_only=True, tag="TriggerConfigChanged"):
-    """It fires on something else, or answers otherwise."""
+class TriggerConfigChanged(DomainEvent, frozen=True, kw_only=True, tag="TriggerConfigChanged"):
+    """It fires on something else, or responds in another way."""
 
     config: AnyTriggerConfig
 
 
-class TriggerPaused(_Event, frozen=True, kw_only=True, tag="TriggerPaused"):
+class TriggerPaused(DomainEvent, frozen=True, kw_only=True, tag="TriggerPaused"):
     """It starts nothing until it is resumed."""
 
 
-class TriggerResumed(_Event, frozen=True, kw_only=True, tag="TriggerResumed"):
+class TriggerResumed(DomainEvent, frozen=True, kw_only=True, tag="TriggerResumed"):
     """It starts workflows again."""
 
 
-class SecretRotated(_Event, frozen=True, kw_only=True, tag="SecretRotated"):
+class SecretRotated(DomainEvent, frozen=True, kw_only=True, tag="SecretRotated"):
     """A new secret is in force; the ones before it stay valid until ``previous_valid_until``."""
 
     secret_id: UUID
@@ -78,8 +86,8 @@ class SecretRotated(_Event, frozen=True, kw_only=True, tag="SecretRotated"):
     origin: SecretOrigin
 
 
-class TriggerDeleted(_Event, frozen=True, kw_only=True, tag="TriggerDeleted"):
-    """It is gone, and stays on record."""
+class TriggerDeleted(DomainEvent, frozen=True, kw_only=True, tag="TriggerDeleted"):
+    """It ends; its history stays."""
 
     reason: DeletionReason
 
@@ -134,28 +142,6 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
         return max(older, key=lambda pair: pair[0])[1] if older else None
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user may change, as it shall be."""
-
-    name: str
-    enabled: bool
-    config: AnyTriggerConfig
-
-
-def paused(trigger: Trigger) -> Wanted:
-    """Return the trigger as it is, but starting nothing."""
-    return Wanted(name=trigger.name, enabled=False, config=trigger.config)
-
-
-def resumed(trigger: Trigger) -> Wanted:
-    """Return the trigger as it is, and starting workflows."""
-    return Wanted(name=trigger.name, enabled=True, config=trigger.config)
-
-
-class TriggerTypeFixedError(Exception):
-    """A trigger's type cannot be changed: its address and its history hang on it."""
-
-
 def evolve(trigger: Trigger | None, recorded: Recorded[TriggerEvent]) -> Trigger:
     """Return the trigger after one more event."""
     event = recorded.event
@@ -192,14 +178,6 @@ def evolve(trigger: Trigger | None, recorded: Recorded[TriggerEvent]) -> Trigger
             assert_never(event)
 
 
-def fold(history: Sequence[Recorded[TriggerEvent]]) -> Trigger | None:
-    """Return the trigger that a history leads to; ``None`` for no history."""
-    trigger: Trigger | None = None
-    for recorded in history:
-        trigger = evolve(trigger, recorded)
-    return trigger
-
-
 def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[SecretRef, ...]:
     until = event.previous_valid_until
     older = (
@@ -210,50 +188,91 @@ def _rotated(trigger: Trigger, *, event: SecretRotated, at: datetime) -> tuple[S
     return (SecretRef(id=event.secret_id), *still[:MAX_OLDER_SECRETS])
 
 
-def _provider(config: AnyTriggerConfig) -> WebhookProvider | None:
-    return config.provider if isinstance(config, WebhookConfig) else None
+def _facts(trigger: Trigger) -> dict[str, Any]:
+    config = msgspec.to_builtins(trigger.config)
+    kind = config.pop("triggerType")
+    in_force = trigger.secret_in_force
+    return {
+        "workflowId": str(trigger.workflow_id),
+        "name": trigger.name,
+        "triggerType": kind,
+        "enabled": trigger.enabled,
+        "config": config,
+        "secretId": str(in_force.id) if in_force else None,
+        "deleted": trigger.deleted_at is not None,
+    }
 
 
-@dataclass(frozen=True, slots=True)
-class NewSecret:
-    """The id of a secret that a command may put in force, and who made it up."""
-
-    id: UUID
-    origin: SecretOrigin
-
-
-def decide_revision(
-    trigger: Trigger, *, wanted: Wanted, secret: NewSecret, now: datetime
-) -> list[TriggerEvent]:
-    """Return what happens when a trigger shall become ``wanted``: nothing where it is so already.
-
-    ``secret`` comes into force where its user supplied it, where the new configuration is the first one that
-    needs one, and where it is for another provider; the one before it ends at once. Raises
-    ``TriggerTypeFixedError``.
-    """
-    if trigger_type_of(wanted.config) is not trigger.type:
-        raise TriggerTypeFixedError(trigger.type)
-    events: list[TriggerEvent] = []
-    if wanted.name != trigger.name:
-        events.append(TriggerRenamed(name=wanted.name))
-    missing = needs_secret(wanted.config) and (
-        trigger.secret_in_force is None or _provider(wanted.config) is not _provider(trigger.config)
+def _message(trigger: Trigger, recorded: Recorded[TriggerEvent], sealed: SealedSecrets) -> TriggerChanged:
+    # A republished state may name a secret that was rotated away meanwhile: a newer state follows.
+    secrets = [(secret, sealed[secret.id]) for secret in trigger.secrets if secret.id in sealed]
+    return TriggerChanged(
+        change=change_of(recorded),
+        trigger=TriggerState(
+            id=trigger.id,
+            workspace=trigger.workspace,
+            workflow_id=trigger.workflow_id,
+            name=trigger.name,
+            enabled=trigger.enabled,
+            config=trigger.config,
+            secrets=tuple(
+                msgspec.structs.replace(box, valid_until=secret.valid_until) for secret, box in secrets
+            ),
+            version=trigger.version,
+            created_at=trigger.created_at,
+            updated_at=trigger.updated_at,
+            deleted_at=trigger.deleted_at,
+        ),
     )
-    if missing or secret.origin is SecretOrigin.SUPPLIED:
-        # Before the configuration: at no version may a webhook need a secret that does not exist.
-        events.append(SecretRotated(secret_id=secret.id, previous_valid_until=now, origin=secret.origin))
-    if not same(wanted.config, trigger.config):
-        events.append(TriggerConfigChanged(config=wanted.config))
-    if wanted.enabled != trigger.enabled:
-        events.append(TriggerResumed() if wanted.enabled else TriggerPaused())
-    return events
 
 
-def decide_rotation(*, secret: NewSecret, overlap: timedelta, now: datetime) -> list[TriggerEvent]:
-    """Return the rotation; the secret in force stays valid for ``overlap``."""
-    return [SecretRotated(secret_id=secret.id, previous_valid_until=now + overlap, origin=secret.origin)]
+def _secret_rotated_1(fields: dict[str, Any]) -> dict[str, Any]:
+    # In the first version nobody could choose the secret that follows.
+    return {**fields, "origin": "generated"}
 
 
-def decide_deletion(trigger: Trigger, *, reason: DeletionReason) -> list[TriggerEvent]:
-    """Return the end of a trigger; nothing where it has ended."""
-    return [] if trigger.deleted_at else [TriggerDeleted(reason=reason)]
+def _options_added(fields: dict[str, Any]) -> dict[str, Any]:
+    # What a configuration does not say has its default. The version is there for older releases: one that
+    # does not know an option must not change a trigger that has it, for it would drop the option on the bus.
+    return fields
+
+
+TRIGGERS: Final[Aggregate[Trigger, TriggerEvent]] = Aggregate(
+    name="trigger",
+    events=EventCodec(
+        TriggerEvent,
+        upcasts={
+            ("SecretRotated", 1): _secret_rotated_1,
+            ("TriggerCreated", 1): _options_added,
+            ("TriggerConfigChanged", 1): _options_added,
+        },
+    ),
+    evolve=evolve,
+    facts=_facts,
+    table="workflow_triggers",
+    columns={
+        "id": lambda trigger: trigger.id,
+        "workspace": lambda trigger: trigger.workspace,
+        "workflow_id": lambda trigger: trigger.workflow_id,
+        "name": lambda trigger: trigger.name,
+        "trigger_type": lambda trigger: trigger.type.value,
+        "config": lambda trigger: msgspec.json.encode(trigger.config).decode(),
+        "enabled": lambda trigger: trigger.enabled,
+        "version": lambda trigger: trigger.version,
+        "secret_id": lambda trigger: trigger.secret_in_force and trigger.secret_in_force.id,
+        "temporal_schedule_id": lambda trigger: (
+            schedule_id(trigger.id) if trigger.type is TriggerType.SCHEDULE else None
+        ),
+        "created_at": lambda trigger: trigger.created_at,
+        "updated_at": lambda trigger: trigger.updated_at,
+        "deleted_at": lambda trigger: trigger.deleted_at,
+        "previous_secret_id": lambda trigger: trigger.previous_secret and trigger.previous_secret.id,
+        "previous_secret_valid_until": lambda trigger: (
+            trigger.previous_secret and trigger.previous_secret.valid_until
+        ),
+    },
+    subject=streams.config_trigger,
+    message=_message,
+    secret_ids=lambda trigger: [secret.id for secret in trigger.secrets],
+    parent=Parent(WORKFLOWS, column="workflow_id"),
+)

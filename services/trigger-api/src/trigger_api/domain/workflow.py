@@ -1,22 +1,27 @@
-"""The aggregate ``Workflow``: its events, the fold over them, and what each command leads to."""
+"""The aggregate ``Workflow``: its events, its state, and what each command leads to."""
 
-from collections.abc import Sequence
 from datetime import datetime
-from typing import assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 import msgspec
 
-from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.sameness import same
+from trigger_api.domain.aggregate import (
+    Aggregate,
+    DomainEvent,
+    EventCodec,
+    Recorded,
+    SealedSecrets,
+    change_of,
+)
+from trigger_api.domain.json_values import identical, merge
+from trigger_contracts import streams
+from trigger_contracts.config import Name, WorkflowChanged, WorkflowState
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_validation import decode
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="type"):
-    pass
-
-
-class WorkflowRegistered(_Event, frozen=True, kw_only=True, tag="WorkflowRegistered"):
+class WorkflowRegistered(DomainEvent, frozen=True, kw_only=True, tag="WorkflowRegistered"):
     """The workflow begins."""
 
     workflow_id: UUID
@@ -25,20 +30,20 @@ class WorkflowRegistered(_Event, frozen=True, kw_only=True, tag="WorkflowRegiste
     definition: WorkflowDefinition
 
 
-class WorkflowRenamed(_Event, frozen=True, kw_only=True, tag="WorkflowRenamed"):
-    """It is called otherwise."""
+class WorkflowRenamed(DomainEvent, frozen=True, kw_only=True, tag="WorkflowRenamed"):
+    """It has another name."""
 
     name: str
 
 
-class WorkflowDefinitionChanged(_Event, frozen=True, kw_only=True, tag="WorkflowDefinitionChanged"):
+class WorkflowDefinitionChanged(DomainEvent, frozen=True, kw_only=True, tag="WorkflowDefinitionChanged"):
     """It does something else, from the next execution on."""
 
     definition: WorkflowDefinition
 
 
-class WorkflowDeleted(_Event, frozen=True, kw_only=True, tag="WorkflowDeleted"):
-    """It is gone, and so are its triggers."""
+class WorkflowDeleted(DomainEvent, frozen=True, kw_only=True, tag="WorkflowDeleted"):
+    """It ends, and its triggers end with it."""
 
 
 WorkflowEvent = WorkflowRegistered | WorkflowRenamed | WorkflowDefinitionChanged | WorkflowDeleted
@@ -84,24 +89,89 @@ def evolve(workflow: Workflow | None, recorded: Recorded[WorkflowEvent]) -> Work
             assert_never(event)
 
 
-def fold(history: Sequence[Recorded[WorkflowEvent]]) -> Workflow | None:
-    """Return the workflow that a history leads to; ``None`` for no history."""
-    workflow: Workflow | None = None
-    for recorded in history:
-        workflow = evolve(workflow, recorded)
-    return workflow
+class DesiredWorkflow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may change."""
+
+    name: Name
+    definition: WorkflowDefinition
 
 
-def decide_revision(workflow: Workflow, *, name: str, definition: WorkflowDefinition) -> list[WorkflowEvent]:
-    """Return what happens when a workflow shall be so: nothing where it is so already."""
+def decode_patch(workflow: Workflow, *, patch: Any) -> DesiredWorkflow:
+    """Return what a merge patch (RFC 7396) makes of a workflow. Raises ``InvalidError``."""
+    current = {"name": workflow.name, "definition": msgspec.to_builtins(workflow.definition)}
+    desired: DesiredWorkflow = decode(merge(current, patch), DesiredWorkflow)
+    return desired
+
+
+def decide_registration(
+    workflow_id: UUID, *, workspace: str, desired: DesiredWorkflow
+) -> list[WorkflowEvent]:
+    """Return the beginning of a workflow."""
+    return [
+        WorkflowRegistered(
+            workflow_id=workflow_id,
+            workspace=workspace,
+            name=desired.name,
+            definition=desired.definition,
+        )
+    ]
+
+
+def decide_revision(workflow: Workflow, *, desired: DesiredWorkflow) -> list[WorkflowEvent]:
+    """Return the events that make a workflow as desired: none where it is so already."""
     events: list[WorkflowEvent] = []
-    if name != workflow.name:
-        events.append(WorkflowRenamed(name=name))
-    if not same(definition, workflow.definition):
-        events.append(WorkflowDefinitionChanged(definition=definition))
+    if desired.name != workflow.name:
+        events.append(WorkflowRenamed(name=desired.name))
+    if not identical(desired.definition, workflow.definition):
+        events.append(WorkflowDefinitionChanged(definition=desired.definition))
     return events
 
 
 def decide_deletion(workflow: Workflow) -> list[WorkflowEvent]:
     """Return the end of a workflow; nothing where it has ended."""
     return [] if workflow.deleted_at else [WorkflowDeleted()]
+
+
+def _facts(workflow: Workflow) -> dict[str, Any]:
+    return {
+        "name": workflow.name,
+        "definition": msgspec.to_builtins(workflow.definition),
+        "deleted": workflow.deleted_at is not None,
+    }
+
+
+def _message(workflow: Workflow, recorded: Recorded[WorkflowEvent], _: SealedSecrets) -> WorkflowChanged:
+    return WorkflowChanged(
+        change=change_of(recorded),
+        workflow=WorkflowState(
+            id=workflow.id,
+            workspace=workflow.workspace,
+            name=workflow.name,
+            definition=workflow.definition,
+            version=workflow.version,
+            created_at=workflow.created_at,
+            updated_at=workflow.updated_at,
+            deleted_at=workflow.deleted_at,
+        ),
+    )
+
+
+WORKFLOWS: Final[Aggregate[Workflow, WorkflowEvent]] = Aggregate(
+    name="workflow",
+    events=EventCodec(WorkflowEvent),
+    evolve=evolve,
+    facts=_facts,
+    table="workflows",
+    columns={
+        "id": lambda workflow: workflow.id,
+        "workspace": lambda workflow: workflow.workspace,
+        "name": lambda workflow: workflow.name,
+        "definition": lambda workflow: msgspec.json.encode(workflow.definition).decode(),
+        "version": lambda workflow: workflow.version,
+        "created_at": lambda workflow: workflow.created_at,
+        "updated_at": lambda workflow: workflow.updated_at,
+        "deleted_at": lambda workflow: workflow.deleted_at,
+    },
+    subject=streams.config_workflow,
+    message=_message,
+)

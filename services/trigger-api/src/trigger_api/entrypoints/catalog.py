@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from trigger_api.entrypoints import views
+from trigger_api.entrypoints import response_models as responses
 from trigger_api.entrypoints.http import READ
 from trigger_contracts.config import (
     EventConfig,
@@ -25,17 +25,17 @@ _CONFIGS: Final[dict[TriggerType, type[TriggerConfig]]] = {
 }
 
 
-def catalog() -> views.TriggerTypesDocument:
+def catalog() -> responses.TriggerTypesDocument:
     """Return the types of triggers and the providers."""
-    return views.TriggerTypesDocument(
+    return responses.TriggerTypesDocument(
         items=[
-            views.TriggerTypeDocument(
+            responses.TriggerTypeDocument(
                 type=kind, description=_description(config), config_schema=_schema(config)
             )
             for kind, config in _CONFIGS.items()
         ],
         providers=[
-            views.ProviderDocument(
+            responses.ProviderDocument(
                 id=provider.value,
                 secret=rule.what,
                 secret_is_given_by_provider=not rule.chosen_by_user,
@@ -72,6 +72,6 @@ class CatalogHandlers:
     @operation(
         "GET", "/api/trigger-types", scope=READ, tag="Triggers", success=Success(description="The types.")
     )
-    async def list_trigger_types(self) -> views.TriggerTypesDocument:
+    async def list_trigger_types(self) -> responses.TriggerTypesDocument:
         """What can be configured: each type's JSON Schema, and the providers."""
         return self._document

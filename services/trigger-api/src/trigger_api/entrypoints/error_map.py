@@ -1,19 +1,19 @@
-"""Typed errors to HTTP answers: the one place."""
+"""Typed errors to problems: the one place."""
 
 import structlog
 
-from trigger_api.domain.past import NeverSoError
-from trigger_api.domain.stored_events import UnreadableEventError
-from trigger_api.domain.trigger import TriggerTypeFixedError
+from trigger_api.domain.aggregate import UnreadableEventError
+from trigger_api.domain.history import NoSuchVersionError
+from trigger_api.domain.trigger_decisions import TriggerTypeFixedError
 from trigger_api.ports import (
-    AnswerLostError,
     ConcurrentChangeError,
-    FiringNotStoredError,
     FiringTooLargeError,
+    FiringUnconfirmedError,
     KeyReusedError,
     NotFoundError,
     OutcomeUnknownError,
-    ScheduleUnknownError,
+    ResponseLostError,
+    ScheduleUnavailableError,
     SecretNotUsedError,
     StaleVersionError,
     TriggerDisabledError,
@@ -31,11 +31,11 @@ def problem_of(error: Exception) -> ProblemError | None:
 
 def _outage(error: Exception) -> ProblemError | None:
     match error:
-        case FiringNotStoredError():
+        case FiringUnconfirmedError():
             return unavailable(
                 "The bus did not confirm the request, which may still run. Repeat it with an Idempotency-Key."
             )
-        case ScheduleUnknownError():
+        case ScheduleUnavailableError():
             log.warning("schedule not asked", reason=str(error))
             return unavailable(
                 "The schedule cannot be reached now, or is not there yet. Try again; a run or a backfill "
@@ -56,7 +56,7 @@ def _refusal(error: Exception) -> ProblemError | None:
     match error:
         case NotFoundError():
             return not_found(str(error))
-        case NeverSoError():
+        case NoSuchVersionError():
             return not_found(f"{error} at that time or version")
         case KeyReusedError():
             return ProblemError(
@@ -83,7 +83,7 @@ def _conflict(error: Exception) -> ProblemError | None:
                 f"refused by now: {error} Look at the trigger's executions before you ask with another key."
             )
             return ProblemError(409, code="outcome_unknown", detail=detail)
-        case AnswerLostError():
+        case ResponseLostError():
             detail = "This request was carried out before, and its answer cannot be read any more."
             return ProblemError(409, code="answer_lost", detail=detail)
         case TriggerDisabledError():

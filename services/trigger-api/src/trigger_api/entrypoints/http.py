@@ -1,22 +1,33 @@
 """What every operation shares: who calls, conditions, idempotency keys, and bodies that can be stored."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 from aiohttp import web
 
-from trigger_api.domain.recorded import Author
-from trigger_api.usecases.appending import Caller
+from trigger_api.domain.aggregate import Author
+from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse, fingerprint
+from trigger_api.usecases.command import Caller, ExpectedVersions
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import read_json
+from trigger_runtime.web.operations import Response
+from trigger_runtime.web.parameters import Header
+from trigger_runtime.web.problem import ProblemError
 from trigger_runtime.web.tokens import TokenVerifier
 from trigger_validation import MAX_FIELD_ERRORS, FieldError, pointer_step, raise_if_invalid
 
 READ: Final = "triggers:read"
 WRITE: Final = "triggers:write"
 RUN: Final = "triggers:run"
+
+ETAG: Final = {"ETag": "The version, in quotes, for If-Match."}
+
+_KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
+_VERSION_TAG: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,8})"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,118 @@ class Authenticator:
         principal = await self.tokens.principal(request, scope=scope)
         author = Author(actor=principal.subject, request_id=request_id(request))
         return Caller(workspace=principal.workspace, author=author)
+
+
+class MissingIfMatch:
+    """The request has no ``If-Match``, which the settings may require."""
+
+
+_MISSING: Final = MissingIfMatch()
+
+
+def _read_if_match(request: web.Request) -> ExpectedVersions | MissingIfMatch:
+    """Return the versions that ``If-Match`` names (RFC 9110, 13.1.1); ``None`` for ``*``.
+
+    Weak tags, tags that this service never gave, and what is not a tag match nothing.
+    """
+    lines = request.headers.getall("If-Match", [])
+    if not lines:
+        return _MISSING
+    text = ", ".join(line.strip() for line in lines)
+    if text == "*":
+        return None
+    return frozenset(int(version) for version in _VERSION_TAG.findall(text))
+
+
+IfMatch = Annotated[
+    ExpectedVersions | MissingIfMatch,
+    Header(
+        name="If-Match",
+        read=_read_if_match,
+        schema={"type": "string", "examples": ['"3"']},
+        description="The ETag of the version that the change is meant for; another version is a 412.",
+        errors=(412, 428),
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """Whether a change must name the version that it is meant for."""
+
+    required: bool
+
+    def versions(self, if_match: ExpectedVersions | MissingIfMatch) -> ExpectedVersions:
+        """Return the expected versions. ``ProblemError`` 428 where they are missing and required."""
+        if not isinstance(if_match, MissingIfMatch):
+            return if_match
+        if self.required:
+            detail = "Send If-Match with the ETag of the version that you have seen."
+            raise ProblemError(428, code="precondition_required", detail=detail)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRequest:
+    """The ``Idempotency-Key`` of a request, where it has one, and the request that it names."""
+
+    key: str | None
+    method: str
+    path: str
+    if_match: str | None
+
+    def idempotency_key(self, *, caller: Caller, body: Any = None) -> IdempotencyKey | None:
+        """Return the key of a caller, with the fingerprint of the request; ``None`` where there is no key."""
+        if self.key is None:
+            return None
+        return IdempotencyKey(
+            workspace=caller.workspace,
+            actor=caller.author.actor,
+            key=self.key,
+            fingerprint=fingerprint(method=self.method, path=self.path, body=body, condition=self.if_match),
+        )
+
+
+def _read_idempotency_key(request: web.Request) -> KeyedRequest:
+    keys = request.headers.getall("Idempotency-Key", [])
+    if len(keys) > 1 or not all(_KEY.fullmatch(key) for key in keys):
+        detail = "Send one Idempotency-Key of 1 to 255 visible ASCII characters."
+        raise ProblemError(400, code="bad_idempotency_key", detail=detail)
+    return KeyedRequest(
+        keys[0] if keys else None, request.method, request.path, request.headers.get("If-Match")
+    )
+
+
+Keyed = Annotated[
+    KeyedRequest,
+    Header(
+        name="Idempotency-Key",
+        read=_read_idempotency_key,
+        schema={"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+        description=(
+            "The same key and request get the same answer; the same key with another request is a 422."
+        ),
+        errors=(400, 409, 422),
+    ),
+]
+
+
+def stored_response(
+    content: object, *, status: int = 200, headers: dict[str, str] | None = None
+) -> StoredResponse:
+    """Return a response with a JSON body, as it is sent and may be stored under its key."""
+    return StoredResponse(status=status, headers=headers or {}, body=msgspec.json.encode(content))
+
+
+def response_of(stored: StoredResponse) -> Response[Any]:
+    """Return a stored response to send."""
+    return Response(content=msgspec.Raw(stored.body), status=stored.status, headers=stored.headers)
+
+
+def refuse_fixed_fields(body: Any, *, names: tuple[str, ...]) -> None:
+    """Raise ``InvalidError`` for fields that a change cannot touch."""
+    fixed = [name for name in names if name in body] if isinstance(body, dict) else []
+    raise_if_invalid(FieldError(f"/{name}", "This cannot be changed.") for name in fixed)
 
 
 async def read_body(request: web.Request) -> Any:

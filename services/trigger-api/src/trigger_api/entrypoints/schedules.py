@@ -8,21 +8,27 @@ from uuid import UUID
 
 import structlog
 
+from trigger_api.adapters.postgres_read_model import PostgresReadModel
+from trigger_api.domain import config_rules
 from trigger_api.domain.allowance import FiresPerDay
+from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.preview import preview
-from trigger_api.entrypoints import views
-from trigger_api.entrypoints.bodies import PreviewSaved, PreviewSchedule, check_field
-from trigger_api.entrypoints.http import READ
-from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnknownError
-from trigger_api.read_model import ReadModel, TriggerView
-from trigger_api.usecases.appending import Caller
+from trigger_api.entrypoints import request_models as requests
+from trigger_api.entrypoints import response_models as responses
+from trigger_api.entrypoints.http import READ, RUN, Keyed, response_of, stored_response
+from trigger_api.entrypoints.request_models import PreviewSaved, PreviewSchedule
+from trigger_api.entrypoints.trigger_actions import RUN_ACCEPTED_HEADERS
+from trigger_api.ports import Fire, LiveSchedules, NotFoundError, ScheduleUnavailableError
+from trigger_api.read_model import TriggerView
+from trigger_api.usecases.command import Caller
 from trigger_api.usecases.config_check import config_errors
+from trigger_api.usecases.schedule_runs import Backfill, RunScheduleNow, ScheduleRuns
 from trigger_contracts.config import ScheduleConfig
 from trigger_contracts.schedule_requests import ScheduleStatus
 from trigger_contracts.schedules import schedule_id
 from trigger_cron import TimetableError
 from trigger_runtime.fair_threads import FairThreads
-from trigger_runtime.web.operations import Success, operation
+from trigger_runtime.web.operations import Response, Success, operation
 from trigger_validation import FieldError, InvalidError, decode, raise_if_invalid
 
 log = structlog.stdlib.get_logger(__name__)
@@ -35,7 +41,7 @@ class ScheduleHandlers:
 
     def __init__(
         self,
-        read_model: ReadModel,
+        read_model: PostgresReadModel,
         *,
         live: LiveSchedules,
         describe: Describe,
@@ -57,17 +63,17 @@ class ScheduleHandlers:
         tag="Schedules",
         success=Success(description="The schedule."),
     )
-    async def get_schedule(self, caller: Caller, trigger_id: UUID) -> views.ScheduleDocument:
+    async def get_schedule(self, caller: Caller, trigger_id: UUID) -> responses.ScheduleDocument:
         """What Temporal has for a schedule trigger."""
         view = await self._schedule_trigger(trigger_id, caller=caller)
         try:
             described = await self._live.describe(trigger_id)
-        except ScheduleUnknownError as error:
+        except ScheduleUnavailableError as error:
             log.info("schedule not described", trigger_id=str(trigger_id), reason=str(error))
             return self._last_known(view)
         if described.status is ScheduleStatus.MISSING:
             return self._last_known(view)
-        return views.ScheduleDocument(
+        return responses.ScheduleDocument(
             schedule_id=described.schedule_id,
             state=described.status.value,
             next_fire_times=list(described.next_fire_times),
@@ -87,16 +93,16 @@ class ScheduleHandlers:
     )
     async def preview_schedule(
         self, caller: Caller, sent_body: Annotated[Any, PreviewSchedule, PreviewSaved]
-    ) -> views.PreviewDocument:
+    ) -> responses.PreviewDocument:
         """When a schedule would fire, before it is saved or as it is."""
         if isinstance(sent_body, dict) and "triggerId" in sent_body:
             return await self._preview_saved(decode(sent_body, PreviewSaved), caller=caller)
-        body: PreviewSchedule = decode(sent_body, PreviewSchedule, check=check_field)
+        body: PreviewSchedule = decode(sent_body, PreviewSchedule, check=_check_field)
         errors = await config_errors(body.config, threads=self._threads, workspace=caller.workspace)
         raise_if_invalid(FieldError(one.pointer.removeprefix("/config"), one.detail) for one in errors)
         return await self._preview(body.config, count=body.count, caller=caller)
 
-    async def _preview_saved(self, body: PreviewSaved, *, caller: Caller) -> views.PreviewDocument:
+    async def _preview_saved(self, body: PreviewSaved, *, caller: Caller) -> responses.PreviewDocument:
         view = await self._schedule_trigger(body.trigger_id, caller=caller)
         published = view.announced_times(self._now())
         try:
@@ -107,7 +113,7 @@ class ScheduleHandlers:
 
     async def _preview(
         self, config: ScheduleConfig, *, count: int, caller: Caller, published: Sequence[datetime] = ()
-    ) -> views.PreviewDocument:
+    ) -> responses.PreviewDocument:
         # Hundreds of calendars, or a policy for changes of the clock, take a moment. Meanwhile others are
         # served: by this loop, and by the other threads.
         shown = await self._threads.run(
@@ -122,13 +128,13 @@ class ScheduleHandlers:
             owner=caller.workspace,
         )
         expressions = (config.cron_expression, *config.additional_expressions)
-        return views.PreviewDocument(
+        return responses.PreviewDocument(
             fire_times=[
-                views.FireTime(utc=one.astimezone(UTC), local=one.isoformat()) for one in shown.fire_times
+                responses.FireTime(utc=one.astimezone(UTC), local=one.isoformat()) for one in shown.fire_times
             ],
             description=self._describe(expressions, config.timezone),
             warnings=[
-                views.WarningDocument(kind=one.kind, message=one.message, date=one.date)
+                responses.WarningDocument(kind=one.kind, message=one.message, date=one.date)
                 for one in shown.notices
             ],
         )
@@ -141,13 +147,13 @@ class ScheduleHandlers:
         config_of(view)
         return view
 
-    def _last_known(self, view: TriggerView) -> views.ScheduleDocument:
+    def _last_known(self, view: TriggerView) -> responses.ScheduleDocument:
         now = self._now()
         config = view.config
         ended = isinstance(config, ScheduleConfig) and config.end_at is not None and config.end_at <= now
         state = ScheduleStatus.RUNNING if view.enabled else ScheduleStatus.PAUSED
         times = view.activity.next_fire_times if view.enabled else ()
-        return views.ScheduleDocument(
+        return responses.ScheduleDocument(
             schedule_id=schedule_id(view.id),
             state=(ScheduleStatus.FINISHED if ended else state).value,
             next_fire_times=[moment for moment in times if moment > now],
@@ -158,8 +164,92 @@ class ScheduleHandlers:
         )
 
 
+def _check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
+    return config_rules.check_field(ScheduleConfig if kind is PreviewSchedule else kind, name, value)
+
+
 def config_of(view: TriggerView) -> ScheduleConfig:
     """Return a trigger's schedule. Raises ``NotFoundError`` where it has none."""
     if not isinstance(view.config, ScheduleConfig):
         raise NotFoundError("schedule: the trigger is of another type")
     return view.config
+
+
+class ScheduleRunHandlers:
+    """Runs of a schedule that a person asks for."""
+
+    def __init__(self, runs: ScheduleRuns) -> None:
+        self._runs = runs
+
+    @operation(
+        "POST",
+        "/api/triggers/{id}/schedule/run",
+        scope=RUN,
+        tag="Schedules",
+        success=Success(status=202, description="Temporal has the run.", headers=RUN_ACCEPTED_HEADERS),
+    )
+    async def run_schedule(
+        self, caller: Caller, trigger_id: UUID, keyed: Keyed
+    ) -> Response[responses.ExecutionAccepted]:
+        """Run a schedule now, as if it fired.
+
+        Its payload is that of a fire at this moment. It runs whatever the overlap policy says, and also while
+        the trigger is paused.
+        """
+        command = RunScheduleNow(
+            caller=caller,
+            trigger_id=trigger_id,
+            key=keyed.idempotency_key(caller=caller),
+            render=responses.run_accepted,
+        )
+        return response_of(await self._runs.run_schedule_now(command))
+
+    @operation(
+        "POST",
+        "/api/triggers/{id}/schedule/backfill/preview",
+        scope=READ,
+        tag="Schedules",
+        success=Success(description="The runs."),
+    )
+    async def preview_backfill(
+        self, caller: Caller, trigger_id: UUID, body: requests.PreviewBackfill
+    ) -> responses.BackfillDocument:
+        """What a backfill of a past range would run."""
+        fires = await self._runs.preview_backfill(
+            trigger_id, caller=caller, start_at=body.start_at, end_at=body.end_at
+        )
+        return responses.backfill_document(fires)
+
+    @operation(
+        "POST",
+        "/api/triggers/{id}/schedule/backfill",
+        scope=RUN,
+        tag="Schedules",
+        success=Success(
+            status=202,
+            description="Temporal has taken it, and runs these as far as the overlap policy lets it.",
+        ),
+    )
+    async def backfill_schedule(
+        self, caller: Caller, trigger_id: UUID, keyed: Keyed, sent_body: Any, body: requests.Backfill
+    ) -> Response[responses.BackfillDocument]:
+        """Run what a past range would have fired.
+
+        Preview it first: it is not done where it would be other than `expectedFires` runs. A time that ran
+        before runs again, under the same execution id.
+        """
+        command = Backfill(
+            caller=caller,
+            trigger_id=trigger_id,
+            start_at=body.start_at,
+            end_at=body.end_at,
+            overlap_policy=body.overlap_policy,
+            expected_fires=body.expected_fires,
+            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            render=_backfill_accepted,
+        )
+        return response_of(await self._runs.backfill(command))
+
+
+def _backfill_accepted(fires: Sequence[Fire]) -> StoredResponse:
+    return stored_response(responses.backfill_document(fires), status=202)

@@ -1,36 +1,121 @@
 """``/api/triggers``."""
 
-from typing import Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from trigger_api.domain.history import changes, trigger_facts
-from trigger_api.domain.past import state_as_of
-from trigger_api.domain.trigger import Trigger, evolve, fold
-from trigger_api.entrypoints import views
-from trigger_api.entrypoints.bodies import AfterId, AsOf, ListEvents, ListTriggers
-from trigger_api.entrypoints.history_pages import event_page
-from trigger_api.entrypoints.http import READ
-from trigger_api.entrypoints.trigger_answers import TriggerAnswers
-from trigger_api.ports import NotFoundError
-from trigger_api.read_model import Activity, History, ReadModel, TriggerFilter, view_of
-from trigger_api.usecases.appending import Caller
-from trigger_runtime.web.operations import Response, Success, operation
+from trigger_api.adapters.postgres_read_model import PostgresReadModel
+from trigger_api.domain.history import changes_of, state_as_of
+from trigger_api.domain.idempotency import StoredResponse
+from trigger_api.domain.trigger import TRIGGERS
+from trigger_api.domain.trigger_settings import DesiredTrigger, inner_type_errors
+from trigger_api.entrypoints import request_models as requests
+from trigger_api.entrypoints.history_page import event_page
+from trigger_api.entrypoints.http import (
+    ETAG,
+    READ,
+    WRITE,
+    IfMatch,
+    Keyed,
+    Preconditions,
+    refuse_fixed_fields,
+    response_of,
+)
+from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListTriggers
+from trigger_api.entrypoints.response_models import EventPage, TriggerDocument, TriggerPage
+from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
+from trigger_api.ports import EventStore, NotFoundError
+from trigger_api.read_model import Activity, TriggerFilter, view_of
+from trigger_api.usecases.command import Caller
+from trigger_api.usecases.trigger_command import (
+    ChangedTrigger,
+    CreateTrigger,
+    DeleteTrigger,
+    PatchTrigger,
+    ReplaceTrigger,
+)
+from trigger_api.usecases.trigger_commands import TriggerCommands
+from trigger_runtime.web.operations import JSON, MERGE_PATCH, Response, Success, operation
 from trigger_runtime.web.parameters import encode_cursor
+from trigger_validation import raise_if_invalid
 
 _UNKNOWN: Final = Activity(trigger_count=None)
-_SHOWN: Final = Success(description="The trigger.", headers={"ETag": "The version, in quotes, for If-Match."})
+_FIXED: Final = ("id", "workflowId", "triggerType", "version", "createdAt", "updatedAt")
+_SHOWN: Final = Success(description="The trigger.", headers=ETAG)
+_ID: Final = {"id": "$response.body#/id"}
+_OPERATIONS_ON_IT: Final = dict.fromkeys(
+    (
+        "getTrigger",
+        "replaceTrigger",
+        "patchTrigger",
+        "deleteTrigger",
+        "pauseTrigger",
+        "resumeTrigger",
+        "rotateSecret",
+        "revertTrigger",
+        "executeTrigger",
+        "listTriggerEvents",
+        "getSchedule",
+    ),
+    _ID,
+)
 
 
 class TriggerHandlers:
     """The handlers, and what they need."""
 
-    def __init__(self, *, read_model: ReadModel, history: History, answers: TriggerAnswers) -> None:
+    def __init__(
+        self,
+        commands: TriggerCommands,
+        *,
+        read_model: PostgresReadModel,
+        store: EventStore,
+        renderer: TriggerRenderer,
+        preconditions: Preconditions,
+    ) -> None:
+        self._commands = commands
         self._read_model = read_model
-        self._history = history
-        self._answers = answers
+        self._store = store
+        self._renderer = renderer
+        self._preconditions = preconditions
+
+    @operation(
+        "POST",
+        "/api/triggers",
+        scope=WRITE,
+        tag="Triggers",
+        success=Success(
+            status=201,
+            description="It is created.",
+            headers={**ETAG, "Location": "Its address."},
+            links=_OPERATIONS_ON_IT,
+        ),
+        errors=(404,),
+    )
+    async def create_trigger(
+        self, caller: Caller, keyed: Keyed, body: requests.CreateTrigger, sent_body: Any
+    ) -> Response[TriggerDocument]:
+        """Create a trigger.
+
+        A webhook's secret is in this answer and in no other.
+        """
+        raise_if_invalid(inner_type_errors(sent_body))
+        desired = DesiredTrigger(
+            name=body.name,
+            enabled=body.enabled,
+            config=body.config,
+            secret=body.secret if isinstance(body, requests.CreateWebhook) else None,
+        )
+        command = CreateTrigger(
+            caller=caller,
+            workflow_id=body.workflow_id,
+            desired=desired,
+            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            render=self._created,
+        )
+        return response_of(await self._commands.create_trigger(command))
 
     @operation("GET", "/api/triggers", scope=READ, tag="Triggers", success=Success(description="A page."))
-    async def list_triggers(self, caller: Caller, query: ListTriggers) -> views.TriggerPage:
+    async def list_triggers(self, caller: Caller, query: ListTriggers) -> TriggerPage:
         """List triggers, newest first."""
         page = await self._read_model.triggers(
             workspace=caller.workspace,
@@ -43,26 +128,84 @@ class TriggerHandlers:
             before=query.cursor.id if query.cursor else None,
             limit=query.limit,
         )
-        return views.TriggerPage(
-            items=[self._answers.document(view) for view in page.items],
+        return TriggerPage(
+            items=[self._renderer.document(view) for view in page.items],
             next_cursor=encode_cursor(AfterId(page.last)) if page.last else None,
         )
 
     @operation("GET", "/api/triggers/{id}", scope=READ, tag="Triggers", success=_SHOWN)
-    async def get_trigger(
-        self, caller: Caller, trigger_id: UUID, query: AsOf
-    ) -> Response[views.TriggerDocument]:
+    async def get_trigger(self, caller: Caller, trigger_id: UUID, query: AsOf) -> Response[TriggerDocument]:
         """Show a trigger, as it is or as it was."""
         if query.as_of is not None:
-            history = await self._history.of_trigger(trigger_id, workspace=caller.workspace)
-            past = fold(state_as_of(history, moment=query.as_of, what="trigger"))
-            if past is None or past.deleted_at is not None:
+            history = await self._store.history(TRIGGERS, trigger_id, workspace=caller.workspace)
+            past = state_as_of(TRIGGERS, history, moment=query.as_of)
+            if past.deleted_at is not None:
                 raise NotFoundError("trigger at that time")
-            return Response(content=self._answers.document(view_of(past, activity=_UNKNOWN)))
+            return Response(content=self._renderer.document(view_of(past, activity=_UNKNOWN)))
         view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
         if view is None:
             raise NotFoundError("trigger")
-        return Response(content=self._answers.document(view), headers={"ETag": f'"{view.version}"'})
+        return Response(content=self._renderer.document(view), headers={"ETag": f'"{view.version}"'})
+
+    @operation("PUT", "/api/triggers/{id}", scope=WRITE, tag="Triggers", success=_SHOWN, errors=(409,))
+    async def replace_trigger(
+        self,
+        caller: Caller,
+        trigger_id: UUID,
+        if_match: IfMatch,
+        sent_body: Annotated[Any, requests.PutTrigger],
+    ) -> Response[TriggerDocument]:
+        """Replace a trigger's name and configuration."""
+        refuse_fixed_fields(sent_body, names=_FIXED)
+        command = ReplaceTrigger(
+            caller=caller,
+            trigger_id=trigger_id,
+            if_match=self._preconditions.versions(if_match),
+            body=sent_body,
+            render=await self._renderer.for_change(trigger_id),
+        )
+        return response_of(await self._commands.replace_trigger(command))
+
+    @operation(
+        "PATCH",
+        "/api/triggers/{id}",
+        scope=WRITE,
+        tag="Triggers",
+        success=_SHOWN,
+        errors=(409,),
+        media_types=(JSON, MERGE_PATCH),
+    )
+    async def patch_trigger(
+        self,
+        caller: Caller,
+        trigger_id: UUID,
+        if_match: IfMatch,
+        sent_body: Annotated[Any, requests.PatchTrigger],
+    ) -> Response[TriggerDocument]:
+        """Change a trigger (JSON merge patch)."""
+        refuse_fixed_fields(sent_body, names=_FIXED)
+        command = PatchTrigger(
+            caller=caller,
+            trigger_id=trigger_id,
+            if_match=self._preconditions.versions(if_match),
+            patch=sent_body,
+            render=await self._renderer.for_change(trigger_id),
+        )
+        return response_of(await self._commands.patch_trigger(command))
+
+    @operation(
+        "DELETE",
+        "/api/triggers/{id}",
+        scope=WRITE,
+        tag="Triggers",
+        success=Success(status=204, description="It is gone; its history stays."),
+        errors=(400, 409),
+    )
+    async def delete_trigger(self, caller: Caller, trigger_id: UUID, if_match: IfMatch) -> None:
+        """Delete a trigger."""
+        versions = self._preconditions.versions(if_match)
+        command = DeleteTrigger(caller=caller, trigger_id=trigger_id, if_match=versions)
+        await self._commands.delete_trigger(command)
 
     @operation(
         "GET",
@@ -71,17 +214,13 @@ class TriggerHandlers:
         tag="Triggers",
         success=Success(description="A page of the history."),
     )
-    async def list_trigger_events(
-        self, caller: Caller, trigger_id: UUID, query: ListEvents
-    ) -> views.EventPage:
+    async def list_trigger_events(self, caller: Caller, trigger_id: UUID, query: ListEvents) -> EventPage:
         """Who changed what and when, newest first."""
-        history = await self._history.of_trigger(trigger_id, workspace=caller.workspace)
+        history = await self._store.history(TRIGGERS, trigger_id, workspace=caller.workspace)
         if not history:
             raise NotFoundError("trigger")
-        documents: list[views.EventDocument] = []
-        trigger: Trigger | None = None
-        for recorded in history:
-            before, trigger = trigger, evolve(trigger, recorded)
-            changed = changes(trigger_facts(before), after=trigger_facts(trigger))
-            documents.append(views.event_document(recorded, found=changed))
-        return event_page(documents, cursor=query.cursor, limit=query.limit)
+        return event_page(changes_of(TRIGGERS, history), cursor=query.cursor, limit=query.limit)
+
+    def _created(self, changed: ChangedTrigger) -> StoredResponse:
+        location = {"Location": f"/api/triggers/{changed.trigger.id}"}
+        return self._renderer.response(changed, activity=Activity(), status=201, headers=location)

@@ -1,271 +1,265 @@
 """The commands on triggers."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from trigger_api.domain import trigger as triggers
-from trigger_api.domain.idempotency import Keyed, StoredAnswer
-from trigger_api.domain.recorded import EventRef
+from trigger_api.domain import trigger_decisions as decisions
+from trigger_api.domain.aggregate import EventRef
+from trigger_api.domain.history import state_as_of
+from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.trigger import (
+    TRIGGERS,
     DeletionReason,
-    NewSecret,
     SecretOrigin,
-    SecretRotated,
     Trigger,
-    TriggerConfigChanged,
     TriggerEvent,
-    Wanted,
 )
-from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, SecretNotUsedError, Unit, Vault
-from trigger_api.usecases.appending import (
-    Answering,
-    Caller,
-    Condition,
-    again_after_a_lost_race,
-    append_trigger_events,
-    require,
+from trigger_api.domain.trigger_decisions import NewSecret
+from trigger_api.domain.trigger_settings import DesiredTrigger, accept, decode_patch, decode_replacement
+from trigger_api.ports import (
+    ClockAndIds,
+    ConcurrentChangeError,
+    EventStore,
+    NotFoundError,
+    SecretNotUsedError,
+    TriggerDirectory,
+    UnitOfWork,
+    Vault,
 )
-from trigger_api.usecases.config_check import NotComputedError, config_errors, known_config_errors
+from trigger_api.read_model import TriggerView
+from trigger_api.usecases.command import check_if_match, retry_lost_race
+from trigger_api.usecases.config_check import config_errors
+from trigger_api.usecases.idempotency import Idempotency
+from trigger_api.usecases.trigger_command import (
+    ChangedTrigger,
+    CreateTrigger,
+    DeleteTrigger,
+    PatchTrigger,
+    PauseTrigger,
+    ReplaceTrigger,
+    ResumeTrigger,
+    RevertTrigger,
+    RotateSecret,
+    TriggerCommand,
+)
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_runtime.fair_threads import FairThreads
-from trigger_validation import raise_if_invalid
-from trigger_webhooks import generate_secret, needs_secret, secret_errors, without_plain_token
+from trigger_validation import FieldError, raise_if_invalid
+from trigger_webhooks import generate_secret, needs_secret, secret_errors
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A trigger after a command. ``secret`` is there only where the command put one in force: shown once."""
+class TriggerCommands:
+    """Each raises ``NotFoundError``, ``StaleVersionError``, ``KeyReusedError``, ``ConcurrentChangeError``.
 
-    trigger: Trigger
-    secret: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Revision:
-    """What a trigger shall be, seen from what it is, and the secret that comes with it."""
-
-    wanted: Callable[[Trigger], Wanted]
-    secret: str | None = None
-
-
-Decide = Callable[[Trigger, NewSecret], list[TriggerEvent]]
-
-
-class Triggers:
-    """The commands on triggers.
-
-    Each may be keyed: then the same request gets the same answer, and changes nothing again.
+    A request with an idempotency key gets the same response when it comes again, and changes nothing.
     """
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds, threads: FairThreads) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        *,
+        directory: TriggerDirectory,
+        vault: Vault,
+        clock_and_ids: ClockAndIds,
+        threads: FairThreads,
+    ) -> None:
         self._store = store
+        self._directory = directory
         self._vault = vault
-        self._chance = chance
-        self._answering = Answering(vault, chance=chance)
+        self._clock_and_ids = clock_and_ids
         self._threads = threads
+        self._idempotency = Idempotency(store, vault=vault, clock_and_ids=clock_and_ids)
 
-    async def create(
-        self,
-        caller: Caller,
-        *,
-        workflow_id: UUID,
-        wanted: Wanted,
-        secret: str | None,
-        keyed: Keyed[Changed] | None = None,
-    ) -> Changed | StoredAnswer:
-        """Create a trigger. Raises ``InvalidError``, ``NotFoundError`` (the workflow), ``KeyReusedError``."""
-        raise_if_invalid(
-            await config_errors(wanted.config, threads=self._threads, workspace=caller.workspace)
-            + secret_errors(wanted.config, secret=secret, before=None)
+    @retry_lost_race
+    async def create_trigger(self, command: CreateTrigger) -> StoredResponse:
+        """Raises ``InvalidError``; ``NotFoundError`` where the workflow does not exist."""
+        caller = command.caller
+        errors = await config_errors(
+            command.desired.config, threads=self._threads, workspace=caller.workspace
         )
-        config = without_plain_token(wanted.config)
-        now, trigger_id, new = self._chance.now(), self._chance.new_id(), self._new_secret(secret)
-        needed = needs_secret(config)
-        event = triggers.TriggerCreated(
-            trigger_id=trigger_id,
+        desired = accept(command.desired, config_errors=errors, config_before=None)
+        trigger_id = self._clock_and_ids.new_id()
+        secret = self._new_secret(desired.config, supplied=desired.secret)
+        events = decisions.decide_creation(
+            trigger_id,
             workspace=caller.workspace,
-            workflow_id=workflow_id,
-            name=wanted.name,
-            enabled=wanted.enabled,
-            config=config,
-            secret_id=new.id if needed else None,
+            workflow_id=command.workflow_id,
+            desired=desired,
+            secret=secret,
         )
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            now = self._clock_and_ids.now()
+            shown = self._store_secret(unit, secret, trigger_id=trigger_id, events=events, now=now)
+            trigger = await unit.append(TRIGGERS, None, events=events, at=now, author=caller.author)
+            response = command.render(ChangedTrigger(trigger, secret=shown))
+            return await self._idempotency.store(unit, command.key, response=response)
 
-        async def attempt() -> Changed | StoredAnswer:
-            async with self._store.unit() as unit:
+    @retry_lost_race
+    async def replace_trigger(self, command: ReplaceTrigger) -> StoredResponse:
+        """Raises ``InvalidError``."""
+        seen = await self._seen(command)
+        desired = decode_replacement(seen, body=command.body)
+        return command.render(await self._revise(command, seen=seen, desired=desired))
 
-                async def act() -> Changed:
-                    shown = (secret or self._made_up(config)) if needed else None
-                    if shown is not None:
-                        sealed = self._vault.seal_secret(shown, secret_id=new.id, trigger_id=trigger_id)
-                        unit.keep_secret(trigger_id, secret=sealed, now=now)
-                    trigger = await append_trigger_events(
-                        unit, trigger=None, events=[event], author=caller.author, chance=self._chance
-                    )
-                    return Changed(trigger=trigger, secret=shown)
+    @retry_lost_race
+    async def patch_trigger(self, command: PatchTrigger) -> StoredResponse:
+        """Raises ``InvalidError``."""
+        seen = await self._seen(command)
+        desired = decode_patch(seen, patch=command.patch)
+        return command.render(await self._revise(command, seen=seen, desired=desired))
 
-                return await self._answering.once(unit, keyed=keyed, act=act)
+    @retry_lost_race
+    async def pause_trigger(self, command: PauseTrigger) -> StoredResponse:
+        """A trigger that is paused stays so."""
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            trigger = await self._load(unit, command)
+            changed = await self._append(
+                unit, trigger, events=decisions.decide_pause(trigger), command=command
+            )
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
-        return await again_after_a_lost_race(attempt)
+    @retry_lost_race
+    async def resume_trigger(self, command: ResumeTrigger) -> StoredResponse:
+        """A trigger that is not paused stays so."""
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            trigger = await self._load(unit, command)
+            events = decisions.decide_resumption(trigger)
+            changed = await self._append(unit, trigger, events=events, command=command)
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
-    async def revise(
-        self,
-        caller: Caller,
-        *,
-        trigger_id: UUID,
-        revision: Revision,
-        condition: Condition,
-        keyed: Keyed[Changed] | None = None,
-    ) -> Changed | StoredAnswer:
-        """Make a trigger what it shall be. Raises ``InvalidError`` and others."""
-
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return self._revision(trigger, wanted=revision.wanted(trigger), secret=revision.secret, new=new)
-
-        return await self._change(
-            caller,
-            trigger_id=trigger_id,
-            decide=decide,
-            secret=revision.secret,
-            condition=condition,
-            keyed=keyed,
-        )
-
-    async def revert(
-        self,
-        caller: Caller,
-        *,
-        trigger_id: UUID,
-        past: Trigger,
-        condition: Condition,
-        keyed: Keyed[Changed] | None = None,
-    ) -> Changed | StoredAnswer:
-        """Lead a trigger back to what it was: its name, its configuration and whether it starts anything.
-
-        Secrets stay: one that was rotated away does not come back. Raises ``InvalidError`` where the
-        configuration of then is not accepted any more.
-        """
-        wanted = Wanted(name=past.name, enabled=past.enabled, config=past.config)
-
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
-            return self._revision(trigger, wanted=wanted, secret=None, new=new)
-
-        return await self._change(
-            caller,
-            trigger_id=trigger_id,
-            decide=decide,
-            condition=condition,
-            keyed=keyed,
-            cause=EventRef(trigger_id, past.version),
-        )
-
-    async def rotate_secret(
-        self,
-        caller: Caller,
-        *,
-        trigger_id: UUID,
-        secret: str | None,
-        overlap: timedelta,
-        condition: Condition,
-        keyed: Keyed[Changed] | None = None,
-    ) -> Changed | StoredAnswer:
-        """Put a new secret in force. Raises ``SecretNotUsedError`` where the trigger takes none."""
-
-        def decide(trigger: Trigger, new: NewSecret) -> list[TriggerEvent]:
+    @retry_lost_race
+    async def rotate_secret(self, command: RotateSecret) -> StoredResponse:
+        """Raises ``SecretNotUsedError`` where the trigger takes none, ``InvalidError``."""
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            trigger = await self._load(unit, command)
             if not needs_secret(trigger.config):
                 raise SecretNotUsedError
-            raise_if_invalid(secret_errors(trigger.config, secret=secret, before=None))
-            return triggers.decide_rotation(secret=new, overlap=overlap, now=self._chance.now())
+            raise_if_invalid(secret_errors(trigger.config, secret=command.secret, before=None))
+            secret = self._new_secret(trigger.config, supplied=command.secret)
+            now = self._clock_and_ids.now()
+            events = decisions.decide_rotation(secret=secret, overlap=command.overlap, now=now)
+            changed = await self._append(unit, trigger, events=events, command=command, secret=secret)
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
-        return await self._change(
-            caller, trigger_id=trigger_id, decide=decide, secret=secret, condition=condition, keyed=keyed
-        )
+    @retry_lost_race
+    async def revert_trigger(self, command: RevertTrigger) -> StoredResponse:
+        """Raises ``NoSuchVersionError``, ``InvalidError`` (the configuration is not accepted any more)."""
+        workspace = command.caller.workspace
+        history = await self._store.history(TRIGGERS, command.trigger_id, workspace=workspace)
+        past = state_as_of(TRIGGERS, history, moment=command.version)
+        errors = await config_errors(past.config, threads=self._threads, workspace=workspace)
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            trigger = await self._load(unit, command)
+            desired = DesiredTrigger(name=past.name, enabled=past.enabled, config=past.config)
+            cause = EventRef(past.id, past.version)
+            changed = await self._make(
+                unit, trigger, desired=desired, errors=errors, command=command, cause=cause
+            )
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
-    async def delete(self, caller: Caller, *, trigger_id: UUID, condition: Condition) -> None:
+    @retry_lost_race
+    async def delete_trigger(self, command: DeleteTrigger) -> None:
         """End a trigger."""
+        async with self._store.unit() as unit:
+            trigger = await self._load(unit, command)
+            events = decisions.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
+            await self._append(unit, trigger, events=events, command=command)
 
-        def decide(trigger: Trigger, _: NewSecret) -> list[TriggerEvent]:
-            return triggers.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
+    async def _seen(self, command: TriggerCommand) -> TriggerView:
+        """Return the trigger as the API shows it, to read the command against it."""
+        view = await self._directory.trigger(command.trigger_id, workspace=command.caller.workspace)
+        if view is None:
+            raise NotFoundError(TRIGGERS.name)
+        check_if_match(command.if_match, version=view.version)
+        return view
 
-        await self._change(caller, trigger_id=trigger_id, decide=decide, condition=condition)
-
-    def _revision(
-        self, trigger: Trigger, *, wanted: Wanted, secret: str | None, new: NewSecret
-    ) -> list[TriggerEvent]:
-        before = trigger.config if trigger.secret_in_force is not None else None
-        raise_if_invalid(
-            known_config_errors(wanted.config) + secret_errors(wanted.config, secret=secret, before=before)
+    async def _revise(
+        self, command: TriggerCommand, *, seen: TriggerView, desired: DesiredTrigger
+    ) -> ChangedTrigger:
+        # A timetable can take seconds to compute. That is done before a connection is held.
+        errors = await config_errors(
+            desired.config, threads=self._threads, workspace=command.caller.workspace
         )
-        kept = Wanted(
-            name=wanted.name,
-            enabled=wanted.enabled,
-            config=without_plain_token(wanted.config),
-        )
-        return triggers.decide_revision(trigger, wanted=kept, secret=new, now=self._chance.now())
+        async with self._store.unit() as unit:
+            trigger = await self._load(unit, command)
+            if trigger.version != seen.version:
+                raise ConcurrentChangeError
+            return await self._make(unit, trigger, desired=desired, errors=errors, command=command)
 
-    async def _change(
+    async def _load(self, unit: UnitOfWork, command: TriggerCommand) -> Trigger:
+        trigger = await unit.load(TRIGGERS, command.trigger_id)
+        if trigger is None or trigger.deleted_at or trigger.workspace != command.caller.workspace:
+            raise NotFoundError(TRIGGERS.name)
+        check_if_match(command.if_match, version=trigger.version)
+        return trigger
+
+    async def _make(
         self,
-        caller: Caller,
+        unit: UnitOfWork,
+        trigger: Trigger,
+        *,
+        desired: DesiredTrigger,
+        errors: Sequence[FieldError],
+        command: TriggerCommand,
+        cause: EventRef | None = None,
+    ) -> ChangedTrigger:
+        """Make a trigger as desired."""
+        config_before = trigger.config if trigger.secret_in_force is not None else None
+        desired = accept(desired, config_errors=errors, config_before=config_before)
+        secret = self._new_secret(desired.config, supplied=desired.secret)
+        now = self._clock_and_ids.now()
+        events = decisions.decide_revision(trigger, desired=desired, secret=secret, now=now)
+        return await self._append(unit, trigger, events=events, command=command, secret=secret, cause=cause)
+
+    async def _append(
+        self,
+        unit: UnitOfWork,
+        trigger: Trigger,
+        *,
+        events: Sequence[TriggerEvent],
+        command: TriggerCommand,
+        secret: NewSecret | None = None,
+        cause: EventRef | None = None,
+    ) -> ChangedTrigger:
+        now = self._clock_and_ids.now()
+        shown = self._store_secret(unit, secret, trigger_id=trigger.id, events=events, now=now)
+        author = command.caller.author
+        after = await unit.append(TRIGGERS, trigger, events=events, at=now, author=author, cause=cause)
+        return ChangedTrigger(after, secret=shown)
+
+    def _new_secret(self, config: AnyTriggerConfig, *, supplied: str | None) -> NewSecret:
+        origin = SecretOrigin.GENERATED if supplied is None else SecretOrigin.SUPPLIED
+        text = supplied or generate_secret(config, random=self._clock_and_ids.random_bytes(32))
+        return NewSecret(id=self._clock_and_ids.new_id(), origin=origin, text=text)
+
+    def _store_secret(
+        self,
+        unit: UnitOfWork,
+        secret: NewSecret | None,
         *,
         trigger_id: UUID,
-        decide: Decide,
-        condition: Condition,
-        secret: str | None = None,
-        keyed: Keyed[Changed] | None = None,
-        cause: EventRef | None = None,
-    ) -> Changed | StoredAnswer:
-        async def attempt() -> Changed | StoredAnswer:
-            async with self._store.unit() as unit:
-
-                async def act() -> Changed:
-                    trigger = await self._trigger(unit, caller=caller, trigger_id=trigger_id)
-                    require(condition, version=trigger.version)
-                    events = decide(trigger, self._new_secret(secret))
-                    shown = self._keep_secret(unit, trigger=trigger, events=events, secret=secret)
-                    after = await append_trigger_events(
-                        unit,
-                        trigger=trigger,
-                        events=events,
-                        author=caller.author,
-                        chance=self._chance,
-                        cause=cause,
-                    )
-                    return Changed(trigger=after, secret=shown)
-
-                return await self._answering.once(unit, keyed=keyed, act=act)
-
-        while True:
-            try:
-                return await again_after_a_lost_race(attempt)
-            except NotComputedError as first:
-                # Not within the unit of work: others wait for the connection that it holds.
-                await config_errors(first.config, threads=self._threads, workspace=caller.workspace)
-
-    def _new_secret(self, given: str | None) -> NewSecret:
-        origin = SecretOrigin.GENERATED if given is None else SecretOrigin.SUPPLIED
-        return NewSecret(self._chance.new_id(), origin)
-
-    def _made_up(self, config: AnyTriggerConfig) -> str:
-        return generate_secret(config, random=self._chance.random_bytes(32))
-
-    def _keep_secret(
-        self, unit: Unit, *, trigger: Trigger, events: Sequence[TriggerEvent], secret: str | None
+        events: Sequence[TriggerEvent],
+        now: datetime,
     ) -> str | None:
-        """Store what a rotation among the events puts in force, sealed; return it, to be shown once."""
-        rotation = next((event for event in events if isinstance(event, SecretRotated)), None)
-        if rotation is None:
+        """Store a secret that one of the events puts in force, sealed; return it, to be shown once."""
+        if secret is None or not decisions.puts_in_force(events, secret=secret):
             return None
-        changes = (event.config for event in events if isinstance(event, TriggerConfigChanged))
-        config = next(changes, trigger.config)
-        shown = secret or self._made_up(config)
-        sealed = self._vault.seal_secret(shown, secret_id=rotation.secret_id, trigger_id=trigger.id)
-        unit.keep_secret(trigger.id, secret=sealed, now=self._chance.now())
-        return shown
-
-    async def _trigger(self, unit: Unit, *, caller: Caller, trigger_id: UUID) -> Trigger:
-        trigger = await unit.trigger(trigger_id)
-        if trigger is None or trigger.deleted_at or trigger.workspace != caller.workspace:
-            raise NotFoundError("trigger")
-        return trigger
+        sealed = self._vault.seal_secret(secret.text, secret_id=secret.id, trigger_id=trigger_id)
+        unit.store_secret(trigger_id, secret=sealed, at=now)
+        return secret.text

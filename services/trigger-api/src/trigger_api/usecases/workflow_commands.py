@@ -1,142 +1,164 @@
 """The commands on workflows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from trigger_api.domain import config_message, definition_rules
-from trigger_api.domain import trigger as triggers
-from trigger_api.domain import workflow as workflows
-from trigger_api.domain.idempotency import Keyed, StoredAnswer
-from trigger_api.domain.recorded import Author, EventRef, Recorded
-from trigger_api.domain.trigger import DeletionReason
-from trigger_api.domain.workflow import Workflow, WorkflowEvent
-from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, Unit, Vault
-from trigger_api.usecases.appending import (
-    Answering,
-    Caller,
-    Condition,
-    again_after_a_lost_race,
-    append_trigger_events,
-    require,
-)
-from trigger_contracts.definition import WorkflowDefinition
+from trigger_api.domain import trigger_decisions
+from trigger_api.domain import workflow as decisions
+from trigger_api.domain.aggregate import EventRef
+from trigger_api.domain.definition_rules import field_errors_of
+from trigger_api.domain.history import state_as_of
+from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse
+from trigger_api.domain.trigger import TRIGGERS, DeletionReason
+from trigger_api.domain.workflow import WORKFLOWS, DesiredWorkflow, Workflow
+from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, UnitOfWork, Vault
+from trigger_api.usecases.command import Caller, ExpectedVersions, check_if_match, retry_lost_race
+from trigger_api.usecases.idempotency import Idempotency
 from trigger_validation import raise_if_invalid
 
+Render = Callable[[Workflow], StoredResponse]
+"""Makes the response, which is stored with the change."""
 
-class Workflows:
-    """The commands on workflows. Keyed ones change nothing when they come again."""
 
-    def __init__(self, store: EventStore, *, vault: Vault, chance: ClockAndIds) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterWorkflow:
+    """Begin a workflow."""
+
+    caller: Caller
+    desired: DesiredWorkflow
+    key: IdempotencyKey | None
+    render: Render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _WorkflowCommand:
+    caller: Caller
+    workflow_id: UUID
+    if_match: ExpectedVersions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceWorkflow(_WorkflowCommand):
+    """Make a workflow as desired."""
+
+    desired: DesiredWorkflow
+    render: Render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchWorkflow(_WorkflowCommand):
+    """Merge ``patch``, the JSON of a PATCH, into a workflow."""
+
+    patch: Any
+    render: Render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevertWorkflow(_WorkflowCommand):
+    """Lead a workflow back to what it was at a version."""
+
+    version: int
+    key: IdempotencyKey | None
+    render: Render
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteWorkflow(_WorkflowCommand):
+    """End a workflow and, in the same transaction, its triggers."""
+
+
+class WorkflowCommands:
+    """All but registration raise ``NotFoundError``, ``StaleVersionError``, ``ConcurrentChangeError``.
+
+    A request with an idempotency key gets the same response when it comes again, and changes nothing.
+    """
+
+    def __init__(self, store: EventStore, *, vault: Vault, clock_and_ids: ClockAndIds) -> None:
         self._store = store
-        self._chance = chance
-        self._answering = Answering(vault, chance=chance)
+        self._clock_and_ids = clock_and_ids
+        self._idempotency = Idempotency(store, vault=vault, clock_and_ids=clock_and_ids)
 
-    async def register(
-        self,
-        caller: Caller,
-        *,
-        name: str,
-        definition: WorkflowDefinition,
-        keyed: Keyed[Workflow] | None = None,
-    ) -> Workflow | StoredAnswer:
-        """Register a workflow. Raises ``InvalidError``, ``KeyReusedError``."""
-        raise_if_invalid(definition_rules.field_errors_of(definition))
-        event = workflows.WorkflowRegistered(
-            workflow_id=self._chance.new_id(), workspace=caller.workspace, name=name, definition=definition
+    async def register_workflow(self, command: RegisterWorkflow) -> StoredResponse:
+        """Raises ``InvalidError``, ``KeyReusedError``."""
+        raise_if_invalid(field_errors_of(command.desired.definition))
+        events = decisions.decide_registration(
+            self._clock_and_ids.new_id(), workspace=command.caller.workspace, desired=command.desired
         )
         async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            now, author = self._clock_and_ids.now(), command.caller.author
+            workflow = await unit.append(WORKFLOWS, None, events=events, at=now, author=author)
+            return await self._idempotency.store(unit, command.key, response=command.render(workflow))
 
-            async def act() -> Workflow:
-                return await self._append(unit, workflow=None, events=[event], author=caller.author)
+    @retry_lost_race
+    async def replace_workflow(self, command: ReplaceWorkflow) -> StoredResponse:
+        """Raises ``InvalidError``."""
+        async with self._store.unit() as unit:
+            workflow = await self._load(unit, command)
+            changed = await self._make(unit, workflow, desired=command.desired, command=command)
+            return command.render(changed)
 
-            return await self._answering.once(unit, keyed=keyed, act=act)
+    @retry_lost_race
+    async def patch_workflow(self, command: PatchWorkflow) -> StoredResponse:
+        """Raises ``InvalidError``."""
+        async with self._store.unit() as unit:
+            workflow = await self._load(unit, command)
+            desired = decisions.decode_patch(workflow, patch=command.patch)
+            return command.render(await self._make(unit, workflow, desired=desired, command=command))
 
-    async def revise(
-        self,
-        caller: Caller,
-        *,
-        workflow_id: UUID,
-        wanted: Callable[[Workflow], tuple[str, WorkflowDefinition]],
-        condition: Condition,
-        keyed: Keyed[Workflow] | None = None,
-        cause: EventRef | None = None,
-    ) -> Workflow | StoredAnswer:
-        """Make a workflow what it shall be, seen from what it is.
+    @retry_lost_race
+    async def revert_workflow(self, command: RevertWorkflow) -> StoredResponse:
+        """Raises ``NoSuchVersionError``; ``InvalidError`` for a definition that is not accepted any more."""
+        history = await self._store.history(
+            WORKFLOWS, command.workflow_id, workspace=command.caller.workspace
+        )
+        past = state_as_of(WORKFLOWS, history, moment=command.version)
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            workflow = await self._load(unit, command)
+            desired = DesiredWorkflow(name=past.name, definition=past.definition)
+            cause = EventRef(past.id, past.version)
+            changed = await self._make(unit, workflow, desired=desired, command=command, cause=cause)
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
-        ``cause`` is the event that it leads back to.
-        """
+    @retry_lost_race
+    async def delete_workflow(self, command: DeleteWorkflow) -> None:
+        """End a workflow and its triggers."""
+        async with self._store.unit() as unit:
+            workflow = await self._load(unit, command)
+            triggers = await unit.load_children(TRIGGERS, parent_id=workflow.id)
+            events = decisions.decide_deletion(workflow)
+            now, author = self._clock_and_ids.now(), command.caller.author
+            ended = await unit.append(WORKFLOWS, workflow, events=events, at=now, author=author)
+            cause = EventRef(ended.id, ended.version)
+            for trigger in triggers:
+                end = trigger_decisions.decide_deletion(trigger, reason=DeletionReason.WORKFLOW_DELETED)
+                await unit.append(TRIGGERS, trigger, events=end, at=now, author=author, cause=cause)
 
-        async def attempt() -> Workflow | StoredAnswer:
-            async with self._store.unit() as unit:
-
-                async def act() -> Workflow:
-                    workflow = await self._workflow(
-                        unit, caller=caller, workflow_id=workflow_id, condition=condition
-                    )
-                    name, definition = wanted(workflow)
-                    raise_if_invalid(definition_rules.field_errors_of(definition))
-                    events = workflows.decide_revision(workflow, name=name, definition=definition)
-                    return await self._append(
-                        unit, workflow=workflow, events=events, author=caller.author, cause=cause
-                    )
-
-                return await self._answering.once(unit, keyed=keyed, act=act)
-
-        return await again_after_a_lost_race(attempt)
-
-    async def delete(self, caller: Caller, *, workflow_id: UUID, condition: Condition) -> None:
-        """End a workflow and, in the same transaction, its triggers."""
-
-        async def attempt() -> None:
-            async with self._store.unit() as unit:
-                workflow = await self._workflow(
-                    unit, caller=caller, workflow_id=workflow_id, condition=condition
-                )
-                # All are read before the first append, which holds up everybody else's until the end.
-                retired = [await unit.trigger(key) for key in await unit.live_triggers(workflow_id)]
-                events = workflows.decide_deletion(workflow)
-                ended = await self._append(unit, workflow=workflow, events=events, author=caller.author)
-                cause = EventRef(ended.id, ended.version)
-                for trigger in retired:
-                    if trigger is not None:
-                        await append_trigger_events(
-                            unit,
-                            trigger=trigger,
-                            events=triggers.decide_deletion(trigger, reason=DeletionReason.WORKFLOW_DELETED),
-                            author=caller.author,
-                            chance=self._chance,
-                            cause=cause,
-                        )
-
-        await again_after_a_lost_race(attempt)
-
-    async def _workflow(
-        self, unit: Unit, *, caller: Caller, workflow_id: UUID, condition: Condition
-    ) -> Workflow:
-        workflow = await unit.workflow(workflow_id)
-        if workflow is None or workflow.deleted_at or workflow.workspace != caller.workspace:
-            raise NotFoundError("workflow")
-        require(condition, version=workflow.version)
+    async def _load(self, unit: UnitOfWork, command: _WorkflowCommand) -> Workflow:
+        workflow = await unit.load(WORKFLOWS, command.workflow_id)
+        if workflow is None or workflow.deleted_at or workflow.workspace != command.caller.workspace:
+            raise NotFoundError(WORKFLOWS.name)
+        check_if_match(command.if_match, version=workflow.version)
         return workflow
 
-    async def _append(
+    async def _make(
         self,
-        unit: Unit,
+        unit: UnitOfWork,
+        workflow: Workflow,
         *,
-        workflow: Workflow | None,
-        events: Sequence[WorkflowEvent],
-        author: Author,
+        desired: DesiredWorkflow,
+        command: _WorkflowCommand,
         cause: EventRef | None = None,
     ) -> Workflow:
-        after = workflow
-        for event in events:
-            version = after.version + 1 if after else 1
-            recorded = Recorded(
-                event=event, version=version, at=self._chance.now(), author=author, cause=cause
-            )
-            after = workflows.evolve(after, recorded)
-            message = config_message.workflow_changed(after, recorded=recorded)
-            unit.append_workflow(after, recorded=recorded, message=message)
-        if after is None:
-            raise ValueError("a workflow begins with an event")
-        return after
+        """Make a workflow as desired."""
+        raise_if_invalid(field_errors_of(desired.definition))
+        events = decisions.decide_revision(workflow, desired=desired)
+        now, author = self._clock_and_ids.now(), command.caller.author
+        return await unit.append(WORKFLOWS, workflow, events=events, at=now, author=author, cause=cause)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trigger_api.adapters.cron_words import in_words
+from trigger_api.adapters.cron_description import describe
 from trigger_cron import CronError, parse
 
 
@@ -27,7 +27,7 @@ from trigger_cron import CronError, parse
     ],
 )
 def test_a_sentence(expression: str, sentence: str) -> None:
-    assert in_words([expression], timezone="UTC") == sentence
+    assert describe([expression], timezone="UTC") == sentence
 
 
 def _field(lowest: int, highest: int, *rules: str) -> st.SearchStrategy[str]:
@@ -56,4 +56,4 @@ def test_whatever_is_accepted_is_put_into_words_or_left_as_it_is(expression: str
         parse(expression)
     except CronError:
         return
-    assert in_words([expression], timezone="UTC")
+    assert describe([expression], timezone="UTC")

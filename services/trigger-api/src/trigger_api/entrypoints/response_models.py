@@ -1,19 +1,20 @@
 """From what is stored to what the API shows."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import structlog
 from msgspec import Meta
 
-from trigger_api.domain.history import Changes, summary
-from trigger_api.domain.idempotency import StoredAnswer
-from trigger_api.domain.recorded import Recorded
-from trigger_api.domain.stored_events import name_of
+from trigger_api.domain.idempotency import StoredResponse
+from trigger_api.domain.trigger_settings import config_fields
+from trigger_api.entrypoints.http import stored_response
+from trigger_api.ports import Fire
 from trigger_api.read_model import TriggerView, WorkflowView
 from trigger_contracts.config import (
-    AnyTriggerConfig,
     EventConfig,
     ManualConfig,
     ScheduleConfig,
@@ -210,13 +211,6 @@ class TriggerTypesDocument(_Document, frozen=True, kw_only=True):
     providers: list[ProviderDocument]
 
 
-def config_document(config: AnyTriggerConfig) -> dict[str, Any]:
-    """Return a configuration without its tag: the API says the type beside it."""
-    document: dict[str, Any] = msgspec.to_builtins(config)
-    del document["triggerType"]
-    return document
-
-
 def trigger_document(
     view: TriggerView, *, public_url: str, now: datetime, secret: str | None = None
 ) -> TriggerDocument:
@@ -229,7 +223,7 @@ def trigger_document(
         name=view.name,
         trigger_type=kind,
         enabled=view.enabled,
-        config=config_document(view.config),
+        config=config_fields(view.config),
         version=view.version,
         webhook_url=f"{public_url}/api/webhooks/{view.id}" if kind is TriggerType.WEBHOOK else None,
         webhook_secret=secret,
@@ -260,35 +254,18 @@ def workflow_document(view: WorkflowView) -> WorkflowDocument:
     )
 
 
-def event_document(recorded: Recorded[Any], *, found: Changes) -> EventDocument:
-    """Return an event of a history. Events name secrets by id and never hold one."""
-    cause = recorded.cause
-    return EventDocument(
-        version=recorded.version,
-        type=name_of(recorded.event),
-        at=recorded.at,
-        actor=recorded.author.actor,
-        request_id=recorded.author.request_id,
-        summary=summary(found),
-        changes={
-            pointer: ChangeDocument(
-                before=change.get("from", msgspec.UNSET), after=change.get("to", msgspec.UNSET)
-            )
-            for pointer, change in found.items()
-        },
-        caused_by=CauseDocument(id=cause.stream_id, version=cause.version) if cause else None,
-    )
-
-
-def answer(document: object, *, status: int = 200, headers: dict[str, str] | None = None) -> StoredAnswer:
-    """Return an answer with a JSON body, as it is sent and may be kept."""
-    return StoredAnswer(status=status, headers=headers or {}, body=msgspec.json.encode(document))
-
-
-def run_accepted(execution_id: UUID) -> StoredAnswer:
-    """Return the 202 that promises a run."""
-    return answer(
+def run_accepted(execution_id: UUID) -> StoredResponse:
+    """Return the 202 that promises a run; the log of the request names the run, too."""
+    structlog.contextvars.bind_contextvars(execution_id=str(execution_id))
+    return stored_response(
         ExecutionAccepted(success=True, execution_id=execution_id),
         status=202,
         headers={"X-Execution-Id": str(execution_id)},
+    )
+
+
+def backfill_document(fires: Sequence[Fire]) -> BackfillDocument:
+    """Return the fires of a backfill."""
+    return BackfillDocument(
+        fires=[FireDocument(fire_time=fire.fire_time, execution_id=fire.execution_id) for fire in fires]
     )

@@ -1,6 +1,13 @@
-"""JSON merge patch, RFC 7396."""
+"""JSON values: equality as readers see it, and merge patches (RFC 7396)."""
 
 from typing import Any
+
+import msgspec
+
+
+def identical(one: object, other: object) -> bool:
+    """Compare as JSON: to Python ``1 == True == 1.0``, and to a filter or a template they differ."""
+    return msgspec.json.encode(one) == msgspec.json.encode(other)
 
 
 def merge(target: Any, patch: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Cron expressions as a sentence."""
+"""Cron expressions described in a sentence."""
 
 import re
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ _STEP: Final = re.compile(r"/([0-9]+)", re.ASCII)
 _LONGEST_STEPS: Final = (59, 23, 30, 11, 6)
 
 
-def in_words(expressions: Sequence[str], *, timezone: str) -> str:
+def describe(expressions: Sequence[str], *, timezone: str) -> str:
     """Return a sentence for valid expressions."""
     return f"{'; '.join(_words(expression) for expression in expressions)}, {timezone}"
 

@@ -1,4 +1,4 @@
-"""Making the projections anew from the log, beside the live ones, and putting them in their place.
+"""Rebuilding the projections from the log, next to the live ones, and exchanging them.
 
 The API serves meanwhile: reading the log takes no lock; what is appended during it is read afterwards, and
 the exchange of the tables, with the comparison before it, takes a fraction of a second for 100,000 triggers.
@@ -15,12 +15,8 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from trigger_api.adapters import projections
-from trigger_api.adapters.append_statements import LOCK_THE_LOG
-from trigger_api.adapters.postgres_history import recorded
-from trigger_api.domain import trigger as triggers
-from trigger_api.domain import workflow as workflows
-from trigger_api.domain.stored_events import TRIGGER_EVENTS, WORKFLOW_EVENTS
+from trigger_api.adapters.event_log import AGGREGATES, EVENT_COLUMNS, LOCK_THE_LOG, recorded, row_of
+from trigger_api.domain.aggregate import Aggregate, fold
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -34,20 +30,18 @@ _LOCK_MILLISECONDS: Final = 400
 _FRESH: Final = "rebuilt_"
 _VIEW: Final = "trigger_api.triggers"
 
-_LOG: Final = """
-SELECT stream_id, version, type, schema_version, data, actor, request_id, occurred_at,
-       cause_stream, cause_version
-FROM trigger_api.trigger_events WHERE aggregate = $1 AND position <= $2 ORDER BY stream_id, version
-"""
+_LOG: Final = f"""
+SELECT stream_id, {EVENT_COLUMNS} FROM trigger_api.trigger_events
+WHERE aggregate = $1 AND position <= $2 ORDER BY stream_id, version
+"""  # noqa: S608
 _SINCE: Final = """
 SELECT DISTINCT stream_id FROM trigger_api.trigger_events
 WHERE aggregate = $1 AND position > $2 AND position <= $3
 """
-_STREAMS: Final = """
-SELECT stream_id, version, type, schema_version, data, actor, request_id, occurred_at,
-       cause_stream, cause_version
-FROM trigger_api.trigger_events WHERE stream_id = ANY($1) AND position <= $2 ORDER BY stream_id, version
-"""
+_STREAMS: Final = f"""
+SELECT stream_id, {EVENT_COLUMNS} FROM trigger_api.trigger_events
+WHERE stream_id = ANY($1) AND position <= $2 ORDER BY stream_id, version
+"""  # noqa: S608
 _END: Final = "SELECT coalesce(max(position), 0) FROM trigger_api.trigger_events"
 # What others were allowed to do with the tables: it does not come along by itself.
 _GRANTS: Final = """
@@ -65,30 +59,6 @@ WHERE x.indrelid = ('trigger_api.' || $1)::regclass ORDER BY i.relname
 
 
 @dataclass(frozen=True, slots=True)
-class Projection:
-    """One table: its columns, and how a stream's history becomes its row."""
-
-    table: str
-    aggregate: str
-    columns: tuple[str, ...]
-
-    def row(self, history: Sequence[asyncpg.Record]) -> tuple[object, ...]:
-        """Return the row that a history leads to."""
-        if self.aggregate == "trigger":
-            events = [recorded(row, events=TRIGGER_EVENTS) for row in history]
-            return projections.trigger_row(triggers.evolve(triggers.fold(events[:-1]), events[-1]))
-        changes = [recorded(row, events=WORKFLOW_EVENTS) for row in history]
-        return projections.workflow_row(workflows.evolve(workflows.fold(changes[:-1]), changes[-1]))
-
-
-PROJECTIONS: Final = (
-    Projection("workflows", "workflow", projections.WORKFLOW_COLUMNS),
-    Projection("workflow_triggers", "trigger", projections.TRIGGER_COLUMNS),
-)
-"""In the order in which writers lock them."""
-
-
-@dataclass(frozen=True, slots=True)
 class Rebuilt:
     """What a rebuild did: rows by table, and how many of them were not as the log says."""
 
@@ -100,8 +70,8 @@ async def rebuild(connection: DatabaseConnection) -> Rebuilt:
     """Rebuild every projection. One at a time: a second rebuild waits for the first."""
     await connection.execute("SELECT pg_advisory_lock(hashtext('trigger_api.rebuild'))")
     end = int(await connection.fetchval(_END))
-    for projection in PROJECTIONS:
-        await _make(connection, projection=projection, end=end)
+    for aggregate in AGGREGATES:
+        await _recreate(connection, aggregate=aggregate, end=end)
     # Most of what was appended meanwhile, so that little is left to be done under the lock.
     end = await _catch_up(connection, since=end)
     for _ in range(_TRIES):
@@ -113,32 +83,32 @@ async def rebuild(connection: DatabaseConnection) -> Rebuilt:
     raise RuntimeError("the tables are too busy to be exchanged; nothing was changed")
 
 
-async def _make(connection: DatabaseConnection, *, projection: Projection, end: int) -> None:
-    fresh = _FRESH + projection.table
+async def _recreate(connection: DatabaseConnection, *, aggregate: Aggregate[Any, Any], end: int) -> None:
+    fresh = _FRESH + aggregate.table
     await connection.execute(f"DROP TABLE IF EXISTS trigger_api.{fresh}")
     await connection.execute(
         f"CREATE TABLE trigger_api.{fresh}"
-        f" (LIKE trigger_api.{projection.table} INCLUDING ALL EXCLUDING INDEXES)"
+        f" (LIKE trigger_api.{aggregate.table} INCLUDING ALL EXCLUDING INDEXES)"
     )
     async with connection.transaction(isolation="repeatable_read", readonly=False):
-        cursor = connection.cursor(_LOG, projection.aggregate, end, prefetch=_ROWS)
+        cursor = connection.cursor(_LOG, aggregate.name, end, prefetch=_ROWS)
         rows: list[tuple[object, ...]] = []
         async for history in _streams(cursor):
-            rows.append(projection.row(history))
+            rows.append(_row(history, aggregate=aggregate))
             if len(rows) == _ROWS:
-                await _copy(connection, projection=projection, rows=rows)
+                await _copy(connection, aggregate=aggregate, rows=rows)
                 rows = []
-        await _copy(connection, projection=projection, rows=rows)
-    for index in await connection.fetch(_INDEXES, projection.table):
-        await connection.execute(_fresh_index(index, projection=projection))
+        await _copy(connection, aggregate=aggregate, rows=rows)
+    for index in await connection.fetch(_INDEXES, aggregate.table):
+        await connection.execute(_fresh_index(index, aggregate=aggregate))
 
 
-def _fresh_index(index: asyncpg.Record, *, projection: Projection) -> str:
-    name, fresh = index["name"], _FRESH + projection.table
+def _fresh_index(index: asyncpg.Record, *, aggregate: Aggregate[Any, Any]) -> str:
+    name, fresh = index["name"], _FRESH + aggregate.table
     if index["is_primary"]:
         return f"ALTER TABLE trigger_api.{fresh} ADD CONSTRAINT {_FRESH}{name} PRIMARY KEY (id)"
     definition: str = index["definition"]
-    on = f" ON trigger_api.{projection.table} "
+    on = f" ON trigger_api.{aggregate.table} "
     return definition.replace(f"INDEX {name}{on}", f"INDEX {_FRESH}{name} ON trigger_api.{fresh} ", 1)
 
 
@@ -153,27 +123,36 @@ async def _streams(cursor: Any) -> AsyncIterator[list[asyncpg.Record]]:
         yield history
 
 
+def _row(history: Sequence[asyncpg.Record], *, aggregate: Aggregate[Any, Any]) -> tuple[object, ...]:
+    state = fold(aggregate, recorded(history, aggregate=aggregate))
+    if state is None:
+        raise ValueError("a stream has at least one event")
+    return row_of(aggregate, state)
+
+
 async def _copy(
-    connection: DatabaseConnection, *, projection: Projection, rows: Sequence[tuple[object, ...]]
+    connection: DatabaseConnection, *, aggregate: Aggregate[Any, Any], rows: Sequence[tuple[object, ...]]
 ) -> None:
     await connection.copy_records_to_table(
-        _FRESH + projection.table, schema_name="trigger_api", columns=projection.columns, records=rows
+        _FRESH + aggregate.table, schema_name="trigger_api", columns=list(aggregate.columns), records=rows
     )
 
 
 async def _catch_up(connection: DatabaseConnection, *, since: int) -> int:
     """Fold the streams that have grown once more; return up to which position."""
     end = int(await connection.fetchval(_END))
-    for projection in PROJECTIONS:
-        found = await connection.fetch(_SINCE, projection.aggregate, since, end)
+    for aggregate in AGGREGATES:
+        found = await connection.fetch(_SINCE, aggregate.name, since, end)
         ids = [row["stream_id"] for row in found]
         for some in _pieces(ids):
             rows = await connection.fetch(_STREAMS, some, end)
-            fresh = f"trigger_api.{_FRESH}{projection.table}"
+            fresh = f"trigger_api.{_FRESH}{aggregate.table}"
             await connection.execute(f"DELETE FROM {fresh} WHERE id = ANY($1)", some)  # noqa: S608
             histories = [list(group) for _, group in groupby(rows, key=lambda row: row["stream_id"])]
             await _copy(
-                connection, projection=projection, rows=[projection.row(history) for history in histories]
+                connection,
+                aggregate=aggregate,
+                rows=[_row(history, aggregate=aggregate) for history in histories],
             )
     return end
 
@@ -186,28 +165,26 @@ def _pieces(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
 async def _exchange(connection: DatabaseConnection, *, since: int) -> Rebuilt:
     async with connection.transaction():
         await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_MILLISECONDS}ms'")
-        for projection in PROJECTIONS:
-            await connection.execute(f"LOCK TABLE trigger_api.{projection.table} IN ACCESS EXCLUSIVE MODE")
+        for aggregate in AGGREGATES:
+            await connection.execute(f"LOCK TABLE trigger_api.{aggregate.table} IN ACCESS EXCLUSIVE MODE")
         await connection.execute(f"SELECT {LOCK_THE_LOG}")
         await _catch_up(connection, since=since)
         rows, differed = {}, {}
-        for projection in PROJECTIONS:
-            rows[projection.table], differed[projection.table] = await _compare(
-                connection, projection=projection
-            )
+        for aggregate in AGGREGATES:
+            rows[aggregate.table], differed[aggregate.table] = await _compare(connection, aggregate=aggregate)
         view = await connection.fetchval("SELECT pg_get_viewdef($1::regclass)", _VIEW)
         indexes = {
-            projection.table: await connection.fetch(_INDEXES, projection.table) for projection in PROJECTIONS
+            aggregate.table: await connection.fetch(_INDEXES, aggregate.table) for aggregate in AGGREGATES
         }
-        tables = [f"trigger_api.{projection.table}" for projection in PROJECTIONS]
+        tables = [f"trigger_api.{aggregate.table}" for aggregate in AGGREGATES]
         grants = await connection.fetch(_GRANTS, [*tables, _VIEW])
         await connection.execute(f"DROP VIEW {_VIEW}")
-        for projection in PROJECTIONS:
-            await connection.execute(f"DROP TABLE trigger_api.{projection.table}")
+        for aggregate in AGGREGATES:
+            await connection.execute(f"DROP TABLE trigger_api.{aggregate.table}")
             await connection.execute(
-                f"ALTER TABLE trigger_api.{_FRESH}{projection.table} RENAME TO {projection.table}"
+                f"ALTER TABLE trigger_api.{_FRESH}{aggregate.table} RENAME TO {aggregate.table}"
             )
-            for index in indexes[projection.table]:
+            for index in indexes[aggregate.table]:
                 name = index["name"]
                 await connection.execute(f"ALTER INDEX trigger_api.{_FRESH}{name} RENAME TO {name}")
         await connection.execute(f"CREATE VIEW {_VIEW} AS {view}")
@@ -219,10 +196,10 @@ async def _exchange(connection: DatabaseConnection, *, since: int) -> Rebuilt:
     return Rebuilt(rows=rows, differed=differed)
 
 
-async def _compare(connection: DatabaseConnection, *, projection: Projection) -> tuple[int, int]:
-    live, fresh = f"trigger_api.{projection.table}", f"trigger_api.{_FRESH}{projection.table}"
+async def _compare(connection: DatabaseConnection, *, aggregate: Aggregate[Any, Any]) -> tuple[int, int]:
+    live, fresh = f"trigger_api.{aggregate.table}", f"trigger_api.{_FRESH}{aggregate.table}"
     columns = ", ".join(
-        f"{name}::text" if name in {"config", "definition"} else name for name in projection.columns
+        f"{name}::text" if name in {"config", "definition"} else name for name in aggregate.columns
     )
     found = await connection.fetchrow(
         f"SELECT (SELECT count(*) FROM {fresh}) AS rows,"  # noqa: S608 - constants of ours

@@ -1,13 +1,13 @@
 """What requests hold: the types that decode their bodies, and that the API's document is made from."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
-from trigger_api.domain import config_rules
+from trigger_api.domain.trigger_settings import SecretText
 from trigger_contracts.config import (
     CronExpression,
     DstPolicy,
@@ -22,17 +22,6 @@ from trigger_contracts.config import (
 )
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.schedule_requests import MAX_BACKFILL_FIRES
-
-SecretText = Annotated[
-    str,
-    Meta(
-        min_length=16,
-        max_length=256,
-        pattern=r"^[\x21-\x7e]+(?!\n)$",
-        description="What the sender proves itself with; left out, one is made up and shown once.",
-        extra={"words": "Expected ASCII characters without spaces. Example: 4c1f0d9b7a62e853."},
-    ),
-]
 
 
 class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -74,51 +63,8 @@ CreateTrigger = CreateSchedule | CreateWebhook | CreateEvent | CreateManual
 """``POST /api/triggers``."""
 
 
-class _Replacement(_Body, frozen=True, kw_only=True):
-    """Where ``enabled`` is left out a paused trigger stays paused."""
-
-    name: Name
-    enabled: bool | None = None
-
-
-class ReplaceSchedule(_Replacement, frozen=True, kw_only=True):
-    """What a schedule trigger shall be."""
-
-    config: ScheduleConfig
-
-
-class ReplaceWebhook(_Replacement, frozen=True, kw_only=True):
-    """What a webhook trigger shall be. A ``secret`` takes the place of the one there is at once."""
-
-    config: WebhookConfig
-    secret: SecretText | None = None
-
-
-class ReplaceEvent(_Replacement, frozen=True, kw_only=True):
-    """What an event trigger shall be."""
-
-    config: EventConfig
-
-
-class ReplaceManual(_Replacement, frozen=True, kw_only=True):
-    """What a manual trigger shall be."""
-
-    config: ManualConfig
-
-
-ReplaceTrigger = ReplaceSchedule | ReplaceWebhook | ReplaceEvent | ReplaceManual
-
-REPLACE_TRIGGER: Final[dict[TriggerType, type[ReplaceTrigger]]] = {
-    TriggerType.SCHEDULE: ReplaceSchedule,
-    TriggerType.WEBHOOK: ReplaceWebhook,
-    TriggerType.EVENT: ReplaceEvent,
-    TriggerType.MANUAL: ReplaceManual,
-}
-"""``PUT`` and, merged into what is there, ``PATCH /api/triggers/{id}``: by the type that the trigger has."""
-
-
 class PutTrigger(_Body, frozen=True, kw_only=True):
-    """What a trigger shall be; ``config`` is that of the trigger's type, and replaced as a whole."""
+    """A trigger as desired; ``config`` is that of the trigger's type, and replaced as a whole."""
 
     name: Name
     config: Annotated[
@@ -146,7 +92,7 @@ class PatchTrigger(_Body, frozen=True, kw_only=True):
 
 
 class PutWorkflow(_Body, frozen=True, kw_only=True):
-    """What a workflow shall be."""
+    """A workflow as desired."""
 
     name: Name
     definition: WorkflowDefinition
@@ -193,12 +139,6 @@ class Backfill(PreviewBackfill, frozen=True, kw_only=True):
 
     overlap_policy: OverlapPolicy
     expected_fires: Annotated[int, Meta(ge=0, le=MAX_BACKFILL_FIRES)]
-
-
-def check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
-    """Return what is wrong with the meaning of a field; see ``trigger_validation.CheckField``."""
-    config = ScheduleConfig if kind is PreviewSchedule else kind
-    return [(error.pointer, error.detail) for error in config_rules.field_errors(config, name, value)]
 
 
 class PreviewSchedule(_Body, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
-"""Sealing every stored secret with the key ring's first key, so that an older key can go.
+"""Sealing every stored secret with the key ring's first key, so that an older key can be retired.
 
 The log names secrets by their ids, so nothing of it changes; the bus holds them sealed, so the triggers are
-announced again.
+published again.
 """
 
 import os
@@ -11,8 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-from trigger_api.adapters.announcing import announce
-from trigger_api.domain.idempotency import Once
+from trigger_api.adapters.republish import republish
+from trigger_api.domain.idempotency import IdempotencyKey
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 
 DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -26,16 +26,16 @@ _RESEAL: Final = """
 UPDATE trigger_api.trigger_secrets SET key_id = $2, nonce = $3, ciphertext = $4 WHERE id = $1
 """
 _NOTHING: Final = "00000000-0000-0000-0000-000000000000"
-_OLD_ANSWERS: Final = """
+_OLD_RESPONSES: Final = """
 SELECT workspace, actor, key, fingerprint, key_id, nonce, ciphertext FROM trigger_api.idempotency_keys
 WHERE key_id <> $1 LIMIT $2 FOR UPDATE
 """
-_RESEAL_ANSWER: Final = """
+_RESEAL_RESPONSE: Final = """
 UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = $5, ciphertext = $6
 WHERE workspace = $1 AND actor = $2 AND key = $3
 """
-# Whoever repeats its request is told that the answer is lost; that is better than to act again.
-_LOSE_ANSWER: Final = """
+# A repeated request gets "the response is lost"; that is better than carrying it out again.
+_LOSE_RESPONSE: Final = """
 UPDATE trigger_api.idempotency_keys SET key_id = $4, nonce = '', ciphertext = ''
 WHERE workspace = $1 AND actor = $2 AND key = $3
 """
@@ -43,59 +43,61 @@ WHERE workspace = $1 AND actor = $2 AND key = $3
 
 @dataclass(frozen=True, slots=True)
 class Resealed:
-    """How many secrets were sealed anew, and which could not be opened with any key of the ring."""
+    """How many secrets were sealed again, and which could not be opened with any key of the ring."""
 
     count: int
     unopened: tuple[str, ...]
 
 
 async def reseal(connection: DatabaseConnection, *, ring: KeyRing) -> Resealed:
-    """Seal what is under an older key anew, page by page, and queue the triggers' states.
+    """Seal again what is under an older key, page by page, and queue the triggers' states.
 
-    The answers to idempotency keys too: some hold a secret, and an older key must not be needed for them.
+    The responses to idempotency keys too: some hold a secret, and an older key must not be needed for them.
     """
     count, unopened, after = 0, list[str](), _NOTHING
     while True:
         triggers = list[UUID]()
         async with connection.transaction():
-            # The rows are held, as a change of a trigger holds them: one that is under way is announced
-            # before this page, and the next one announces what is sealed here.
+            # The rows are locked, as a change of a trigger locks them: one that is under way is published
+            # before this page, and the next one publishes what is sealed here.
             rows = await connection.fetch(_OLD, ring.current, after, _PAGE)
             for row in rows:
                 try:
-                    sealed = _anew(row, ring=ring, belongs_to=row["trigger_id"].bytes)
+                    sealed = _resealed(row, ring=ring, belongs_to=row["trigger_id"].bytes)
                 except SealError:
                     unopened.append(str(row["id"]))
                     continue
                 await connection.execute(_RESEAL, row["id"], sealed.key_id, sealed.nonce, sealed.ciphertext)
                 triggers.append(row["trigger_id"])
         count += len(triggers)
-        await announce(connection, ids=list(dict.fromkeys(triggers)))
+        await republish(connection, ids=list(dict.fromkeys(triggers)))
         if not rows:
-            await _reseal_answers(connection, ring=ring)
+            await _reseal_responses(connection, ring=ring)
             return Resealed(count=count, unopened=tuple(unopened))
         after = rows[-1]["id"]
 
 
-async def _reseal_answers(connection: DatabaseConnection, *, ring: KeyRing) -> None:
+async def _reseal_responses(connection: DatabaseConnection, *, ring: KeyRing) -> None:
     while True:
         async with connection.transaction():
-            rows = await connection.fetch(_OLD_ANSWERS, ring.current, _PAGE)
+            rows = await connection.fetch(_OLD_RESPONSES, ring.current, _PAGE)
             for row in rows:
                 place = (row["workspace"], row["actor"], row["key"])
-                once = Once(workspace=place[0], actor=place[1], key=place[2], fingerprint=row["fingerprint"])
+                key = IdempotencyKey(
+                    workspace=place[0], actor=place[1], key=place[2], fingerprint=row["fingerprint"]
+                )
                 try:
-                    sealed = _anew(row, ring=ring, belongs_to=once.owner)
+                    sealed = _resealed(row, ring=ring, belongs_to=key.owner)
                 except SealError:
-                    await connection.execute(_LOSE_ANSWER, *place, ring.current)
+                    await connection.execute(_LOSE_RESPONSE, *place, ring.current)
                     continue
                 await connection.execute(
-                    _RESEAL_ANSWER, *place, sealed.key_id, sealed.nonce, sealed.ciphertext
+                    _RESEAL_RESPONSE, *place, sealed.key_id, sealed.nonce, sealed.ciphertext
                 )
         if not rows:
             return
 
 
-def _anew(row: asyncpg.Record, *, ring: KeyRing, belongs_to: bytes) -> Sealed:
+def _resealed(row: asyncpg.Record, *, ring: KeyRing, belongs_to: bytes) -> Sealed:
     old = Sealed(key_id=row["key_id"], nonce=row["nonce"], ciphertext=row["ciphertext"])
     return ring.seal(ring.open(old, belongs_to=belongs_to), belongs_to=belongs_to, nonce=os.urandom(12))

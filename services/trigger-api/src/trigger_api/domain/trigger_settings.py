@@ -1,0 +1,151 @@
+"""What a user may change about a trigger, and how a request is read against what there is."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Protocol
+
+import msgspec
+from msgspec import Meta
+
+from trigger_api.domain.config_rules import check_field
+from trigger_api.domain.json_values import merge
+from trigger_contracts.config import (
+    AnyTriggerConfig,
+    EventConfig,
+    ManualConfig,
+    Name,
+    ScheduleConfig,
+    TriggerType,
+    WebhookConfig,
+    trigger_type_of,
+)
+from trigger_validation import FieldError, InvalidError, decode, raise_if_invalid
+from trigger_webhooks import needs_secret, secret_errors, without_plain_token
+
+SecretText = Annotated[
+    str,
+    Meta(
+        min_length=16,
+        max_length=256,
+        pattern=r"^[\x21-\x7e]+(?!\n)$",
+        description="What the sender proves itself with; left out, one is made up and shown once.",
+        extra={"words": "Expected ASCII characters without spaces. Example: 4c1f0d9b7a62e853."},
+    ),
+]
+
+
+class DesiredTrigger(msgspec.Struct, frozen=True, kw_only=True):
+    """A trigger as its user wants it. ``secret`` is one that the user supplies."""
+
+    name: str
+    enabled: bool
+    config: AnyTriggerConfig
+    secret: str | None = None
+
+
+class CurrentTrigger(Protocol):
+    """What a change is read against."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it starts workflows."""
+
+    @property
+    def config(self) -> AnyTriggerConfig:
+        """Its configuration."""
+
+
+class _Replacement(msgspec.Struct, frozen=True, kw_only=True):
+    name: Name
+    enabled: bool | None = None
+    """Where it is left out a paused trigger stays paused."""
+
+
+class _Schedule(_Replacement, frozen=True, kw_only=True):
+    config: ScheduleConfig
+
+
+class _Webhook(_Replacement, frozen=True, kw_only=True):
+    config: WebhookConfig
+    secret: SecretText | None = None
+
+
+class _Event(_Replacement, frozen=True, kw_only=True):
+    config: EventConfig
+
+
+class _Manual(_Replacement, frozen=True, kw_only=True):
+    config: ManualConfig
+
+
+_Body = _Schedule | _Webhook | _Event | _Manual
+_BODIES: Final[dict[TriggerType, type[_Body]]] = {
+    TriggerType.SCHEDULE: _Schedule,
+    TriggerType.WEBHOOK: _Webhook,
+    TriggerType.EVENT: _Event,
+    TriggerType.MANUAL: _Manual,
+}
+
+
+def decode_replacement(current: CurrentTrigger, *, body: Any) -> DesiredTrigger:
+    """Return what the body of a PUT makes of a trigger. Raises ``InvalidError``."""
+    return _decode(current, whole=body, sent=body)
+
+
+def decode_patch(current: CurrentTrigger, *, patch: Any) -> DesiredTrigger:
+    """Return what a merge patch (RFC 7396) makes of a trigger. Raises ``InvalidError``."""
+    config = config_fields(current.config)
+    whole = merge({"name": current.name, "enabled": current.enabled, "config": config}, patch)
+    return _decode(current, whole=whole, sent=patch)
+
+
+def accept(
+    desired: DesiredTrigger, *, config_errors: Sequence[FieldError], config_before: AnyTriggerConfig | None
+) -> DesiredTrigger:
+    """Return what is desired as it may be stored. Raises ``InvalidError`` with everything that is wrong.
+
+    ``config_errors`` are those of the configuration itself, which may take seconds to compute.
+    ``config_before`` is the configuration of the secret that is in force, ``None`` where there is none.
+    """
+    errors = secret_errors(desired.config, secret=desired.secret, before=config_before)
+    raise_if_invalid([*config_errors, *errors])
+    return msgspec.structs.replace(desired, config=without_plain_token(desired.config))
+
+
+def config_fields(config: AnyTriggerConfig) -> dict[str, Any]:
+    """Return a configuration as JSON without its tag: the API says the type next to it."""
+    fields: dict[str, Any] = msgspec.to_builtins(config)
+    del fields["triggerType"]
+    return fields
+
+
+def inner_type_errors(body: Any) -> list[FieldError]:
+    """Return an error where a configuration repeats the type, which stands next to it."""
+    config = body.get("config") if isinstance(body, dict) else None
+    if isinstance(config, dict) and "triggerType" in config:
+        return [FieldError("/config/triggerType", "There is no such field.")]
+    return []
+
+
+def _decode(current: CurrentTrigger, *, whole: Any, sent: Any) -> DesiredTrigger:
+    raise_if_invalid(inner_type_errors(whole))
+    body: _Body = decode(whole, _BODIES[trigger_type_of(current.config)], check=check_field)
+    _refuse_to_drop_authentication(current, config=body.config, sent=sent)
+    return DesiredTrigger(
+        name=body.name,
+        enabled=current.enabled if body.enabled is None else body.enabled,
+        config=body.config,
+        secret=body.secret if isinstance(body, _Webhook) else None,
+    )
+
+
+def _refuse_to_drop_authentication(current: CurrentTrigger, *, config: AnyTriggerConfig, sent: Any) -> None:
+    """A webhook that authenticates its senders stops doing so only where its user asks for it explicitly."""
+    fields = sent.get("config")
+    is_explicit = isinstance(fields, dict) and fields.get("authType") is not None
+    if needs_secret(current.config) and not needs_secret(config) and not is_explicit:
+        detail = 'Leaving this out would drop the authentication: send "none" if you want that.'
+        raise InvalidError([FieldError("/config/authType", detail)])

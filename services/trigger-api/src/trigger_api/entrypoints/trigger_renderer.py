@@ -1,0 +1,54 @@
+"""How a trigger is shown, also in the response to a command that changed it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+from trigger_api.adapters.postgres_read_model import PostgresReadModel
+from trigger_api.domain.idempotency import StoredResponse
+from trigger_api.entrypoints.http import stored_response
+from trigger_api.entrypoints.response_models import TriggerDocument, trigger_document
+from trigger_api.read_model import Activity, TriggerView, view_of
+from trigger_api.usecases.trigger_command import ChangedTrigger, Render
+
+
+class TriggerRenderer:
+    """What the handlers of triggers share."""
+
+    def __init__(
+        self, read_model: PostgresReadModel, *, public_url: str, now: Callable[[], datetime]
+    ) -> None:
+        self._read_model = read_model
+        self._public_url = public_url.rstrip("/")
+        self._now = now
+
+    async def for_change(self, trigger_id: UUID) -> Render:
+        """Return what makes the response to a change.
+
+        What the bus says of the trigger is read before it: a secret that was just made is shown now or
+        never, so after the change nothing may fail any more.
+        """
+        return partial(self.response, activity=await self._read_model.activity(trigger_id))
+
+    def response(
+        self,
+        changed: ChangedTrigger,
+        *,
+        activity: Activity,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> StoredResponse:
+        """Return the response to a command that led to ``changed``."""
+        # A secret is shown once, to one client: nothing in between may cache the response.
+        caching = {"Cache-Control": "no-store"} if changed.secret else {}
+        view = view_of(changed.trigger, activity=activity)
+        return stored_response(
+            self.document(view, secret=changed.secret),
+            status=status,
+            headers={"ETag": f'"{view.version}"', **caching, **(headers or {})},
+        )
+
+    def document(self, view: TriggerView, *, secret: str | None = None) -> TriggerDocument:
+        """Return a trigger as the API shows it."""
+        return trigger_document(view, public_url=self._public_url, now=self._now(), secret=secret)
