@@ -83,12 +83,11 @@ def caveats(
     if now.utcoffset() is None:
         raise ValueError("a datetime without a time zone is not an instant")
     zone = zone_of(zone)
-    changes = _clock_changes if dst_policy is DstPolicy.LITERAL else _shifts
     since = now.astimezone(zone).date()
     unsorted = (
         *_missing_days(cron, since=since),
         *_missing_by_rule(cron, since=since),
-        *changes(cron, zone=zone, now=now),
+        *_clock_changes(cron, zone=zone, now=now, dst_policy=dst_policy),
     )
     return tuple(sorted(unsorted, key=lambda caveat: caveat.date))
 
@@ -185,37 +184,28 @@ def _missing_day_message(day: int, *, without: Sequence[date]) -> str:
     return f"{_listed(months)} {verb} no day {day}{years}: nothing fires for it then."
 
 
-def _clock_changes(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
+def _clock_changes(cron: Cron, *, zone: ZoneInfo, now: datetime, dst_policy: DstPolicy) -> Iterator[Caveat]:
     clock = ZoneClock(zone)
     since = now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
     calendars = compile_calendars(cron)
     timeline = Timeline(calendars, clock=clock)
+    is_hourly = len(cron.hours) == _HOURS_A_DAY
     for transition in clock.transitions(since, until=since + HORIZON):
         change = _change_text(transition, zone=zone)
         first, end = window(transition, clock=clock)
         expected = named(calendars, first=first, end=end)
+        if dst_policy is DstPolicy.SHIFT:
+            shifted = [] if is_hourly else [wall for wall in expected if not clock.shows(wall)]
+            yield from _by_date(CaveatKind.SHIFTED, wall_times=shifted, change=change)
+            continue
         wall_times = Counter(clock.wall(instant) for instant in fired(timeline, first=first, end=end))
         skipped = [wall for wall in expected if not wall_times[wall]]
         repeated = [wall for wall in expected if wall_times[wall] > 1]
-        if len(cron.hours) == _HOURS_A_DAY:
+        if is_hourly:
             skipped, repeated = [wall for wall in skipped if clock.shows(wall)], []
         yield from _by_date(CaveatKind.SKIPPED, wall_times=skipped, change=change)
         yield from _by_date(CaveatKind.REPEATED, wall_times=repeated, change=change)
         yield from _by_date(CaveatKind.EXTRA, wall_times=wall_times.keys() - expected, change=change)
-
-
-def _shifts(cron: Cron, *, zone: ZoneInfo, now: datetime) -> Iterator[Caveat]:
-    if len(cron.hours) == _HOURS_A_DAY:
-        return
-    clock = ZoneClock(zone)
-    since = now.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-    calendars = compile_calendars(cron)
-    for transition in clock.transitions(since, until=since + HORIZON):
-        first, end = window(transition, clock=clock)
-        skipped = [wall for wall in named(calendars, first=first, end=end) if not clock.shows(wall)]
-        yield from _by_date(
-            CaveatKind.SHIFTED, wall_times=skipped, change=_change_text(transition, zone=zone)
-        )
 
 
 def _by_date(kind: CaveatKind, *, wall_times: Iterable[datetime], change: str) -> Iterator[Caveat]:

@@ -49,47 +49,42 @@ _WITH_W: Final = re.compile(r"[LW0-9/-]*W[LW0-9/-]*", re.IGNORECASE)
 _WITH_L: Final = re.compile(r"([0-9-]+|[A-Z]{3}(-[A-Z]{3})?)?L([0-9/-]|$)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """What a day field names: sorted numbers, and rules."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldValues:
+    """What a field names: sorted numbers, and in a day field rules."""
 
     values: tuple[int, ...]
     rules: tuple[DayRule, ...]
+    is_restricted: bool
+    """It does not start with ``*`` (Vixie's rule for the day fields)."""
 
 
-def is_restricted(text: str) -> bool:
-    """Return whether a day field restricts the days; one that starts with ``*`` does not (Vixie's rule)."""
-    return not text.startswith(("*", "?"))
-
-
-def read_field(text: str, *, field: Field, position: int) -> tuple[int, ...]:
-    """Return the field's values, sorted; ``position`` is where ``text`` starts in the expression."""
-    values: set[int] = set()
-    _is_whole(text, field=field, position=position)
-    for item in text.split(","):
-        values |= _read_item(item, field=field, position=position)
-        position += len(item) + 1
-    return tuple(sorted(values))
-
-
-def read_days(text: str, *, field: Field, position: int) -> Days:
-    """Return what a day field names; ``position`` is where ``text`` starts in the expression."""
+def read_field(text: str, *, field: Field, position: int) -> FieldValues:
+    """Return what a field names; ``position`` is where ``text`` starts in the expression."""
     values: set[int] = set()
     rules: set[DayRule] = set()
-    if _is_whole(text, field=field, position=position):
-        text = "*"
-    rule_of = _rule_of_month if field is DAY_OF_MONTH else _rule_of_week
-    for item in text.split(","):
-        if (rule := rule_of(item, position=position)) is not None:
+    items = "*" if _is_whole(text, field=field, position=position) else text
+    for item in items.split(","):
+        if (rule := _rule_of(item, field=field, position=position)) is not None:
             rules.add(rule)
         else:
             values |= _read_item(item, field=field, position=position)
         position += len(item) + 1
-    return Days(tuple(sorted(values)), tuple(sorted(rules)))
+    return FieldValues(
+        values=tuple(sorted(values)),
+        rules=tuple(sorted(rules)),
+        is_restricted=not items.startswith("*"),
+    )
+
+
+def _rule_of(item: str, *, field: Field, position: int) -> DayRule | None:
+    """Return an item's rule; ``None`` for an ordinary item."""
+    if field is DAY_OF_MONTH:
+        return _rule_of_month(item, position=position)
+    return _rule_of_week(item, position=position) if field is DAY_OF_WEEK else None
 
 
 def _rule_of_month(item: str, *, position: int) -> DayRule | None:
-    """Return an item's rule; ``None`` for an ordinary item."""
     match item.upper():
         case "L":
             return DayRule(DayRuleKind.LAST_DAY)
@@ -112,7 +107,6 @@ def _rule_of_month(item: str, *, position: int) -> DayRule | None:
 
 
 def _rule_of_week(item: str, *, position: int) -> DayRule | None:
-    """Return an item's rule; ``None`` for an ordinary item."""
     if "#" in item:
         return _nth_weekday(item, position=position)
     if match := _LAST_OF_WEEK.fullmatch(item):

@@ -15,8 +15,6 @@ from trigger_cron.fields import (
     HOUR,
     MINUTE,
     MONTH,
-    is_restricted,
-    read_days,
     read_field,
 )
 
@@ -72,16 +70,17 @@ def expanded(expression: str) -> str:
 
 def _read(words: list[tuple[str, int]]) -> Cron:
     minute, hour, day_of_month, month, day_of_week = words
-    of_month = read_days(day_of_month[0], field=DAY_OF_MONTH, position=day_of_month[1])
-    of_week = read_days(day_of_week[0], field=DAY_OF_WEEK, position=day_of_week[1])
+    # The day fields first: of several errors, theirs is shown.
+    of_month = read_field(day_of_month[0], field=DAY_OF_MONTH, position=day_of_month[1])
+    of_week = read_field(day_of_week[0], field=DAY_OF_WEEK, position=day_of_week[1])
     cron = Cron(
-        minutes=read_field(minute[0], field=MINUTE, position=minute[1]),
-        hours=read_field(hour[0], field=HOUR, position=hour[1]),
+        minutes=read_field(minute[0], field=MINUTE, position=minute[1]).values,
+        hours=read_field(hour[0], field=HOUR, position=hour[1]).values,
         days_of_month=of_month.values,
-        months=read_field(month[0], field=MONTH, position=month[1]),
+        months=read_field(month[0], field=MONTH, position=month[1]).values,
         days_of_week=of_week.values,
-        day_of_month_restricted=is_restricted(day_of_month[0]),
-        day_of_week_restricted=is_restricted(day_of_week[0]),
+        day_of_month_restricted=of_month.is_restricted,
+        day_of_week_restricted=of_week.is_restricted,
         rules_of_month=of_month.rules,
         rules_of_week=of_week.rules,
     )
