@@ -23,7 +23,7 @@ class KeysetPage:
             self._text += " AND " + condition.format(*map(self._argument, values))
 
     def after(self, *last: object) -> None:
-        """Begin after the item with this key, which is the last one of the page before."""
+        """Begin after the last item of the page before, which has this key; ``None`` is the first page."""
         self.where(f"({self._key}) < ({', '.join('{}' for _ in last)})", *last)
 
     async def fetch(self, connection: Connection, *, limit: int) -> tuple[list[Record], bool]:

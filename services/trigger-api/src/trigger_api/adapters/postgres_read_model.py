@@ -17,7 +17,8 @@ from trigger_api.read_model import (
 )
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
-from trigger_runtime.postgres import Connection, Database
+from trigger_runtime.postgres import Database
+from trigger_runtime.postgres_pages import KeysetPage
 
 _config: Final = msgspec.json.Decoder(AnyTriggerConfig)
 _definition: Final = msgspec.json.Decoder(WorkflowDefinition)
@@ -81,18 +82,17 @@ class PostgresReadModel:
         self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
     ) -> Page[TriggerView]:
         """Return triggers, newest first: ids are UUIDv7, and so in the order of creation."""
-        # Only what is asked for stands in the statement: each combination gets the plan that suits it.
-        query = _Query(f"{_TRIGGER}", workspace)
-        query.add("t.workflow_id = {}", where.workflow_id)
-        query.add("t.trigger_type = {}", where.trigger_type)
+        page = KeysetPage(_TRIGGER, workspace, key="t.id")
+        page.where("t.workflow_id = {}", where.workflow_id)
+        page.where("t.trigger_type = {}", where.trigger_type)
         if where.enabled is not None:
-            query.text += " AND t.enabled" if where.enabled else " AND NOT t.enabled"
-        query.add("t.name ILIKE {}", _containing(where.name))
-        query.add("t.id < {}", before)
+            page.where("t.enabled" if where.enabled else "NOT t.enabled")
+        page.where("t.name ILIKE {}", _containing(where.name))
+        page.after(before)
         async with self._database.connection() as connection:
-            rows = await query.page(connection, key="t.id", limit=limit)
-        views = [_trigger_view(row) for row in rows[:limit]]
-        return Page(items=tuple(views), last=views[-1].id if len(rows) > limit else None)
+            rows, more = await page.fetch(connection, limit=limit)
+        views = [_trigger_view(row) for row in rows]
+        return Page(items=tuple(views), last=views[-1].id if more else None)
 
     async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
         """Return a workflow, ``None`` where the workspace has no such one."""
@@ -104,52 +104,15 @@ class PostgresReadModel:
         self, *, workspace: str, name: str | None, before: UUID | None, limit: int
     ) -> Page[WorkflowView]:
         """Return workflows, newest first."""
-        query = _Query(_WORKFLOW, workspace)
-        query.add("name ILIKE {}", _containing(name))
-        query.add("id < {}", before)
+        page = KeysetPage(_WORKFLOW, workspace, key="id")
+        page.where("name ILIKE {}", _containing(name))
+        page.after(before)
         async with self._database.connection() as connection:
-            rows, more = await query.bounded_page(connection, key="id", weight="definition", limit=limit)
+            rows, more = await page.fetch_bounded(
+                connection, limit=limit, weight="definition", max_bytes=_PAGE_BYTES
+            )
         views = [_workflow_view(row) for row in rows]
         return Page(items=tuple(views), last=views[-1].id if more else None)
-
-
-class _Query:
-    """A statement that grows by the conditions that are asked for."""
-
-    def __init__(self, text: str, *values: object) -> None:
-        self.text = text
-        self._values = list(values)
-
-    def add(self, condition: str, value: object) -> None:
-        """Add a condition with one parameter; ``None`` adds nothing."""
-        if value is not None:
-            self._values.append(value)
-            self.text += " AND " + condition.format(f"${len(self._values)}")
-
-    async def page(self, connection: Connection, *, key: str, limit: int) -> list[asyncpg.Record]:
-        """Return up to one row more than ``limit``, which tells whether there is a next page."""
-        self._values.append(limit + 1)
-        text = f"{self.text} ORDER BY {key} DESC LIMIT ${len(self._values)}"
-        return await connection.fetch(text, *self._values)
-
-    async def bounded_page(
-        self, connection: Connection, *, key: str, weight: str, limit: int
-    ) -> tuple[list[asyncpg.Record], bool]:
-        """Return up to ``limit`` rows and ``_PAGE_BYTES`` of the column ``weight``, and whether more follow.
-
-        At least one row, however large it is.
-        """
-        self._values.append(limit + 1)
-        inner = f"{self.text} ORDER BY {key} DESC LIMIT ${len(self._values)}"
-        text = (
-            f"SELECT * FROM (SELECT row.*, count(*) OVER () AS found, row_number() OVER in_order AS place,"  # noqa: S608
-            f" sum(octet_length({weight}::text)) OVER in_order AS bytes FROM ({inner}) AS row"
-            f" WINDOW in_order AS (ORDER BY {key} DESC)) AS weighed"
-            f" WHERE place = 1 OR bytes <= {_PAGE_BYTES} ORDER BY {key} DESC"
-        )
-        rows = await connection.fetch(text, *self._values)
-        more = bool(rows) and (rows[0]["found"] > limit or len(rows) < rows[0]["found"])
-        return rows[:limit], more
 
 
 def _containing(text: str | None) -> str | None:
