@@ -15,7 +15,6 @@ GLOSSARY = ROOT / "docs" / "glossary.md"
 PENDING: frozenset[str] = frozenset(
     {
         "trigger_api",
-        "webhook_ingress",
         "docs",
     }
 )

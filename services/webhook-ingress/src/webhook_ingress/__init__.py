@@ -1,1 +1,1 @@
-"""The public webhook door: verifies requests, stores them on the bus, then answers 202."""
+"""The public webhook door: verifies requests, stores them on the bus, then responds 202."""

@@ -24,7 +24,7 @@ class DeliveryTooLargeError(Exception):
 
 # A Struct and not a dataclass, as all that is made for each request: a fifteenth of the cost.
 class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What the caller gets. ``content_type`` is the whole header field, and empty where there is no body."""
+    """What the sender gets. ``content_type`` is the whole header field, and empty where there is no body."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -36,7 +36,7 @@ class Triggers(Protocol):
     """The webhook triggers that there are."""
 
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
-        """Return the trigger; ``UnavailableError`` where that cannot be told yet."""
+        """Return the trigger; ``UnavailableError`` where that is not known yet."""
 
 
 class AcceptedLog(Protocol):
@@ -54,7 +54,7 @@ class RejectedLog(Protocol):
 
 
 class SecretUses(Protocol):
-    """Where it is told that senders still use an older secret."""
+    """Where the uses of older secrets go."""
 
     def note(self, trigger_id: UUID, *, secret_id: UUID, at: Time) -> None:
         """Take it in, or let it go; never waits, never fails."""

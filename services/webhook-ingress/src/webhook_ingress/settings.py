@@ -53,11 +53,11 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     access_log: AccessLogDetail = AccessLogDetail.SUMMARY
     """``summary`` writes a line for every ten seconds with requests, ``each`` one for every request."""
     bodies_bytes: Annotated[int, Meta(ge=_MIB)] = 128 * _MIB
-    """Bodies that may be held while their requests are under way; over it the answer is 503."""
+    """Bodies that may be held while their requests are in progress; over it the response is 503."""
     publish_seconds: Annotated[float, Meta(gt=0, le=30)] = 1.5
-    """How long a caller waits for the bus before the answer is 503."""
+    """How long a caller waits for the bus before the response is 503."""
     queue_bytes: Annotated[int, Meta(ge=_MIB)] = 64 * _MIB
-    """Accepted deliveries, encoded, that may wait for the bus at a time; over it the answer is 503."""
+    """Accepted deliveries, encoded, that may wait for the bus at a time; over it the response is 503."""
     batch_bytes: Annotated[int, Meta(ge=_KIB)] = _MIB
     """Where a batch ends; a single larger delivery travels alone."""
     batch_deliveries: Annotated[int, Meta(ge=1, le=10_000)] = 500

@@ -1,4 +1,4 @@
-"""Receiving a webhook request: find the trigger, decide, put it on record, answer."""
+"""Receives a webhook request: find the trigger, decide, put it on record, respond."""
 
 from asyncio import Future
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class ReceiveDelivery:
         self._limits = limits
 
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
-        """Tell whether a text that goes into logs and answers holds one of the trigger's secrets."""
+        """Tell whether a text that goes into logs and responses holds one of the trigger's secrets."""
         try:
             return Scrubber(self._triggers.find(trigger_id)).contains_secret(text.encode())
         except UnavailableError:
@@ -146,7 +146,7 @@ class ReceiveDelivery:
             return self._refuse(received, trigger=trigger, body=body, verdict=refusal)
         self._note_use(trigger, secret_id=verdict.secret_id)
         if isinstance(verdict, HandshakeReplied):
-            return self._answer(received, trigger=trigger, body=body, verdict=verdict)
+            return self._reply(received, trigger=trigger, body=body, verdict=verdict)
         rate = self._rate(trigger)
         if rate is not None and rate.is_exceeded:
             too_fast = rejected(RejectionReason.RATE_LIMITED)
@@ -177,17 +177,17 @@ class ReceiveDelivery:
             if key is None
             else ids.delivery_execution_id(trigger.id, key=key)
         )
-        answer = self._responses.accepted(
+        response = self._responses.accepted(
             received.request, trigger=trigger, execution_id=execution_id, rate=rate
         )
         delivery = accepted_delivery(
-            self._recorded(received, body=body, answer=answer),
+            self._recorded(received, body=body, response=response),
             trigger=trigger,
             verdict=verdict,
             execution_id=execution_id,
         )
         return PendingDelivery(
-            received=received, trigger=trigger, body=body, response=answer, delivery=delivery
+            received=received, trigger=trigger, body=body, response=response, delivery=delivery
         )
 
     def _settle(
@@ -225,16 +225,18 @@ class ReceiveDelivery:
     ) -> HttpResponse:
         if trigger is not None:
             self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
-        answer = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
-        self._record(received, trigger=trigger, body=body, answer=answer, reason=verdict.reason)
-        return answer
+        response = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
+        self._record(received, trigger=trigger, body=body, response=response, reason=verdict.reason)
+        return response
 
-    def _answer(
+    def _reply(
         self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
     ) -> HttpResponse:
-        answer = self._responses.handshake(received.request, trigger=trigger, verdict=verdict)
-        self._record(received, trigger=trigger, body=body, answer=answer, reason=RejectionReason.HANDSHAKE)
-        return answer
+        response = self._responses.handshake(received.request, trigger=trigger, verdict=verdict)
+        self._record(
+            received, trigger=trigger, body=body, response=response, reason=RejectionReason.HANDSHAKE
+        )
+        return response
 
     def _record(
         self,
@@ -242,11 +244,11 @@ class ReceiveDelivery:
         *,
         trigger: WebhookTrigger | None,
         body: Body,
-        answer: HttpResponse,
+        response: HttpResponse,
         reason: RejectionReason,
     ) -> None:
         delivery = rejected_delivery(
-            self._recorded(received, body=body, answer=answer),
+            self._recorded(received, body=body, response=response),
             trigger=trigger,
             reason=reason,
             longest_body=self._limits.longest_rejected_body,
@@ -284,12 +286,12 @@ class ReceiveDelivery:
         self._count_outcome("unavailable")
         return self._responses.unavailable(request, trigger=trigger, detail=str(error))
 
-    def _recorded(self, received: ReceivedRequest, *, body: Body, answer: HttpResponse) -> RecordedRequest:
+    def _recorded(self, received: ReceivedRequest, *, body: Body, response: HttpResponse) -> RecordedRequest:
         return RecordedRequest(
             delivery_id=self._clock.new_id(received.received_at),
             received=received,
             body=body,
             processing_ms=round((self._clock.monotonic() - received.begun) * 1000, 3),
-            response_status=answer.status,
-            response_body=answer.body,
+            response_status=response.status,
+            response_body=response.body,
         )

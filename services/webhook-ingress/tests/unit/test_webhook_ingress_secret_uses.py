@@ -101,9 +101,9 @@ async def test_memory_is_bounded(now: Any) -> None:
         lane.seconds = number / 1000
         lane.note(uuid4(), at=now)
     assert len(lane.lane._waiting) == secret_use_publisher._MAX_WAITING
-    assert len(lane.lane._told) <= secret_use_publisher._MAX_SECRETS
+    assert len(lane.lane._published_at) <= secret_use_publisher._MAX_SECRETS
     assert lane.dropped == 30_000 - secret_use_publisher._MAX_WAITING
     lane.lane._waiting.clear()
     lane.seconds = 1000.0
     lane.note(uuid4(), at=now)
-    assert len(lane.lane._told) == 1
+    assert len(lane.lane._published_at) == 1

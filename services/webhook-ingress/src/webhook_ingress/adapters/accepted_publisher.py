@@ -22,7 +22,7 @@ from webhook_ingress.ports import DeliveryTooLargeError, UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LANE: Final = "accepted"
+_LABEL: Final = "accepted"
 
 
 class _Waiting(msgspec.Struct):
@@ -36,7 +36,7 @@ class _Waiting(msgspec.Struct):
 class AcceptedPublisher(BackgroundTask):
     """A component. One publish is in flight at a time; there is no timer: a lone delivery goes at once.
 
-    A delivery whose caller was answered 503 is left out of everything that is sent from then on. What
+    A delivery whose caller got a 503 is left out of everything that is sent from then on. What
     remains in doubt is the message in flight at that moment; the execution id makes it harmless for a
     sender that repeats it with the same idempotency key.
     """
@@ -59,7 +59,7 @@ class AcceptedPublisher(BackgroundTask):
         self._new_id = new_id
         self._metrics = metrics
         self._queue: deque[_Waiting] = deque()
-        # Who waits for an answer, in the order of the deadlines, and the one timer for all of them: a timer
+        # The callers that wait, in the order of the deadlines, and the one timer for all of them: a timer
         # for each request costs more than putting it into the queue.
         self._callers: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -132,13 +132,13 @@ class AcceptedPublisher(BackgroundTask):
     async def _publish_forever(self) -> None:
         while batch := await self._next_batch():
             await self._publish(batch)
-            # The next requests of those who were just answered lie in the sockets already. One turn of
+            # The next requests of callers that just got a response lie in the sockets already. One turn of
             # the loop takes them in: half as many messages under load, and each costs as much as several
             # requests do.
             await asyncio.sleep(0)
 
     async def _next_batch(self) -> list[_Waiting]:
-        """Return what waits, as soon as anything does; nothing once the lane is stopped and empty."""
+        """Return what waits, as soon as anything does; nothing once the publisher is stopped and empty."""
         while not (batch := self._take()) and not self._stopping:
             self._wake.clear()
             await self._wake.wait()
@@ -158,10 +158,10 @@ class AcceptedPublisher(BackgroundTask):
         return batch
 
     async def _publish(self, batch: list[_Waiting]) -> None:
-        """Send the batch until it is stored or nobody waits for it any more.
+        """Send the batch until it is stored, or no caller waits for it any more.
 
         A repetition bears the same message id, so that JetStream drops it where the first one was
-        stored and only its confirmation was lost; it leaves out whoever has been answered meanwhile.
+        stored and only its confirmation was lost; it leaves out callers who have got their response.
         """
         message_id = str(self._new_id())
         attempt = 0
@@ -182,11 +182,11 @@ class AcceptedPublisher(BackgroundTask):
                         await self._publish([waiting])
             except BusUnavailableError as error:
                 attempt += 1
-                self._metrics.publish_failures.labels(lane=_LANE).inc()
+                self._metrics.publish_failures.labels(_LABEL).inc()
                 log.warning("accepted deliveries not stored", reason=str(error), deliveries=len(live))
                 await asyncio.sleep(backoff.delay(attempt, first=0.05, cap=0.2))
             else:
-                self._metrics.batch_deliveries.labels(lane=_LANE).observe(len(live))
+                self._metrics.batch_deliveries.labels(_LABEL).observe(len(live))
                 self._settle(live, error=None)
 
 

@@ -1,4 +1,4 @@
-"""What the log and the metrics say of answered requests."""
+"""What the log and the metrics say of requests and their responses."""
 
 import asyncio
 import time
@@ -62,9 +62,9 @@ class AccessLog(BackgroundTask):
         self._rates = TriggerRates()
         metrics.registry.register(_BusiestTriggers(self._rates))
 
-    def observe(self, request: WebhookRequest, answer: HttpResponse, seconds: float) -> None:
-        """Take in an answered request, and the seconds that it took."""
-        status = answer.status
+    def observe(self, request: WebhookRequest, response: HttpResponse, seconds: float) -> None:
+        """Take in a request with its response, and the seconds that it took."""
+        status = response.status
         key = (request.method if request.method in _METHODS else "OTHER", status)
         histogram = self._histograms.get(key)
         if histogram is None:
@@ -84,7 +84,7 @@ class AccessLog(BackgroundTask):
                 status=status,
                 ms=round(seconds * 1000, 2),
                 request_id=request.request_id,
-                execution_id=dict(answer.headers).get("X-Execution-Id"),
+                execution_id=dict(response.headers).get("X-Execution-Id"),
             )
             return
         self._statuses[status] += 1

@@ -35,7 +35,7 @@ class IngressMetrics:
         )
         self.dropped_secret_uses = Counter(
             "webhook_secret_uses_dropped_total",
-            "Uses of older secrets that were not told, because the bus was away or there were too many.",
+            "Uses of older secrets that were not published: the bus was unavailable, or they were too many.",
             registry=registry,
         )
         self.held_body_bytes = Gauge(

@@ -19,7 +19,7 @@ from webhook_ingress.ports import AcceptedLog, DeliveryTooLargeError, Unavailabl
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LANE: Final = "large"
+_LABEL: Final = "large"
 _BYTES_PER_SECOND: Final = 8 * 1024 * 1024
 """What a store must take of a large body, beside the time that any delivery may wait for the bus."""
 
@@ -27,7 +27,7 @@ _BYTES_PER_SECOND: Final = 8 * 1024 * 1024
 class LargeDeliveries:
     """Stores one delivery with its claim check. The object is confirmed before the message is published.
 
-    Bodies under way are bounded in bytes: over that the answer is 503 at once.
+    Bodies in progress are bounded in bytes: over that the response is 503 at once.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class LargeDeliveries:
         except MessageTooLargeError:
             raise DeliveryTooLargeError from None
         except BusUnavailableError as error:
-            self._metrics.publish_failures.labels(lane=_LANE).inc()
+            self._metrics.publish_failures.labels(_LABEL).inc()
             log.warning(
                 "large delivery not stored", reason=str(error), bytes=size, request_id=delivery.request_id
             )
@@ -84,7 +84,7 @@ class LargeDeliveries:
             message_id=str(self._new_id()),
             timeout=self._publish_seconds / 2,
         )
-        self._metrics.batch_deliveries.labels(lane=_LANE).observe(1)
+        self._metrics.batch_deliveries.labels(_LABEL).observe(1)
 
 
 class BySize:

@@ -18,7 +18,7 @@ from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 
 log = structlog.stdlib.get_logger(__name__)
 
-_LANE: Final = "rejected"
+_LABEL: Final = "rejected"
 _PUBLISH_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 5.0
 
@@ -98,8 +98,8 @@ class RejectedPublisher(BackgroundTask):
 
     async def _publish(self, batch: list[bytes]) -> None:
         message_id = str(self._new_id())
-        told = self._dropped
-        data = rejected_message(batch, dropped=told)
+        dropped = self._dropped
+        data = rejected_message(batch, dropped=dropped)
         attempt = 0
         while True:
             try:
@@ -116,12 +116,12 @@ class RejectedPublisher(BackgroundTask):
                 return
             except BusUnavailableError as error:
                 attempt += 1
-                self._metrics.publish_failures.labels(lane=_LANE).inc()
+                self._metrics.publish_failures.labels(_LABEL).inc()
                 log.warning("refusals not stored yet", reason=str(error), deliveries=len(batch))
                 await asyncio.sleep(backoff.delay(attempt, cap=2.0))
             else:
-                self._dropped -= told
-                self._metrics.batch_deliveries.labels(lane=_LANE).observe(len(batch))
+                self._dropped -= dropped
+                self._metrics.batch_deliveries.labels(_LABEL).observe(len(batch))
                 return
 
     def _drop(self, count: int) -> None:

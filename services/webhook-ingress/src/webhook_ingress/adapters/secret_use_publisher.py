@@ -1,4 +1,4 @@
-"""Telling that senders still use a secret that was rotated away: now and then, and never at their expense."""
+"""Publishes that senders still use a secret that was rotated away, without making them wait for it."""
 
 import asyncio
 from collections import deque
@@ -25,7 +25,7 @@ _MAX_WAITING: Final = 1_000
 
 
 class SecretUsePublisher(BackgroundTask):
-    """A component. Each secret is told of at most once a minute; what the bus does not take is dropped.
+    """A component. Each secret is published at most once a minute; what the bus does not take is dropped.
 
     ``monotonic`` is in seconds. When more secrets were used within a minute than it remembers, the others
     wait for the next one.
@@ -37,21 +37,22 @@ class SecretUsePublisher(BackgroundTask):
         self._monotonic = monotonic
         self._metrics = metrics
         # In the order of their times, so that the oldest are the first.
-        self._told: dict[UUID, float] = {}
+        self._published_at: dict[UUID, float] = {}
         self._waiting: deque[PreviousSecretUsed] = deque()
         self._wake = asyncio.Event()
 
     def note(self, trigger_id: UUID, *, secret_id: UUID, at: Time) -> None:
         """Take it in; never waits, never fails."""
         now = self._monotonic()
-        while self._told and now - self._told[oldest := next(iter(self._told))] >= SECONDS_BETWEEN:
-            del self._told[oldest]
-        if secret_id in self._told:
+        published = self._published_at
+        while published and now - published[oldest := next(iter(published))] >= SECONDS_BETWEEN:
+            del published[oldest]
+        if secret_id in self._published_at:
             return
-        if len(self._told) >= _MAX_SECRETS or len(self._waiting) >= _MAX_WAITING:
+        if len(self._published_at) >= _MAX_SECRETS or len(self._waiting) >= _MAX_WAITING:
             self._metrics.dropped_secret_uses.inc()
             return
-        self._told[secret_id] = now
+        self._published_at[secret_id] = now
         self._waiting.append(PreviousSecretUsed(trigger_id=trigger_id, secret_id=secret_id, at=at))
         self._wake.set()
 
@@ -69,5 +70,5 @@ class SecretUsePublisher(BackgroundTask):
         except (BusUnavailableError, MessageTooLargeError) as error:
             self._metrics.dropped_secret_uses.inc()
             log.warning(
-                "use of an older secret not told", reason=str(error), secret_id=str(message.secret_id)
+                "use of an older secret not published", reason=str(error), secret_id=str(message.secret_id)
             )

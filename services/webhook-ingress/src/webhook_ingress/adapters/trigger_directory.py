@@ -22,10 +22,10 @@ class _LatestVersions(LatestTriggers):
 
     def apply(self, subject: str, *, data: bytes) -> TriggerState | Removed | Unreadable | None:
         """See ``LatestTriggers``."""
-        found = super().apply(subject, data=data)
-        if isinstance(found, TriggerState):
-            self._known[found.id] = Removed(trigger_id=found.id, version=found.version, tombstone=None)
-        return found
+        latest = super().apply(subject, data=data)
+        if isinstance(latest, TriggerState):
+            self._known[latest.id] = Removed(trigger_id=latest.id, version=latest.version, tombstone=None)
+        return latest
 
 
 class TriggerDirectory:
@@ -44,7 +44,7 @@ class TriggerDirectory:
         metrics.triggers.set_function(lambda: len(self._opened))
 
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
-        """Return the trigger, or ``None`` where there is none of this id that takes webhooks.
+        """Return the trigger, or ``None`` where no trigger of this id takes webhooks.
 
         Raises ``UnavailableError`` before the directory has been complete once, and for a trigger whose
         latest state cannot be read.

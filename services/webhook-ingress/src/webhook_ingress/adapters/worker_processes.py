@@ -43,7 +43,7 @@ class WorkerProcesses:
         self._stopping = False
 
     async def start(self) -> None:
-        """Start the processes. They listen from the beginning, and answer 503 until they are ready."""
+        """Start the processes. They listen from the beginning, and respond 503 until they are ready."""
         # Only this user may enter: what is asked there is asked of no one else.
         self._sockets = tempfile.mkdtemp(prefix="webhook-ingress-")
         for number in range(self._count):

@@ -1,1 +1,1 @@
-"""HTTP: requests in, answers out."""
+"""HTTP: requests in, responses out."""

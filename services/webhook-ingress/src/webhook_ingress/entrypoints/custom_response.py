@@ -1,4 +1,4 @@
-"""What a trigger's own ``response`` and ``customHeaders`` make of the answer to an accepted request."""
+"""What a trigger's own ``response`` and ``customHeaders`` make of the response to an accepted request."""
 
 from typing import Final
 
@@ -12,12 +12,12 @@ JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
 
 _BODILESS: Final = frozenset({204, 205})
-# The host is everybody's: what one trigger answers must not run as a page of it in a browser.
+# All triggers share the host: what one responds must not run as a page of it in a browser.
 _SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
 
 
 def customized(usual: HttpResponse, *, config: WebhookConfig) -> HttpResponse:
-    """Return the answer as the trigger wants it; what frames a message is never the trigger's to say."""
+    """Return the response of the trigger's own; it cannot set what frames a message."""
     response = config.response
     if response is None and not config.custom_headers:
         return usual

@@ -86,7 +86,7 @@ class WebhookListener:
     async def _listen_when_ready(self, ready: Callable[[], Awaitable[None]]) -> None:
         await ready()
         await self._listen()
-        # Whoever watches this task takes its end for a crash.
+        # The end of this task would count as a crash.
         await asyncio.Event().wait()
 
     async def _listen(self) -> None:

@@ -81,7 +81,7 @@ class RequestParser:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # The request is answered like any other. What follows may be another protocol.
+            # The request gets its response like any other. What follows may be another protocol.
             return
         except httptools.HttpParserError as error:
             if self.requests and self.requests[-1].is_complete and not self.requests[-1].keep_alive:

@@ -47,7 +47,7 @@ _CHALLENGES: Final = {
 _EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
 _PREFLIGHT_SECONDS: Final = "600"
 _MENDING_SECONDS: Final = "60"
-"""When to try again where somebody has to set something right first."""
+"""When to try again where a person has to correct something first."""
 _encoder: Final = msgspec.json.Encoder()
 _HEADER_NAMES: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~, -]{1,1000}", re.ASCII)
 
@@ -68,12 +68,12 @@ class WebhookIgnored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class ResponseRenderer:
-    """Renders every answer of the webhook route."""
+    """Renders every response of the webhook route."""
 
     def accepted(
         self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
     ) -> HttpResponse:
-        """Return the 202, or what the trigger answers instead."""
+        """Return the 202, or the trigger's own response."""
         as_text = trigger.config.response_format is ResponseFormat.TEXT
         usual = HttpResponse(
             status=202,
@@ -138,7 +138,7 @@ class ResponseRenderer:
         if trigger is None or origin is None:
             return HttpResponse(status=204, headers=(vary,))
         asked = ", ".join(request.values("access-control-request-headers"))
-        wanted = (("Access-Control-Allow-Headers", asked),) if _HEADER_NAMES.fullmatch(asked) else ()
+        allowed_headers = (("Access-Control-Allow-Headers", asked),) if _HEADER_NAMES.fullmatch(asked) else ()
         return HttpResponse(
             status=204,
             headers=(
@@ -146,7 +146,7 @@ class ResponseRenderer:
                 ("Access-Control-Allow-Origin", origin),
                 ("Access-Control-Allow-Methods", trigger.config.method.value),
                 ("Access-Control-Max-Age", _PREFLIGHT_SECONDS),
-                *wanted,
+                *allowed_headers,
             ),
         )
 

@@ -1,4 +1,4 @@
-"""One answer for all processes behind the port: whoever is asked asks the others."""
+"""One response for all processes behind the port: the one that is asked asks the others."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -53,21 +53,23 @@ class WorkerPeers:
         return for_all
 
     async def _merged(self, request: web.Request) -> web.StreamResponse:
-        found = await asyncio.gather(
+        replies = await asyncio.gather(
             *(self._ask(number, request.path) for number in await asyncio.to_thread(self._numbers))
         )
-        given = [(number, body) for number, body in found if body is not None]
+        bodies = [(number, body) for number, body in replies if body is not None]
         if request.path == "/metrics":
             registry = CollectorRegistry()
-            registry.register(_Merged(given))
+            registry.register(_Merged(bodies))
             return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
         missing = {
             f"worker {number}: {name}": reason
-            for number, body in given
+            for number, body in bodies
             for name, reason in msgspec.json.decode(body, type=_Readiness).missing.items()
         }
         status = 503 if missing else 200
-        return json_response({"ready": not missing, "missing": missing, "workers": len(given)}, status=status)
+        return json_response(
+            {"ready": not missing, "missing": missing, "workers": len(bodies)}, status=status
+        )
 
     def _numbers(self) -> list[int]:
         return sorted(int(path.stem) for path in self._directory.glob(f"*{_SUFFIX}") if path.stem.isdecimal())
@@ -78,9 +80,9 @@ class WorkerPeers:
         try:
             async with (
                 aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-                session.get(f"http://worker{path}") as answer,
+                session.get(f"http://worker{path}") as response,
             ):
-                return number, await answer.read()
+                return number, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return number, None
 
@@ -88,12 +90,12 @@ class WorkerPeers:
 class _Merged(Collector):
     """The metrics of all: each sample says in label ``worker`` whose it is."""
 
-    def __init__(self, given: Iterable[tuple[int, bytes]]) -> None:
-        self._given = given
+    def __init__(self, bodies: Iterable[tuple[int, bytes]]) -> None:
+        self._bodies = bodies
 
     def collect(self) -> Iterator[Metric]:
         families: dict[str, Metric] = {}
-        for number, body in self._given:
+        for number, body in self._bodies:
             for family in text_string_to_metric_families(body.decode()):
                 merged = families.setdefault(
                     family.name, Metric(family.name, family.documentation, family.type)
