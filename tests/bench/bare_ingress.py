@@ -1,9 +1,10 @@
 """The ceiling of webhook-ingress: an aiohttp handler that reads the body and answers 202 with fixed bytes.
 
-``RENDER=json`` makes it encode its JSON for each response, as an application would.
+With the argument ``json`` it encodes its JSON for each response, as an application would.
 """
 
 import os
+import sys
 
 import uvloop
 from aiohttp import web
@@ -22,7 +23,7 @@ async def rendered(request: web.Request) -> web.Response:
 
 
 async def main() -> web.Application:
-    take = rendered if os.environ.get("RENDER") == "json" else fixed
+    take = rendered if "json" in sys.argv else fixed
     app = web.Application()
     app.add_routes([web.post("/api/webhooks/{triggerId}", take), web.get("/readyz", take)])
     return app
