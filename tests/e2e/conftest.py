@@ -22,7 +22,9 @@ ENDED = {"completed", "failed", "cancelled", "timed_out", "terminated"}
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, Any]]:
     """One stack with its sample for the session: what `stack.json` says, and where it is."""
     var = tmp_path_factory.mktemp("stack") / "var"
-    async with running_stack(var, extent=Extent.EVERYTHING) as document:
+    # A line for each request, because a test follows one through the logs.
+    each = {"ACCESS_LOG": "each"}
+    async with running_stack(var, extent=Extent.EVERYTHING, environment=each) as document:
         yield {**document, "var": var}
 
 

@@ -239,6 +239,7 @@ def far_from_edges(times: list[datetime], *, zone: str) -> list[datetime]:
     return [time for time in times if begin < time < end and all(abs(time - edge) > aside for edge in edges)]
 
 
+@pytest.mark.timeout(300)
 async def test_temporal_fires_when_foretold(temporal_address: str) -> None:
     """And so does croniter, which is asked where it knows such a timetable and the clock is left alone."""
     client = await Client.connect(temporal_address)

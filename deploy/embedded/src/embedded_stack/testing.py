@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from pathlib import Path
@@ -35,11 +35,13 @@ async def running_stack(
     port: int | None = None,
     extent: Extent = Extent.NO_SAMPLE,
     ready_seconds: float = 120.0,
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """`python -m embedded_stack up` on the data folder `var`; yields what is in `stack.json`.
 
-    `port` None takes a free one. Leaving it stops the stack in order. Raises ProgramStartError with all that
-    it printed when it does not become ready. Enter it from the main thread: the stack ends with that thread.
+    `port` None takes a free one. `environment` is added to the caller's. Leaving it stops the stack in order.
+    Raises ProgramStartError with all that it printed when it does not become ready. Enter it from the main
+    thread: the stack ends with that thread.
     """
     arguments = ["--var", str(var), "--port", str(port or free_port()), *extent.value]
     with tempfile.TemporaryFile() as output:
@@ -48,7 +50,7 @@ async def running_stack(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "NO_COLOR": "1"},
+            env={**os.environ, "NO_COLOR": "1", **(environment or {})},
             start_new_session=True,
         )
 
