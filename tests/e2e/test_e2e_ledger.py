@@ -46,7 +46,7 @@ class Ledger:
         return bool(status == 202)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_every_202_runs_exactly_once_whoever_is_killed(client: Any, eventually: Any) -> None:
     workflow_id = await client.workflow("{{trigger.payload.body.key}}")
     trigger = await client.trigger("webhook", {"authType": "hmac"}, workflow_id=workflow_id)
@@ -62,7 +62,7 @@ async def test_every_202_runs_exactly_once_whoever_is_killed(client: Any, eventu
         completed = [row for row in rows if row["status"] == "completed"]
         return rows if len(completed) == len(rows) == len(ledger.promised) else None
 
-    rows = await eventually(all_ended, seconds=90)
+    rows = await eventually(all_ended, seconds=180)
     assert {row["outputs"]: row["id"] for row in rows} == {
         key: ids.pop() for key, ids in ledger.promised.items()
     }
