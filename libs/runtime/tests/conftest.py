@@ -74,6 +74,9 @@ class ServerProcess:
         """Let it hold its connections and answer nothing."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
+        # Its threads on other processors stop a moment later.
+        while (stat := Path(f"/proc/{self._process.pid}/stat")).exists() and " T " not in stat.read_text():
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         assert self._process is not None
