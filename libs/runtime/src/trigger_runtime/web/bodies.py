@@ -1,16 +1,13 @@
 """Request bodies: read within limits, parsed as strict JSON."""
 
 import asyncio
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from trigger_runtime.web.problem import ProblemError
-from trigger_validation import CheckField, FieldError, InvalidError, decode
-
-T = TypeVar("T")
 
 MAX_NESTING: Final = 100
 """JSON that nests deeper is refused: every later reader of it recurses."""
@@ -58,16 +55,6 @@ async def _read(request: web.Request, *, seconds: float) -> bytes:
         # The connection broke, a chunk is malformed, or there are fewer bytes than Content-Length says.
         raise ProblemError(400, code="body_incomplete", detail="The body ended early.") from error
     return bytes(body)
-
-
-def convert(value: Any, kind: type[T], *, pointer: str = "", check: CheckField | None = None) -> T:
-    """Return the value as ``kind``."""
-    return cast("T", decode(value, kind, pointer=pointer, check=check))
-
-
-def invalid(errors: list[FieldError]) -> InvalidError:
-    """Return the error, which is a 422."""
-    return InvalidError(errors)
 
 
 def _too_large() -> ProblemError:

@@ -122,16 +122,7 @@ def config_fields(config: AnyTriggerConfig) -> dict[str, Any]:
     return fields
 
 
-def inner_type_errors(body: Any) -> list[FieldError]:
-    """Return an error where a configuration repeats the type, which stands next to it."""
-    config = body.get("config") if isinstance(body, dict) else None
-    if isinstance(config, dict) and "triggerType" in config:
-        return [FieldError("/config/triggerType", "There is no such field.")]
-    return []
-
-
 def _decode(current: CurrentTrigger, *, whole: Any, sent: Any) -> DesiredTrigger:
-    raise_if_invalid(inner_type_errors(whole))
     body: _Body = decode(whole, _BODIES[trigger_type_of(current.config)], check=check_field)
     _refuse_to_drop_authentication(current, config=body.config, sent=sent)
     return DesiredTrigger(

@@ -38,7 +38,7 @@ def catalog() -> responses.TriggerTypesDocument:
             responses.ProviderDocument(
                 id=provider.value,
                 secret=rule.what,
-                secret_is_given_by_provider=not rule.chosen_by_user,
+                is_secret_from_provider=not rule.chosen_by_user,
                 secret_pattern=f"^(?:{rule.pattern})$",
             )
             for provider, rule in PROVIDER_SECRETS.items()

@@ -93,7 +93,7 @@ class Preconditions:
 
 
 @dataclass(frozen=True, slots=True)
-class KeyedRequest:
+class SentKey:
     """The ``Idempotency-Key`` of a request, where it has one, and the request that it names."""
 
     key: str | None
@@ -113,18 +113,16 @@ class KeyedRequest:
         )
 
 
-def _read_idempotency_key(request: web.Request) -> KeyedRequest:
+def _read_idempotency_key(request: web.Request) -> SentKey:
     keys = request.headers.getall("Idempotency-Key", [])
     if len(keys) > 1 or not all(_KEY.fullmatch(key) for key in keys):
         detail = "Send one Idempotency-Key of 1 to 255 visible ASCII characters."
         raise ProblemError(400, code="bad_idempotency_key", detail=detail)
-    return KeyedRequest(
-        keys[0] if keys else None, request.method, request.path, request.headers.get("If-Match")
-    )
+    return SentKey(keys[0] if keys else None, request.method, request.path, request.headers.get("If-Match"))
 
 
-Keyed = Annotated[
-    KeyedRequest,
+KeyHeader = Annotated[
+    SentKey,
     Header(
         name="Idempotency-Key",
         read=_read_idempotency_key,

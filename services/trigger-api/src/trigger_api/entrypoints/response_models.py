@@ -200,7 +200,7 @@ class ProviderDocument(_Document, frozen=True, kw_only=True):
 
     id: str
     secret: str
-    secret_is_given_by_provider: bool
+    is_secret_from_provider: bool = msgspec.field(name="secretIsGivenByProvider")
     secret_pattern: str
 
 

@@ -15,7 +15,7 @@ from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.preview import preview
 from trigger_api.entrypoints import request_models as requests
 from trigger_api.entrypoints import response_models as responses
-from trigger_api.entrypoints.http import READ, RUN, Keyed, response_of, stored_response
+from trigger_api.entrypoints.http import READ, RUN, KeyHeader, response_of, stored_response
 from trigger_api.entrypoints.request_models import PreviewSaved, PreviewSchedule
 from trigger_api.entrypoints.trigger_actions import RUN_ACCEPTED_HEADERS
 from trigger_api.ports import Fire, LiveSchedules, NotFoundError, ScheduleUnavailableError
@@ -189,7 +189,7 @@ class ScheduleRunHandlers:
         success=Success(status=202, description="Temporal has the run.", headers=RUN_ACCEPTED_HEADERS),
     )
     async def run_schedule(
-        self, caller: Caller, trigger_id: UUID, keyed: Keyed
+        self, caller: Caller, trigger_id: UUID, key: KeyHeader
     ) -> Response[responses.ExecutionAccepted]:
         """Run a schedule now, as if it fired.
 
@@ -199,7 +199,7 @@ class ScheduleRunHandlers:
         command = RunScheduleNow(
             caller=caller,
             trigger_id=trigger_id,
-            key=keyed.idempotency_key(caller=caller),
+            key=key.idempotency_key(caller=caller),
             render=responses.run_accepted,
         )
         return response_of(await self._runs.run_schedule_now(command))
@@ -231,7 +231,7 @@ class ScheduleRunHandlers:
         ),
     )
     async def backfill_schedule(
-        self, caller: Caller, trigger_id: UUID, keyed: Keyed, sent_body: Any, body: requests.Backfill
+        self, caller: Caller, trigger_id: UUID, key: KeyHeader, sent_body: Any, body: requests.Backfill
     ) -> Response[responses.BackfillDocument]:
         """Run what a past range would have fired.
 
@@ -245,7 +245,7 @@ class ScheduleRunHandlers:
             end_at=body.end_at,
             overlap_policy=body.overlap_policy,
             expected_fires=body.expected_fires,
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=_backfill_accepted,
         )
         return response_of(await self._runs.backfill(command))

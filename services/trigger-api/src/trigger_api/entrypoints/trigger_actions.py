@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from trigger_api.entrypoints import request_models as requests
-from trigger_api.entrypoints.http import ETAG, RUN, WRITE, IfMatch, Keyed, Preconditions, response_of
+from trigger_api.entrypoints.http import ETAG, RUN, WRITE, IfMatch, KeyHeader, Preconditions, response_of
 from trigger_api.entrypoints.response_models import ExecutionAccepted, TriggerDocument, run_accepted
 from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
 from trigger_api.usecases.command import Caller
@@ -36,28 +36,28 @@ class TriggerActionHandlers:
 
     @operation("POST", "/api/triggers/{id}/pause", scope=WRITE, tag="Triggers", success=_SHOWN)
     async def pause_trigger(
-        self, caller: Caller, trigger_id: UUID, if_match: IfMatch, keyed: Keyed
+        self, caller: Caller, trigger_id: UUID, if_match: IfMatch, key: KeyHeader
     ) -> Response[TriggerDocument]:
         """Let a trigger start nothing until it is resumed."""
         command = PauseTrigger(
             caller=caller,
             trigger_id=trigger_id,
             if_match=self._preconditions.versions(if_match),
-            key=keyed.idempotency_key(caller=caller),
+            key=key.idempotency_key(caller=caller),
             render=await self._renderer.for_change(trigger_id),
         )
         return response_of(await self._commands.pause_trigger(command))
 
     @operation("POST", "/api/triggers/{id}/resume", scope=WRITE, tag="Triggers", success=_SHOWN)
     async def resume_trigger(
-        self, caller: Caller, trigger_id: UUID, if_match: IfMatch, keyed: Keyed
+        self, caller: Caller, trigger_id: UUID, if_match: IfMatch, key: KeyHeader
     ) -> Response[TriggerDocument]:
         """Let a trigger start workflows again."""
         command = ResumeTrigger(
             caller=caller,
             trigger_id=trigger_id,
             if_match=self._preconditions.versions(if_match),
-            key=keyed.idempotency_key(caller=caller),
+            key=key.idempotency_key(caller=caller),
             render=await self._renderer.for_change(trigger_id),
         )
         return response_of(await self._commands.resume_trigger(command))
@@ -68,7 +68,7 @@ class TriggerActionHandlers:
         caller: Caller,
         trigger_id: UUID,
         if_match: IfMatch,
-        keyed: Keyed,
+        key: KeyHeader,
         sent_body: Any,
         body: requests.RotateSecret = requests.RotateSecret(),  # noqa: B008 - frozen
     ) -> Response[TriggerDocument]:
@@ -80,7 +80,7 @@ class TriggerActionHandlers:
             caller=caller,
             trigger_id=trigger_id,
             if_match=self._preconditions.versions(if_match),
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=await self._renderer.for_change(trigger_id),
             secret=body.secret,
             overlap=timedelta(seconds=body.overlap_seconds),
@@ -93,7 +93,7 @@ class TriggerActionHandlers:
         caller: Caller,
         trigger_id: UUID,
         if_match: IfMatch,
-        keyed: Keyed,
+        key: KeyHeader,
         sent_body: Any,
         body: requests.Revert,
     ) -> Response[TriggerDocument]:
@@ -106,7 +106,7 @@ class TriggerActionHandlers:
             caller=caller,
             trigger_id=trigger_id,
             if_match=self._preconditions.versions(if_match),
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=await self._renderer.for_change(trigger_id),
             version=body.version,
         )
@@ -127,7 +127,7 @@ class TriggerActionHandlers:
         self,
         caller: Caller,
         trigger_id: UUID,
-        keyed: Keyed,
+        key: KeyHeader,
         sent_body: Any,
         body: requests.ExecuteTrigger = requests.ExecuteTrigger(),  # noqa: B008 - frozen
     ) -> Response[ExecutionAccepted]:
@@ -136,7 +136,7 @@ class TriggerActionHandlers:
             caller=caller,
             trigger_id=trigger_id,
             inputs=body.inputs,
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=run_accepted,
         )
         return response_of(await self._runs.execute_trigger(command))

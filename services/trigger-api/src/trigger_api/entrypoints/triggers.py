@@ -7,7 +7,7 @@ from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain.history import changes_of, state_as_of
 from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.trigger import TRIGGERS
-from trigger_api.domain.trigger_settings import DesiredTrigger, inner_type_errors
+from trigger_api.domain.trigger_settings import DesiredTrigger
 from trigger_api.entrypoints import request_models as requests
 from trigger_api.entrypoints.history_page import event_page
 from trigger_api.entrypoints.http import (
@@ -15,7 +15,7 @@ from trigger_api.entrypoints.http import (
     READ,
     WRITE,
     IfMatch,
-    Keyed,
+    KeyHeader,
     Preconditions,
     refuse_fixed_fields,
     response_of,
@@ -36,7 +36,6 @@ from trigger_api.usecases.trigger_command import (
 from trigger_api.usecases.trigger_commands import TriggerCommands
 from trigger_runtime.web.operations import JSON, MERGE_PATCH, Response, Success, operation
 from trigger_runtime.web.parameters import encode_cursor
-from trigger_validation import raise_if_invalid
 
 _UNKNOWN: Final = Activity(trigger_count=None)
 _FIXED: Final = ("id", "workflowId", "triggerType", "version", "createdAt", "updatedAt")
@@ -92,13 +91,12 @@ class TriggerHandlers:
         errors=(404,),
     )
     async def create_trigger(
-        self, caller: Caller, keyed: Keyed, body: requests.CreateTrigger, sent_body: Any
+        self, caller: Caller, key: KeyHeader, body: requests.CreateTrigger, sent_body: Any
     ) -> Response[TriggerDocument]:
         """Create a trigger.
 
         A webhook's secret is in this answer and in no other.
         """
-        raise_if_invalid(inner_type_errors(sent_body))
         desired = DesiredTrigger(
             name=body.name,
             enabled=body.enabled,
@@ -109,7 +107,7 @@ class TriggerHandlers:
             caller=caller,
             workflow_id=body.workflow_id,
             desired=desired,
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=self._created,
         )
         return response_of(await self._commands.create_trigger(command))

@@ -14,7 +14,7 @@ from trigger_api.entrypoints.http import (
     READ,
     WRITE,
     IfMatch,
-    Keyed,
+    KeyHeader,
     Preconditions,
     refuse_fixed_fields,
     response_of,
@@ -87,13 +87,13 @@ class WorkflowHandlers:
         ),
     )
     async def register_workflow(
-        self, caller: Caller, keyed: Keyed, body: requests.PutWorkflow, sent_body: Any
+        self, caller: Caller, key: KeyHeader, body: requests.PutWorkflow, sent_body: Any
     ) -> Response[WorkflowDocument]:
         """Register a workflow."""
         command = RegisterWorkflow(
             caller=caller,
             desired=_desired(body),
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=_registered,
         )
         return response_of(await self._commands.register_workflow(command))
@@ -194,7 +194,7 @@ class WorkflowHandlers:
         caller: Caller,
         workflow_id: UUID,
         if_match: IfMatch,
-        keyed: Keyed,
+        key: KeyHeader,
         sent_body: Any,
         body: requests.Revert,
     ) -> Response[WorkflowDocument]:
@@ -207,7 +207,7 @@ class WorkflowHandlers:
             workflow_id=workflow_id,
             if_match=self._preconditions.versions(if_match),
             version=body.version,
-            key=keyed.idempotency_key(caller=caller, body=sent_body),
+            key=key.idempotency_key(caller=caller, body=sent_body),
             render=_changed,
         )
         return response_of(await self._commands.revert_workflow(command))

@@ -11,8 +11,8 @@ from uuid import UUID
 import structlog
 from yarl import URL
 
+from trigger_runtime.web.parameters import uuid_in
 from trigger_runtime.web.problem import ProblemError
-from trigger_runtime.web.queries import uuid_in
 from webhook_ingress.domain.request import Body, Headers, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.sender import client_address
 from webhook_ingress.entrypoints.raw_response import raw_response
