@@ -13,7 +13,7 @@ from trigger_contracts.config import Time
 
 
 class RejectionReason(StrEnum):
-    """Why a request started nothing: a closed list, for records, metrics and answers."""
+    """Why a request started nothing: a closed list, for records, metrics and responses."""
 
     UNKNOWN_TRIGGER = "unknown_trigger"
     TRIGGER_DISABLED = "trigger_disabled"
@@ -34,11 +34,11 @@ class RejectionReason(StrEnum):
     MALFORMED_REQUEST = "malformed_request"
     RATE_LIMITED = "rate_limited"
     HANDSHAKE = "handshake"
-    """No refusal: a provider asked whether the address is the user's, and was answered; nothing started."""
+    """Not a refusal: a provider tested the address and got its reply; nothing started."""
 
 
 class Delivery(Part, frozen=True, kw_only=True):
-    """One request and the answer it got. Credentials in headers and query are already redacted."""
+    """One request and its response. Credentials in headers and query are already redacted."""
 
     id: UUID
     trigger_id: UUID | None
@@ -68,7 +68,7 @@ class Delivery(Part, frozen=True, kw_only=True):
 
 
 class AcceptedDelivery(Delivery, frozen=True, kw_only=True):
-    """A request that was, or is about to be, answered 202."""
+    """A request whose response is, or will be, 202."""
 
     trigger_id: UUID
     workspace: str
@@ -90,7 +90,7 @@ class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_on
 
 
 class ClaimCheck(Part, frozen=True, kw_only=True):
-    """Where a body is that was left at the object store, and how to tell that it is the right one."""
+    """Where a body is in the object store, and how to recognise it."""
 
     key: UUID
     """The object's name: the delivery's id."""
@@ -103,8 +103,8 @@ class ClaimCheck(Part, frozen=True, kw_only=True):
 class LargeDeliveryAccepted(Message, tag="LargeDeliveryAccepted/1", frozen=True, kw_only=True):
     """On ``deliveries.accepted``: one delivery without its body, stored after the object it points to.
 
-    No field of ``DeliveriesAccepted``: a reader that does not know claim checks would take the empty body
-    for the body. So it meets a message that it does not know, and parks it.
+    Not a field of ``DeliveriesAccepted``: a reader that does not know claim checks would read an empty body.
+    So it gets a message that it does not know, and parks it.
     """
 
     delivery: AcceptedDelivery

@@ -1,4 +1,4 @@
-"""How deep JSON nests: every later reader of it recurses, so there is a limit."""
+"""How deep JSON nests. There is a limit, for every later reader recurses."""
 
 import re
 from itertools import accumulate

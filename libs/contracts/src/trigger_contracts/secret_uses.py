@@ -10,7 +10,7 @@ from trigger_contracts.trigger_config import Time
 class PreviousSecretUsed(Message, tag="PreviousSecretUsed/1", frozen=True, kw_only=True):
     """On ``secrets.<triggerId>``: a request was verified with an older secret, in its overlap.
 
-    Said at most once a minute for each secret by each process, so ``at`` is that coarse.
+    Each process publishes it at most once a minute for each secret, so ``at`` is that coarse.
     """
 
     trigger_id: UUID

@@ -92,7 +92,7 @@ SCHEDULES: Final = Stream(
     when_full=WhenFull.DROP_OLD,
     max_per_subject=1,
 )
-# Written by webhook-ingress now and then, not with each request: who still signs with an old secret.
+# Written by webhook-ingress now and then, not with each request: senders that still sign with an old secret.
 SECRETS: Final = Stream(
     name="SECRETS",
     subjects=("secrets.*",),

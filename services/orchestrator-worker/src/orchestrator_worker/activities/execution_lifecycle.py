@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 from temporalio import activity
@@ -12,6 +12,7 @@ from orchestrator_worker.ports import ExecutionLog, FactTooLargeError, WorkflowD
 from trigger_contracts.codec import MalformedMessageError
 from trigger_contracts.config import WorkflowState
 from trigger_contracts.executions import (
+    Execution,
     ExecutionCancelled,
     ExecutionCompleted,
     ExecutionError,
@@ -123,14 +124,10 @@ class ExecutionLifecycle:
         return workflow
 
     async def _started(self, prepare_input: PrepareInput, *, version: int | None) -> None:
-        info = activity.info()
         fact = ExecutionStarted(
-            execution=prepare_input.execution,
-            at=self._now(),
-            temporal_workflow_id=info.workflow_id or "",
-            temporal_run_id=info.workflow_run_id or "",
             workflow_version=version,
             payload=prepare_input.payload,
+            **self._common(prepare_input.execution),
         )
         try:
             await self._log.record(fact)
@@ -138,40 +135,28 @@ class ExecutionLifecycle:
             raise _final(PAYLOAD_TOO_LARGE, f"the start cannot be recorded: {error}") from error
 
     def _end(self, complete_input: CompleteInput) -> ExecutionFact:
-        info = activity.info()
-        execution, at = complete_input.execution, self._now()
-        workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+        common = self._common(complete_input.execution)
         match complete_input.outcome:
             case Completed(outputs=outputs):
-                return ExecutionCompleted(
-                    execution=execution,
-                    at=at,
-                    temporal_workflow_id=workflow_id,
-                    temporal_run_id=run_id,
-                    outputs=outputs,
-                )
+                return ExecutionCompleted(outputs=outputs, **common)
             case Failed(error=error):
-                return ExecutionFailed(
-                    execution=execution,
-                    at=at,
-                    temporal_workflow_id=workflow_id,
-                    temporal_run_id=run_id,
-                    error=error,
-                )
+                return ExecutionFailed(error=error, **common)
             case TimedOut(error=error):
-                return ExecutionTimedOut(
-                    execution=execution,
-                    at=at,
-                    temporal_workflow_id=workflow_id,
-                    temporal_run_id=run_id,
-                    error=error,
-                )
+                return ExecutionTimedOut(error=error, **common)
             case Cancelled():
-                return ExecutionCancelled(
-                    execution=execution, at=at, temporal_workflow_id=workflow_id, temporal_run_id=run_id
-                )
+                return ExecutionCancelled(**common)
             case _ as never:
                 assert_never(never)
+
+    def _common(self, execution: Execution) -> dict[str, Any]:
+        """Return what every fact carries."""
+        info = activity.info()
+        return {
+            "execution": execution,
+            "at": self._now(),
+            "temporal_workflow_id": info.workflow_id or "",
+            "temporal_run_id": info.workflow_run_id or "",
+        }
 
 
 def _final(code: str, reason: str) -> ApplicationError:
