@@ -1,4 +1,4 @@
-"""The lane that tells of older secrets: once a minute for each, bounded, and nobody waits for it."""
+"""Uses of older secrets are published once a minute for each, bounded, and no sender waits for it."""
 
 import asyncio
 from typing import Any, cast
@@ -34,23 +34,23 @@ class Bus:
         return 1
 
 
-class Lane:
-    """The lane with a clock that stands still until it is moved."""
+class SecretUses:
+    """The publisher with a clock that stands still until it is moved."""
 
     def __init__(self) -> None:
         self.bus = Bus()
         self.seconds = 0.0
         self.registry = CollectorRegistry()
-        self.lane = SecretUsePublisher(
+        self.publisher = SecretUsePublisher(
             cast("Any", self.bus), monotonic=lambda: self.seconds, metrics=IngressMetrics(self.registry)
         )
 
     def note(self, secret_id: UUID, *, at: Any) -> None:
-        self.lane.note(TRIGGER, secret_id=secret_id, at=at)
+        self.publisher.note(TRIGGER, secret_id=secret_id, at=at)
 
-    async def told(self) -> list[UUID]:
-        """Return what has been told once the lane has nothing more to do."""
-        while self.lane._waiting:
+    async def published(self) -> list[UUID]:
+        """Return what has been published once nothing more waits."""
+        while self.publisher._waiting:
             self.bus.asked.clear()
             await self.bus.asked.wait()
         return [message.secret_id for message in self.bus.taken]
@@ -61,49 +61,49 @@ class Lane:
 
 
 async def test_each_secret_is_told_of_once_a_minute(now: Any) -> None:
-    lane = Lane()
-    await lane.lane.start()
+    uses = SecretUses()
+    await uses.publisher.start()
     one, two = uuid4(), uuid4()
     for secret_id in (one, two, one, one, two):
-        lane.note(secret_id, at=now)
-    assert await lane.told() == [one, two]
-    assert (lane.bus.taken[0].trigger_id, lane.bus.taken[0].at) == (TRIGGER, now)
-    lane.seconds = 59.9
-    lane.note(one, at=now)
-    assert await lane.told() == [one, two]
-    lane.seconds = 60.0
-    lane.note(one, at=now)
-    assert await lane.told() == [one, two, one]
-    await lane.lane.stop()
+        uses.note(secret_id, at=now)
+    assert await uses.published() == [one, two]
+    assert (uses.bus.taken[0].trigger_id, uses.bus.taken[0].at) == (TRIGGER, now)
+    uses.seconds = 59.9
+    uses.note(one, at=now)
+    assert await uses.published() == [one, two]
+    uses.seconds = 60.0
+    uses.note(one, at=now)
+    assert await uses.published() == [one, two, one]
+    await uses.publisher.stop()
 
 
 async def test_what_the_bus_does_not_take_is_dropped(now: Any) -> None:
-    lane = Lane()
-    lane.bus.away = True
-    await lane.lane.start()
+    uses = SecretUses()
+    uses.bus.away = True
+    await uses.publisher.start()
     secret_id = uuid4()
-    lane.note(secret_id, at=now)
-    await lane.told()
-    lane.bus.away = False
-    lane.note(secret_id, at=now)
-    assert await lane.told() == []
-    assert lane.dropped == 1
-    lane.seconds = 61.0
-    lane.note(secret_id, at=now)
-    assert await lane.told() == [secret_id]
-    await lane.lane.stop()
+    uses.note(secret_id, at=now)
+    await uses.published()
+    uses.bus.away = False
+    uses.note(secret_id, at=now)
+    assert await uses.published() == []
+    assert uses.dropped == 1
+    uses.seconds = 61.0
+    uses.note(secret_id, at=now)
+    assert await uses.published() == [secret_id]
+    await uses.publisher.stop()
 
 
 async def test_memory_is_bounded(now: Any) -> None:
     """Nothing is running: what comes in stays, up to a limit, and is forgotten a minute later."""
-    lane = Lane()
+    uses = SecretUses()
     for number in range(30_000):
-        lane.seconds = number / 1000
-        lane.note(uuid4(), at=now)
-    assert len(lane.lane._waiting) == secret_use_publisher._MAX_WAITING
-    assert len(lane.lane._published_at) <= secret_use_publisher._MAX_SECRETS
-    assert lane.dropped == 30_000 - secret_use_publisher._MAX_WAITING
-    lane.lane._waiting.clear()
-    lane.seconds = 1000.0
-    lane.note(uuid4(), at=now)
-    assert len(lane.lane._published_at) == 1
+        uses.seconds = number / 1000
+        uses.note(uuid4(), at=now)
+    assert len(uses.publisher._waiting) == secret_use_publisher._MAX_WAITING
+    assert len(uses.publisher._published_at) <= secret_use_publisher._MAX_SECRETS
+    assert uses.dropped == 30_000 - secret_use_publisher._MAX_WAITING
+    uses.publisher._waiting.clear()
+    uses.seconds = 1000.0
+    uses.note(uuid4(), at=now)
+    assert len(uses.publisher._published_at) == 1
