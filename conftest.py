@@ -76,19 +76,12 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
         yield server
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay in one process where several share the work, and begin with the slow ones.
-
-    A file is one group: what its module prepares is prepared once. The end-to-end tests share a stack.
-    """
+    """Begin with the slow tests, so that several processes end at about the same time."""
 
     def kind(item: pytest.Item) -> str:
         return next((mark for mark in ("e2e", "integration") if item.get_closest_marker(mark)), "unit")
 
-    for item in items:
-        group = "e2e" if kind(item) == "e2e" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: ("e2e", "integration", "unit").index(kind(item)))
 
 
