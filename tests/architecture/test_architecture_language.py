@@ -12,12 +12,6 @@ import pytest
 from repository import ROOT, committed, sources
 
 GLOSSARY = ROOT / "docs" / "glossary.md"
-PENDING: frozenset[str] = frozenset(
-    {
-        "trigger_api",
-        "docs",
-    }
-)
 
 
 class Retired(NamedTuple):
@@ -78,8 +72,6 @@ def _package(path: Path) -> str:
 
 @pytest.mark.parametrize("package", sorted({_package(path) for path in sources()}))
 def test_retired_words_are_not_used(package: str) -> None:
-    if package in PENDING:
-        return
     paths = [path for path in sources() if _package(path) == package]
     places = [
         f"{path.relative_to(ROOT)}:{place}"
@@ -93,8 +85,6 @@ def test_retired_words_are_not_used(package: str) -> None:
 
 
 def test_guides_use_no_retired_words() -> None:
-    if "docs" in PENDING:
-        return
     guides = [path for path in committed() if path.suffix == ".md" and path != GLOSSARY]
     places = [
         f"{path.relative_to(ROOT)}:{number}: {word}"

@@ -8,9 +8,11 @@ from trigger_api.settings import Settings
 from trigger_runtime.command_line import Verb, run
 
 _VERBS = {
-    "rebuild": Verb(help="make the read models anew from the log; the API serves on", run=commands.rebuild),
+    "rebuild": Verb(help="rebuild the read models from the log while the API serves", run=commands.rebuild),
     "reseal": Verb(help="seal all webhook secrets with the first key of SECRET_KEYS", run=commands.reseal),
-    "announce": Verb(help="announce the state of everything again, on CONFIG", run=commands.announce),
+    "republish": Verb(help="publish the state of everything again, on CONFIG", run=commands.republish_all),
+    # The name of the release before.
+    "announce": Verb(help="the old name of republish", run=commands.republish_all),
     "openapi": Verb(help="print the OpenAPI document", run=commands.openapi),
 }
 

@@ -5,6 +5,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import stamina
+import stamina.instrumentation
+
 from trigger_api.adapters.bus_clients import BusFirings, BusSchedules
 from trigger_api.adapters.cron_description import describe
 from trigger_api.adapters.idempotency_keys import KeyExpiry
@@ -63,6 +66,8 @@ _SLOW_AT_A_TIME = 2
 
 def build(settings: Settings) -> Service:
     """Return the service, wired and not started."""
+    # A command that is decided again after a lost race is nothing to log: it happens with every busy trigger.
+    stamina.instrumentation.set_on_retry_hooks([])
     readiness, metrics = Readiness(), Metrics()
     bus = Bus(
         url=settings.nats_url.reveal(),

@@ -22,7 +22,7 @@ DatabaseConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 def rebuild() -> str:
-    """Make the projections anew; say how many rows there are, and how many were wrong."""
+    """Rebuild the projections; return how many rows there are, and how many were wrong."""
     done = _with_database(load(DatabaseSettings).database_url, job=projection_rebuild.rebuild)
     return "\n".join(
         f"{table}: {rows} rows rebuilt, {done.differed[table]} were not as the log says"
@@ -39,17 +39,19 @@ def reseal() -> str:
         return await key_rotation.reseal(connection, ring=ring)
 
     done = _with_database(settings.database.database_url, job=job)
-    said = f"{done.count} secrets sealed anew with key {ring.current!r}"
+    summary = f"{done.count} secrets sealed again with key {ring.current!r}"
     if done.unopened:
         some = ", ".join(done.unopened[:10])
-        raise RuntimeError(f"{said}; {len(done.unopened)} cannot be opened with any key of the ring: {some}")
-    return f"{said}; older keys can go once outbox_waiting is 0"
+        raise RuntimeError(
+            f"{summary}; {len(done.unopened)} cannot be opened with any key of the ring: {some}"
+        )
+    return f"{summary}; older keys can go once outbox_waiting is 0"
 
 
-def announce() -> str:
+def republish_all() -> str:
     """Queue the state of everything for ``CONFIG``."""
     count = _with_database(load(DatabaseSettings).database_url, job=republish.republish_all)
-    return f"{count} workflows and triggers are announced again by the relay"
+    return f"{count} workflows and triggers are published again by the relay"
 
 
 def openapi() -> str:

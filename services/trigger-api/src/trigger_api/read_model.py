@@ -63,12 +63,12 @@ class TriggerView:
         )
 
     def next_scheduled_at(self, now: datetime) -> datetime | None:
-        """Return the next fire that Temporal announced."""
+        """Return the next fire that Temporal has reported."""
         times = self.activity.next_fire_times if self.enabled else ()
         return next((moment for moment in times if moment > now), None)
 
-    def announced_times(self, now: datetime) -> tuple[datetime, ...]:
-        """Return the next fires that were announced of just this version."""
+    def published_times(self, now: datetime) -> tuple[datetime, ...]:
+        """Return the next fires that Temporal has reported for just this version."""
         activity = self.activity
         if not self.enabled or activity.schedule_error or activity.schedule_version != self.version:
             return ()

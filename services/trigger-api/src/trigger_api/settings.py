@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from trigger_api.domain.allowance import MOST, FiresPerDay
+from trigger_api.domain.fires_per_day import MOST, FiresPerDay
 from trigger_runtime.postgres import DatabaseSettings
 from trigger_runtime.sealing import KeyRing
 from trigger_runtime.settings import Secret, ServiceSettings

@@ -142,10 +142,10 @@ def test_what_temporal_has_said_comes_first_and_the_rest_goes_on_from_there() ->
     """About a change of the clock, a search that begins now may find other times than one that goes on."""
     config = ScheduleConfig(cron_expression="*/30 * * * *", timezone="Europe/London")
     said = [NOW + timedelta(minutes=minutes) for minutes in (7, 44)]
-    found = preview(config, count=4, now=NOW, fires_per_day=1440, announced=said)
+    found = preview(config, count=4, now=NOW, fires_per_day=1440, published=said)
     assert found.fire_times == (*said, NOW + timedelta(minutes=60), NOW + timedelta(minutes=90))
-    assert preview(config, count=1, now=NOW, fires_per_day=1440, announced=said).fire_times == tuple(said[:1])
+    assert preview(config, count=1, now=NOW, fires_per_day=1440, published=said).fire_times == tuple(said[:1])
     late = msgspec.structs.replace(config, jitter_seconds=60)
-    assert preview(late, count=1, now=NOW, fires_per_day=1440, announced=said).fire_times == (
+    assert preview(late, count=1, now=NOW, fires_per_day=1440, published=said).fire_times == (
         NOW + timedelta(minutes=30),
     )

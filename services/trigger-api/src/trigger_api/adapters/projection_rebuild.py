@@ -142,8 +142,8 @@ async def _catch_up(connection: DatabaseConnection, *, since: int) -> int:
     """Fold the streams that have grown once more; return up to which position."""
     end = int(await connection.fetchval(_END))
     for aggregate in AGGREGATES:
-        found = await connection.fetch(_SINCE, aggregate.name, since, end)
-        ids = [row["stream_id"] for row in found]
+        grown = await connection.fetch(_SINCE, aggregate.name, since, end)
+        ids = [row["stream_id"] for row in grown]
         for some in _pieces(ids):
             rows = await connection.fetch(_STREAMS, some, end)
             fresh = f"trigger_api.{_FRESH}{aggregate.table}"
@@ -201,11 +201,11 @@ async def _compare(connection: DatabaseConnection, *, aggregate: Aggregate[Any, 
     columns = ", ".join(
         f"{name}::text" if name in {"config", "definition"} else name for name in aggregate.columns
     )
-    found = await connection.fetchrow(
+    row = await connection.fetchrow(
         f"SELECT (SELECT count(*) FROM {fresh}) AS rows,"  # noqa: S608 - constants of ours
         f" (SELECT count(DISTINCT id) FROM ("
         f"  (SELECT {columns} FROM {live} EXCEPT SELECT {columns} FROM {fresh})"
         f"  UNION ALL (SELECT {columns} FROM {fresh} EXCEPT SELECT {columns} FROM {live})"
         f" ) AS differing) AS differed"
     )
-    return (found["rows"], found["differed"]) if found else (0, 0)
+    return (row["rows"], row["differed"]) if row else (0, 0)

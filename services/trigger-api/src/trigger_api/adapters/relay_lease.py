@@ -34,19 +34,19 @@ class RelayLease:
         self._holder = holder
         self._renewed = 0.0
 
-    async def take(self) -> None:
+    async def elect(self) -> None:
         """Wait until the lease is ours."""
         while not await self._hold():  # noqa: ASYNC110 - the lease is PostgreSQL's
             await asyncio.sleep(_RENEW_SECONDS)
 
-    async def keep(self) -> None:
+    async def renew(self) -> None:
         """Renew the lease where it is time to. Raises ``LeaseLostError``."""
         if asyncio.get_running_loop().time() - self._renewed < _RENEW_SECONDS:
             return
         if not await self._hold():
             raise LeaseLostError("another relay leads")
 
-    async def leave(self) -> None:
+    async def resign(self) -> None:
         """Let another one lead at once; where that cannot be said any more, the lease runs out."""
         with contextlib.suppress(asyncpg.PostgresError, *AWAY):
             await self._connection.execute(_RELEASE, self._holder, timeout=1)

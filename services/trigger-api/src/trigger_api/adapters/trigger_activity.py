@@ -64,7 +64,7 @@ class PositionedProjection:
     """Applies a stream's messages once: the position is committed with their effect.
 
     Several replicas may follow the same stream: the row of the position serialises them, and each
-    skips what another one has done. A stream that was made anew is told by the time of its creation, and
+    skips what another one has done. The time of its creation shows that a stream was recreated: it is
     read from its start; one that was restored from a copy, by an end that lies before our position, and
     read on from there.
     """

@@ -18,7 +18,7 @@ _MAX_WORK: Final = 5_000_000
 """Subschemas times values: about a quarter of a second at worst."""
 _LETTERS_A_VALUE: Final = 50
 """A text counts as one value for each so many letters, since patterns look at every one of them."""
-_MAX_FLAWS: Final = 20
+_MAX_ERRORS: Final = 20
 
 _BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _DATA: Final = frozenset({"enum", "const", "default", "examples"})
@@ -60,7 +60,7 @@ def input_errors(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str
     for error in _validator(schema).iter_errors(inputs):
         steps = "".join(f"/{pointer_step(str(step)[:100])}" for step in error.instance_path)
         errors.append(FieldError(pointer + steps, f"{_first_line(error)}."))
-        if len(errors) == _MAX_FLAWS:
+        if len(errors) == _MAX_ERRORS:
             break
     return errors
 

@@ -1,4 +1,4 @@
-"""What a schedule does, worked out: before there is one, or as it is."""
+"""When a schedule fires and what its user must know: before it is saved, or as it is."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,19 +39,19 @@ def preview(
     count: int,
     now: datetime,
     fires_per_day: int,
-    announced: Sequence[datetime] = (),
+    published: Sequence[datetime] = (),
 ) -> Preview:
     """Return up to ``count`` fire times after ``now``, as Temporal will fire them.
 
     They come from the calendars that Temporal gets, by its rules. The configuration has no errors. A day with
-    more than ``fires_per_day`` fires is something to know.
+    more than ``fires_per_day`` fires has a notice.
 
-    ``announced`` are the next fires that Temporal has said, where they are known. They come first, and what
-    follows goes on from the last of them: about a change of the clock it can matter where the search begins.
+    ``published`` are the next fires that Temporal has reported, where they are known. They come first, and
+    the search goes on from the last of them: near a change of the clock it can matter where it begins.
     """
     zone = ZoneInfo(config.timezone)
-    # With a jitter, what Temporal says is when it will fire, and not what it fires for.
-    known = () if config.jitter_seconds else tuple(announced)
+    # With a jitter, Temporal reports when it will fire, and not the nominal time.
+    known = () if config.jitter_seconds else tuple(published)
     times = chain(known, _fires(config, after=known[-1] if known else now))
     fires = tuple(moment.astimezone(zone) for moment in islice(times, count))
     if not fires:
@@ -80,7 +80,7 @@ def _fires(config: ScheduleConfig, *, after: datetime) -> Iterator[datetime]:
 
 
 def _caveats(config: ScheduleConfig, *, zone: ZoneInfo, now: datetime) -> Iterator[Notice]:
-    """Yield what is to be known of each expression while the schedule is in force, but for excluded dates."""
+    """Yield the notices of each expression while the schedule is in force, but for excluded dates."""
     since = now if config.start_at is None else max(now, config.start_at)
     last = date.max if config.end_at is None else _day(config.end_at, zone)
     for expression in dict.fromkeys((config.cron_expression, *config.additional_expressions)):
@@ -99,8 +99,8 @@ def _busy_day(config: ScheduleConfig, *, zone: ZoneInfo, since: date, most: int)
         until = min(until, _day(config.end_at, zone) + _DAY)
     edges = {_day(edge, zone) for edge in (config.start_at, config.end_at) if edge is not None}
     timetable = timetable_of(config)
-    while (found := busy_day(timetable, since=since, until=until, most=most)) is not None:
-        day, count = found
+    while (busiest := busy_day(timetable, since=since, until=until, most=most)) is not None:
+        day, count = busiest
         if day in edges:
             # The schedule is in force for a part of it.
             count = _count(config, day=day, zone=zone)

@@ -10,7 +10,7 @@ import structlog
 
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain import config_rules
-from trigger_api.domain.allowance import FiresPerDay
+from trigger_api.domain.fires_per_day import FiresPerDay
 from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.preview import preview
 from trigger_api.entrypoints import request_models as requests
@@ -104,7 +104,7 @@ class ScheduleHandlers:
 
     async def _preview_saved(self, body: PreviewSaved, *, caller: Caller) -> responses.PreviewDocument:
         view = await self._schedule_trigger(body.trigger_id, caller=caller)
-        published = view.announced_times(self._now())
+        published = view.published_times(self._now())
         try:
             return await self._preview(config_of(view), count=body.count, caller=caller, published=published)
         except TimetableError as error:
@@ -123,7 +123,7 @@ class ScheduleHandlers:
                 count=count,
                 now=self._now(),
                 fires_per_day=self._fires_per_day.of(caller.workspace),
-                announced=published,
+                published=published,
             ),
             owner=caller.workspace,
         )

@@ -127,12 +127,19 @@ class TriggerCommands:
 
     @retry_lost_race
     async def resume_trigger(self, command: ResumeTrigger) -> StoredResponse:
-        """A trigger that is not paused stays so."""
+        """A trigger that is not paused stays so.
+
+        Raises ``InvalidError`` where an older release has accepted the configuration and this one does not.
+        """
+        workspace = command.caller.workspace
+        seen = await self._directory.trigger(command.trigger_id, workspace=workspace)
+        errors = await config_errors(seen.config, threads=self._threads, workspace=workspace) if seen else []
         async with self._store.unit() as unit:
             earlier = await self._idempotency.earlier_response(unit, command.key)
             if earlier is not None:
                 return earlier
             trigger = await self._load(unit, command)
+            raise_if_invalid(errors)
             events = decisions.decide_resumption(trigger)
             changed = await self._append(unit, trigger, events=events, command=command)
             return await self._idempotency.store(unit, command.key, response=command.render(changed))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trigger_api.domain.allowance import FiresPerDay
+from trigger_api.domain.fires_per_day import FiresPerDay
 
 
 def test_a_workspace_that_is_not_named_has_the_default() -> None:

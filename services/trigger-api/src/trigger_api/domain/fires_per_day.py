@@ -19,17 +19,17 @@ class FiresPerDay:
     def parse(cls, default: int, *, exceptions: Iterable[str]) -> "FiresPerDay":
         """Read exceptions such as ``acme=1440``.
 
-        Raises ``ValueError`` for one that is none, is over 1440, or names a workspace again.
+        Raises ``ValueError`` for one that is not an exception, is over 1440, or names a workspace again.
         """
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for text in exceptions:
             workspace, _, count = text.rpartition("=")
             if not workspace or not (count.isascii() and count.isdigit()) or not 1 <= int(count) <= MOST:
                 raise ValueError(f"expected <workspace>=<1 to {MOST}>, not {text[:100]!r}")
-            if workspace in found:
+            if workspace in counts:
                 raise ValueError(f"the workspace {workspace[:100]!r} is named twice")
-            found[workspace] = int(count)
-        return cls(default, found)
+            counts[workspace] = int(count)
+        return cls(default, counts)
 
     def of(self, workspace: str) -> int:
         """Return what one workspace allows."""
