@@ -232,3 +232,24 @@ def test_protocols_are_ports(service: str) -> None:
         if isinstance(node, ast.ClassDef) and "Protocol" in {ast.unparse(base) for base in node.bases}
     }
     assert protocols <= {"ports.py", "read_model.py"}
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "glossary.md"])
+def test_the_files_that_a_page_names_exist(page: str) -> None:
+    """A path without a service is within the last one that was named, as a reader follows it."""
+    folder, missing = ROOT, list[str]()
+    for name in re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:py|md))`", (ROOT / "docs" / page).read_text()):
+        found = next(
+            (
+                base / name
+                for base in (ROOT, folder, folder.parent, *(package(service) for service in SERVICES))
+                if (base / name).exists()
+            ),
+            None,
+        ) or next((path for service in SERVICES if (path := package(service).parent / name).exists()), None)
+        if found is None and not any(path.as_posix().endswith(f"/{name}") for path in committed()):
+            missing.append(name)
+        elif found is not None and found.suffix == ".py" and "src" in found.parts:
+            parts = found.parts
+            folder = Path(*parts[: parts.index("src") + 2])
+    assert missing == []
