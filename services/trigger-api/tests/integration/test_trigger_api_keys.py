@@ -74,7 +74,7 @@ async def test_an_old_key_can_go_once_everything_is_sealed_anew(
         command, "reseal", DATABASE_URL=api.database_url, SECRET_KEYS=f"{NEW},{key_ring}"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "4 secrets sealed anew with key 'new'" in done.stdout
+    assert "4 secrets sealed again with key 'new'" in done.stdout
     ring = KeyRing.parse(NEW)
 
     async def opened() -> bool:
@@ -114,7 +114,7 @@ async def test_a_secret_that_no_key_opens_is_told_and_stops_nothing(
         command, "reseal", DATABASE_URL=api.database_url, SECRET_KEYS=f"{NEW},{key_ring}"
     )
     assert done.returncode == 1
-    assert "2 secrets sealed anew" in done.stderr
+    assert "2 secrets sealed again" in done.stderr
     assert "1 cannot be opened" in done.stderr
     for wrong in ("nonsense", f"{NEW}x"):
         done = await asyncio.to_thread(command, "reseal", DATABASE_URL=api.database_url, SECRET_KEYS=wrong)

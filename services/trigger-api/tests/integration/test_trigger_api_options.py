@@ -58,6 +58,8 @@ async def test_a_change_is_checked_as_a_whole_too(api: Any, workflow_id: str) ->
     answer = await api.call("PATCH", path, patch, status=422)
     assert pointers(answer) == {"/name", "/config/method", "/config/allowedOrigins/0", "/config/x"}
     answer = await api.call("PUT", path, {"config": {"triggerType": "webhook"}}, status=422)
+    assert pointers(answer) == {"/name", "/config/triggerType"}
+    answer = await api.call("PUT", path, {"name": "w", "config": {"triggerType": "webhook"}}, status=422)
     assert pointers(answer) == {"/config/triggerType"}
     assert (await api.call("GET", path, status=200)).json["version"] == 1
 

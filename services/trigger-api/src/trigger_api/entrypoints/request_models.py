@@ -235,6 +235,6 @@ class AsOf(_Body, frozen=True, kw_only=True):
     """A version or a time."""
 
     as_of: Annotated[
-        Annotated[int, Meta(ge=1, le=999_999_999)] | datetime | None,
+        Annotated[int, Meta(ge=0, le=999_999_999)] | datetime | None,
         Meta(description="As it was at a version, or at a time. Works for what is deleted, too."),
     ] = None
