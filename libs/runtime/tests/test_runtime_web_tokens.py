@@ -13,8 +13,14 @@ from multidict import CIMultiDict
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.settings import Secret
 from trigger_runtime.web.problem import ProblemError
-from trigger_runtime.web.token_claims import Verified
-from trigger_runtime.web.tokens import MAX_CACHED_SECONDS, Principal, TokenCache, TokenSettings, TokenVerifier
+from trigger_runtime.web.tokens import (
+    MAX_CACHED_SECONDS,
+    Principal,
+    TokenCache,
+    TokenSettings,
+    TokenVerifier,
+    Verified,
+)
 
 SECRET = "a shared secret of more than 32 bytes"
 

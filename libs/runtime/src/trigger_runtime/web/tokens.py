@@ -6,7 +6,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 import jwt
@@ -19,16 +19,57 @@ from trigger_runtime.settings import Secret
 from trigger_runtime.web.key_document import PublicKey
 from trigger_runtime.web.key_set import DEFAULT, FetchSchedule, KeySet, NoKeysError
 from trigger_runtime.web.problem import ProblemError, unavailable
-from trigger_runtime.web.token_claims import ClaimsError, ExpiredError, Principal, Verified, check_claims
 from trigger_runtime.web.token_settings import TokenSettings
 
-__all__ = ["Principal", "TokenSettings", "TokenVerifier"]
+__all__ = ["Principal", "TokenSettings", "TokenVerifier", "Verified"]
 
 MAX_CACHED_SECONDS: Final = 60.0
 
 _COMPACT: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _INVALID: Final = 'Bearer error="invalid_token"'
 _RETRY_AFTER_SECONDS: Final = 5
+_MAX_NAME: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls. ``scopes`` is ``None`` for a token that carries none: it may do everything."""
+
+    workspace: str
+    subject: str
+    scopes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A principal, and the Unix seconds between which its token counts: from ``since``, before ``until``."""
+
+    principal: Principal
+    since: float
+    until: float
+
+
+class _Claims(msgspec.Struct, frozen=True, kw_only=True):
+    """RFC 7519, 4.1, with its types: a claim of a wrong type is refused, never ignored.
+
+    A token without a scope, for example, may do everything; and ``int("١٢")`` is 12.
+    """
+
+    iss: str
+    aud: str | list[str]
+    sub: str
+    exp: float
+    nbf: float | UnsetType = UNSET
+    iat: float | UnsetType = UNSET
+    jti: str | UnsetType = UNSET
+    org: str | None = None
+    scope: str | UnsetType = UNSET
+    """Separated by spaces (RFC 8693, 4.2)."""
+    scp: str | list[str] | UnsetType = UNSET
+    scopes: str | list[str] | UnsetType = UNSET
+
+
+_claims_decoder: Final = msgspec.json.Decoder(_Claims)
 
 
 class _Header(msgspec.Struct, frozen=True):
@@ -169,11 +210,9 @@ class TokenVerifier:
         now = self._now()
         try:
             payload = self._jws.decode(token, key, algorithms=[header.alg])
-            verified = check_claims(payload, settings=self._settings, now=now)
-        except ExpiredError:
-            raise _refused("The token has expired.", challenge=_INVALID) from None
-        except (ClaimsError, jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # The four builtins: PyJWT does not catch what its parsing of strange headers raises.
+            verified = _checked(payload, settings=self._settings, now=now)
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            # The four builtins: the claims' types, and what PyJWT does not catch in strange headers.
             raise _invalid() from None
         self._cache.put(token, verified=verified, now=now, key_generation=self._keys.generation)
         return verified.principal
@@ -200,6 +239,40 @@ def _header(token: bytes) -> _Header:
         return msgspec.json.decode(data, type=_Header)
     except (ValueError, RecursionError):
         raise _invalid() from None
+
+
+def _checked(payload: bytes, *, settings: TokenSettings, now: float) -> Verified:
+    """Return the principal of a payload whose signature is verified.
+
+    Raises ``ProblemError`` 401, and ``ValueError`` or ``RecursionError`` for what is not claims.
+    """
+    claims = _claims_decoder.decode(payload)
+    audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+    if claims.iss != settings.jwt_issuer or settings.jwt_audience not in audiences:
+        raise _invalid()
+    if not _is_name(claims.sub) or not (claims.org is None or _is_name(claims.org)):
+        raise _invalid()
+    begins = [moment for moment in (claims.nbf, claims.iat) if not isinstance(moment, UnsetType)]
+    since = max(begins, default=now) - settings.jwt_leeway_seconds
+    until = claims.exp + settings.jwt_leeway_seconds
+    if now >= until:
+        raise _refused("The token has expired.", challenge=_INVALID)
+    if now < since:
+        raise _invalid()
+    principal = Principal(workspace=claims.org or claims.sub, subject=claims.sub, scopes=_scopes(claims))
+    return Verified(principal, since, until)
+
+
+def _scopes(claims: _Claims) -> frozenset[str] | None:
+    """Return the first of the registered claim and of those that providers send instead."""
+    for claim in (claims.scope, claims.scp, claims.scopes):
+        if not isinstance(claim, UnsetType):
+            return frozenset(claim.split() if isinstance(claim, str) else claim)
+    return None
+
+
+def _is_name(value: str) -> bool:
+    return 0 < len(value) <= _MAX_NAME and value.isprintable()
 
 
 def _invalid() -> ProblemError:
