@@ -472,7 +472,8 @@ PARTS: dict[str, msgspec.Struct] = {
 
 def every(kind: type) -> set[type]:
     """Return the contracts' subclasses of a class, and theirs: other tests may define some of their own."""
-    below = [one for one in kind.__subclasses__() if one.__module__.startswith("trigger_contracts.")]
+    subclasses: list[type] = kind.__subclasses__()
+    below = [one for one in subclasses if one.__module__.startswith("trigger_contracts.")]
     return {one for direct in below for one in {direct, *every(direct)}}
 
 
