@@ -150,6 +150,29 @@ async def test_changes_are_events_by_intent_and_pausing_is_one(
     assert [row["version"] for row in rows] == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_trigger_that_an_older_release_accepted_can_be_paused_and_not_resumed(
+    api: Any, workflow_id: str
+) -> None:
+    body = {
+        "workflowId": workflow_id,
+        "name": "old",
+        "triggerType": "schedule",
+        "config": {"cronExpression": "0 9 * * *", "timezone": "Europe/Berlin"},
+    }
+    path = f"/api/triggers/{(await api.call('POST', '/api/triggers', body, status=201)).json['id']}"
+    connection = await asyncpg.connect(api.database_url)
+    for table, column in (("trigger_events", "data"), ("workflow_triggers", "config")):
+        await connection.execute(
+            f"UPDATE trigger_api.{table}"
+            f" SET {column} = replace({column}::text, 'Europe/Berlin', 'Europe/Atlantis')::jsonb::json"
+        )
+    await connection.close()
+    assert (await api.call("POST", f"{path}/pause", status=200)).json["enabled"] is False
+    refused = await api.call("POST", f"{path}/resume", status=422)
+    assert [error["pointer"] for error in refused.json["errors"]] == ["/config/timezone"]
+    assert (await api.call("GET", path, status=200)).json["enabled"] is False
+
+
 async def test_put_replaces_and_the_type_is_fixed(api: Any, workflow_id: str) -> None:
     path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
     replaced = await api.call("PUT", path, {"name": "E", "config": {"eventType": "a.*"}}, status=200)

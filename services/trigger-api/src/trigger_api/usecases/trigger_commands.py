@@ -139,6 +139,9 @@ class TriggerCommands:
             if earlier is not None:
                 return earlier
             trigger = await self._load(unit, command)
+            if seen is None or trigger.version != seen.version:
+                # The configuration that was checked is not the one that would be resumed.
+                raise ConcurrentChangeError
             raise_if_invalid(errors)
             events = decisions.decide_resumption(trigger)
             changed = await self._append(unit, trigger, events=events, command=command)
