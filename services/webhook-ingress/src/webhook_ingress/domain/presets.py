@@ -74,7 +74,10 @@ class DeliveryId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A row. ``tolerance`` is in seconds, and counts where the trigger has the usual one."""
+    """A row. ``tolerance`` is in seconds, and counts where the trigger has the usual one.
+
+    ``json_fields`` names the fields of a form whose text is JSON.
+    """
 
     scheme: SignatureScheme
     verified_against: frozenset[VerifiedAgainst]
@@ -84,6 +87,7 @@ class Preset:
     body: BodyContains = BodyContains.NOTHING
     opening: handshake.OpeningHandshake | None = None
     signed_handshake: handshake.SignedHandshake | None = None
+    json_fields: tuple[str, ...] = ()
 
 
 _EXAMPLE: Final = frozenset({VerifiedAgainst.EXAMPLE})
@@ -112,6 +116,7 @@ def _v0(header: str, *, time: str) -> SignatureScheme:
     ).signature_check
 
 
+_PAYLOAD: Final = ("payload",)
 _SAME_BODY: Final = DeliveryId(compute=delivery_ids.of_body)
 _META: Final = Preset(
     scheme=_of_body("x-hub-signature-256", prefix="sha256="),
@@ -152,12 +157,14 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GITEA: Preset(
         scheme=_of_body("x-gitea-signature"),
         delivery_id=DeliveryId(header="x-gitea-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        json_fields=_PAYLOAD,
         verified_against=_SOURCE,
     ),
     WebhookProvider.GITHUB: Preset(
         scheme=_of_body("x-hub-signature-256", prefix="sha256="),
         # GitHub repeats nothing by itself: a person who presses "redeliver" asks for another run.
         delivery_id=DeliveryId(header="x-github-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        json_fields=_PAYLOAD,
         verified_against=_EXAMPLE,
     ),
     WebhookProvider.GITLAB: Preset(
@@ -168,6 +175,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GOGS: Preset(
         scheme=_of_body("x-gogs-signature"),
         delivery_id=DeliveryId(header="x-gogs-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        json_fields=_PAYLOAD,
         verified_against=_SOURCE,
     ),
     WebhookProvider.HUBSPOT: Preset(
@@ -219,6 +227,7 @@ PRESETS: Final[dict[WebhookProvider, Preset]] = {
         scheme=_v0("x-slack-signature", time="x-slack-request-timestamp"),
         delivery_id=DeliveryId(body=("event_id",)),
         signed_handshake=handshake.slack,
+        json_fields=_PAYLOAD,
         verified_against=_BOTH,
     ),
     WebhookProvider.SQUARE: Preset(
