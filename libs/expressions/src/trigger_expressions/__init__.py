@@ -1,6 +1,12 @@
 """What users write in configurations: conditions and filters on events, and templates."""
 
-from trigger_expressions.conditions import MAX_LENGTH, EventContext, Expression, ExpressionError
+from trigger_expressions.conditions import (
+    MAX_LENGTH,
+    EventContext,
+    Expression,
+    ExpressionError,
+    problems_of,
+)
 from trigger_expressions.filters import filter_path
 from trigger_expressions.templates import ROOTS, Path, TemplateError, parts, paths_in
 
@@ -15,4 +21,5 @@ __all__ = [
     "filter_path",
     "parts",
     "paths_in",
+    "problems_of",
 ]

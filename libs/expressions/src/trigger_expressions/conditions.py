@@ -1,21 +1,19 @@
 """Conditions on events, in CEL (the Common Expression Language), bounded.
 
-The evaluator holds the interpreter's lock and has no budget. So what could take long is refused when an
-expression is compiled: all else is linear in the expression and in the values that it reads.
+The evaluator holds the interpreter's lock and has no budget. So what could take long is refused before it is
+compiled (``cel_check``): all else is linear in the expression and in the values that it reads. Nothing of an
+expression runs before an event is there.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import cel
 
-MAX_LENGTH: Final = 1000
+from trigger_expressions.cel_check import Checked, UnboundedError, checked
 
-_COMPREHENSION: Final = re.compile(r"\.\s*(map|filter|all|exists|exists_one|existsOne|transform\w*)\s*\(")
-_TEXT: Final = re.compile(r"""[rR]?("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""")
-_LONG_TEXT: Final = re.compile(r'"""|' + r"'''")
-_UNDEFINED: Final = "Undefined variable or function"
+MAX_LENGTH: Final = 1000
+_VARIABLES: Final = frozenset({"event"})
 
 
 class ExpressionError(ValueError):
@@ -33,32 +31,57 @@ class Expression:
     """A compiled condition."""
 
     def __init__(self, text: str) -> None:
-        """Compile. Raises ``ExpressionError``."""
-        self._program = _compiled(text)
+        """Compile. Raises ``ExpressionError`` for what cannot be compiled or has no bound.
+
+        It takes more than ``problems_of`` allows: what an earlier release let in may hold for some events.
+        """
+        condition = _checked(text)
+        self._program = _compiled(condition)
 
     def holds(self, event: EventContext) -> bool:
         """Tell whether the event fulfils the condition. One that cannot be evaluated does not hold."""
         return _result(self._program, event=event) is True
 
 
-def _compiled(text: str) -> Any:
+def problems_of(text: str) -> tuple[str, ...]:
+    """Return why a text cannot be a condition, or only for some events; nothing of it runs."""
+    try:
+        condition = _checked(text)
+        _compiled(condition)
+    except ExpressionError as error:
+        return (str(error),)
+    return condition.problems
+
+
+def _checked(text: str) -> Checked:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
-    if _LONG_TEXT.search(text):
-        raise ExpressionError("texts in three quotes are not supported")
-    if comprehension := _COMPREHENSION.search(_TEXT.sub('""', text)):
-        raise ExpressionError(f"{comprehension.group(1)}() is not supported: it has no bound")
     try:
-        program = cel.compile(text)
+        return checked(text, variables=_VARIABLES)
+    except UnboundedError as error:
+        raise ExpressionError(str(error)) from None
+
+
+def _compiled(condition: Checked) -> Any:
+    try:
+        program = cel.compile(condition.text)
     except ValueError as error:
         raise ExpressionError(_first_line(error)) from None
-    # Tried once on an event without data: this shows an unknown name, or a result that is not true or false.
-    result = _result(program, event=EventContext(_SAMPLE))
-    if isinstance(result, RuntimeError) and _UNDEFINED in str(result):
-        raise ExpressionError(_first_line(result))
-    if not isinstance(result, bool | Exception):
-        raise ExpressionError("a condition is true or false, for example event.data.total > 100")
+    for pattern in condition.patterns:
+        _require_pattern(pattern)
+    # The evaluator's own parser has the last word on what it would run: a text that the two read differently
+    # is refused.
+    called = {name for name in program.functions() if name.isidentifier()} - {"double", "type"}
+    if not (called <= condition.functions and set(program.variables()) <= condition.variables | {"double"}):
+        raise ExpressionError("it can be read in more than one way: write it more simply")
     return program
+
+
+def _require_pattern(quoted: str) -> None:
+    """Refuse a pattern that the evaluator could not build; only it can tell."""
+    result = _result(cel.compile(f"''.matches({quoted})"), event=EventContext({}))
+    if isinstance(result, Exception):
+        raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(result)}")
 
 
 def _result(program: Any, *, event: EventContext) -> Any:
@@ -70,6 +93,3 @@ def _result(program: Any, *, event: EventContext) -> Any:
 
 def _first_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
-
-
-_SAMPLE: Final[Mapping[str, Any]] = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "data": {}}

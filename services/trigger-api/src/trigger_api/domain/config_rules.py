@@ -18,7 +18,7 @@ from trigger_contracts.config import (
 )
 from trigger_contracts.events import is_type_pattern
 from trigger_cron import CronError, ExclusionError, TimetableError, parse, timetable_of
-from trigger_expressions import Expression, ExpressionError, filter_path
+from trigger_expressions import filter_path, problems_of
 from trigger_validation import FieldError, pointer_step, size_errors
 from trigger_webhooks import RULED_FIELDS, errors_between
 from trigger_webhooks import field_errors as webhook_field_errors
@@ -148,11 +148,7 @@ def _filters(filters: dict[str, Any]) -> list[FieldError]:
 def _expression(text: str | None) -> list[FieldError]:
     if text is None:
         return []
-    try:
-        Expression(text)
-    except ExpressionError as error:
-        return [FieldError("", f"This is no condition: {error}.")]
-    return []
+    return [FieldError("", f"This is not a condition: {problem}.") for problem in problems_of(text)]
 
 
 def _input_schema(schema: dict[str, Any] | None) -> list[FieldError]:
