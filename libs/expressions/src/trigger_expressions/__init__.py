@@ -2,7 +2,7 @@
 
 from trigger_expressions.conditions import (
     MAX_LENGTH,
-    EventContext,
+    EvaluationError,
     Expression,
     ExpressionError,
     problems_of,
@@ -13,7 +13,7 @@ from trigger_expressions.templates import ROOTS, Path, TemplateError, parts, pat
 __all__ = [
     "MAX_LENGTH",
     "ROOTS",
-    "EventContext",
+    "EvaluationError",
     "Expression",
     "ExpressionError",
     "Path",

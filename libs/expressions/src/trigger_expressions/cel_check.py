@@ -5,18 +5,20 @@ expression and in the values that it reads. It lists what cannot work: functions
 there are not, operands of the wrong type, a result that is not true or false.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Final
 
+from trigger_expressions.cel_edits import Edit, edited, replaced
 from trigger_expressions.cel_functions import (
     ANY,
     FUNCTIONS,
     MACROS,
     METHODS,
     NUMBER,
+    TIME_DIFFERENCES,
+    TIME_SUMS,
     TYPE_NAMES,
     counted,
     near,
@@ -25,32 +27,19 @@ from trigger_expressions.cel_functions import (
     words_for,
 )
 from trigger_expressions.cel_nodes import Call, Constant, Field, Index, ListOf, MapOf, Name, Node, Operation
-from trigger_expressions.cel_numbers import Edit, as_doubles, as_doubles_if_broken, edited, is_number
+from trigger_expressions.cel_numbers import as_doubles, as_doubles_if_broken, is_number
 from trigger_expressions.cel_parser import SyntaxProblemError, syntax_of
+from trigger_expressions.cel_paths import PREFIX, EventPath, EventPaths
 
 MAX_CONCATENATIONS: Final = 20
 """Uses of ``+``: each may copy a text of the event."""
 MAX_PATTERNS: Final = 5
 """Uses of ``matches()``: the evaluator builds the pattern again for each event."""
-MAX_PATTERN_LENGTH: Final = 200
-MAX_COUNT: Final = 100
-"""What the counts in a pattern come to, multiplied: ``(a{10}){10}`` is 100."""
 
 _WHOLE: Final = "whole number"
 _PART: Final = "part of a sum"
 _ALL_TYPES: Final = FUNCTIONS["type"].accepts[0]
-_TIME_DIFFERENCES: Final = {
-    ("timestamp", "timestamp"): "duration",
-    ("timestamp", "duration"): "timestamp",
-    ("duration", "duration"): "duration",
-}
-_TIME_SUMS: Final = {
-    ("timestamp", "duration"): "timestamp",
-    ("duration", "timestamp"): "timestamp",
-    ("duration", "duration"): "duration",
-}
 _EXAMPLE: Final = "for example event.data.total > 100"
-_COUNT: Final = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 
 
 class UnboundedError(ValueError):
@@ -59,24 +48,28 @@ class UnboundedError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """``text`` is what the evaluator gets; ``functions`` are all that it calls, operators left out."""
+    """``text`` is what the evaluator gets; ``functions`` are all that it calls, operators left out.
+
+    ``variables`` are the names in it that are no variable of a path: of types, or unknown.
+    """
 
     text: str
     functions: frozenset[str]
     variables: frozenset[str]
+    paths: tuple[EventPath, ...]
     patterns: tuple[str, ...]
     """What ``matches()`` is called with, as it is written, in quotes."""
     problems: tuple[str, ...]
     """Why the condition cannot work, or only for some events."""
 
 
-def checked(text: str, *, variables: frozenset[str]) -> Checked:
-    """Check a condition that may use some variables. Raises ``UnboundedError``."""
+def checked(text: str, *, root: str) -> Checked:
+    """Check a condition on an object, which it calls ``root``. Raises ``UnboundedError``."""
     try:
         tree = syntax_of(text)
     except SyntaxProblemError as error:
         raise UnboundedError(str(error)) from None
-    checker = _Checker(text=text, variables=variables)
+    checker = _Checker(text=text, root=root, paths=EventPaths(text, root=root))
     kind = checker.kind_of(tree, expected=None)
     if kind == ANY and isinstance(tree, Field | Index):
         checker.problem(f"a condition is true or false; example: {text.strip()} == true")
@@ -84,7 +77,8 @@ def checked(text: str, *, variables: frozenset[str]) -> Checked:
         checker.problem(f"a condition is true or false, and this is {words_for(kind)}; {_EXAMPLE}")
     return Checked(
         problems=tuple(dict.fromkeys(checker.problems)),
-        text=edited(text, edits=checker.edits),
+        text=edited(text, edits=checker.edits, within=tree),
+        paths=checker.paths.all(),
         functions=frozenset(checker.functions),
         variables=frozenset(checker.used),
         patterns=tuple(checker.patterns),
@@ -96,7 +90,8 @@ class _Checker:
     """Walks a tree from its leaves, and notes what it finds."""
 
     text: str
-    variables: frozenset[str]
+    root: str
+    paths: EventPaths
     problems: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
@@ -119,7 +114,7 @@ class _Checker:
             case Constant():
                 return node.kind
             case Name():
-                return self._variable(node.name)
+                return self._variable(node)
             case Call():
                 return self._call(node)
             case Operation():
@@ -139,6 +134,8 @@ class _Checker:
         return kind
 
     def _selection(self, node: Field | Index) -> str:
+        if self._read(node, path=node, asks_presence=False):
+            return ANY
         if isinstance(node, Field):
             self._expect(node.operand, types=types_of("map"), of=f".{node.name}")
             return ANY
@@ -148,14 +145,23 @@ class _Checker:
             self.problem(f"[…] of a list takes a number, of an object a text, and this is {words_for(key)}")
         return ANY
 
-    def _variable(self, name: str) -> str:
-        self.used.add(name)
-        if name in self.variables:
+    def _read(self, node: Node, *, path: Node, asks_presence: bool) -> bool:
+        """Put a variable in the place of a node that reads a fixed path; tell whether it is such a node."""
+        variable = self.paths.variable_for(path, asks_presence=asks_presence)
+        if variable is not None:
+            self.edits.append(replaced(node, by=variable))
+        return variable is not None
+
+    def _variable(self, node: Name) -> str:
+        name = node.name
+        if self._read(node, path=node, asks_presence=False):
             return "map"
+        if name.startswith(PREFIX):
+            raise UnboundedError(f"a name cannot begin with {PREFIX}, as {name} does")
+        self.used.add(name)
         if name in TYPE_NAMES:
             return "type"
-        known = ", ".join(sorted(self.variables))
-        return self.problem(f"there is no {name}{near(name, self.variables)}; a condition can use: {known}")
+        return self.problem(f"there is no {name}{near(name, [self.root])}; a condition can use: {self.root}")
 
     def _call(self, node: Call) -> str:
         name = node.name
@@ -182,12 +188,14 @@ class _Checker:
     def _has(self, node: Call) -> str:
         if len(node.arguments) != 1 or not isinstance(node.arguments[0], Field):
             self.problem("has() takes one field, for example has(event.data.total)")
-        self._collection("list", parts=node.arguments)
+            self._collection("list", parts=node.arguments)
+        elif not self._read(node, path=node.arguments[0], asks_presence=True):
+            self.kind_of(node.arguments[0].operand, expected=None)
         return "bool"
 
     def _unknown_call(self, node: Call, *, operands: tuple[Node, ...]) -> str:
         detail = no_function(node.name, is_method=node.operand is not None)
-        if any(isinstance(argument, Name) and argument.name not in self.variables for argument in operands):
+        if any(isinstance(argument, Name) and argument.name != self.root for argument in operands):
             # This is how a macro looks, and a later evaluator may know more of them.
             raise UnboundedError(detail)
         self._collection("list", parts=operands)
@@ -198,15 +206,7 @@ class _Checker:
             raise UnboundedError(f"it has more than {MAX_PATTERNS} uses of matches()")
         if len(arguments) != 1 or not isinstance(arguments[0], Constant):
             raise UnboundedError("matches() takes a pattern in quotes, for example matches('^A-[0-9]+$')")
-        pattern = arguments[0].text
-        self.patterns.append(pattern)
-        product = 1
-        for least, most in _COUNT.findall(pattern):
-            product *= max(int(least), int(most or 0), 1)
-        if len(pattern) > MAX_PATTERN_LENGTH or product > MAX_COUNT:
-            raise UnboundedError(
-                f"a pattern has at most {MAX_PATTERN_LENGTH} characters and {MAX_COUNT} repetitions"
-            )
+        self.patterns.append(arguments[0].text)
 
     def _operation(self, node: Operation, *, expected: str | None) -> str:
         match node.operator:
@@ -245,7 +245,7 @@ class _Checker:
         if operator == "+":
             return self._sum(node, expected=expected)
         kinds = self._of_two(node, expected=_WHOLE if operator == "%" or expected == _WHOLE else "number")
-        if operator == "-" and (kind := _TIME_DIFFERENCES.get(kinds)) is not None:
+        if operator == "-" and (kind := TIME_DIFFERENCES.get(kinds)) is not None:
             return kind
         # What JSON holds can only be numbers here.
         if not set(kinds) <= {"number", ANY}:
@@ -266,9 +266,9 @@ class _Checker:
             return "number"
         if not known:
             if expected is None:
-                self.edits += as_doubles_if_broken(node, text=self.text)
+                self.edits += as_doubles_if_broken(node, text=self.text, edits=self.edits)
             return ANY
-        if (kind := _TIME_SUMS.get(kinds)) is not None:
+        if (kind := TIME_SUMS.get(kinds)) is not None:
             return kind
         if len(known) == 1 and known <= {"string", "list", "bytes"}:
             return known.pop()

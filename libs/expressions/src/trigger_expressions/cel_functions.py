@@ -73,6 +73,17 @@ METHODS: Final[dict[str, Function]] = {
     "getSeconds": _OF_SPAN,
     "getMilliseconds": _OF_SPAN,
 }
+TIME_DIFFERENCES: Final = {
+    ("timestamp", "timestamp"): "duration",
+    ("timestamp", "duration"): "timestamp",
+    ("duration", "duration"): "duration",
+}
+TIME_SUMS: Final = {
+    ("timestamp", "duration"): "timestamp",
+    ("duration", "timestamp"): "timestamp",
+    ("duration", "duration"): "duration",
+}
+"""What a difference and a sum of times are."""
 ALL_NAMES: Final = sorted({*FUNCTIONS, *METHODS, "has"})
 
 

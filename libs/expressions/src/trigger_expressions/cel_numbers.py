@@ -4,27 +4,24 @@ JSON has one kind of number. CEL has two, which it does not mix in arithmetic: `
 a total of 100. So arithmetic gets doubles, except where CEL wants whole numbers (``%``, an index).
 """
 
+from collections.abc import Sequence
+
+from trigger_expressions.cel_edits import Edit, around, edited
 from trigger_expressions.cel_functions import FUNCTIONS, METHODS
 from trigger_expressions.cel_nodes import Call, Constant, Node, Operation
-
-Edit = tuple[int, int, str]
-"""A place in the text, whether a part ends there (1) or begins (0), and what is inserted."""
 
 
 def as_doubles(operation: Operation) -> list[Edit]:
     """Return what makes doubles of the operands."""
-    edits = []
-    for operand in operation.operands:
-        edits += [(operand.start, 0, "double("), (operand.end, 1, ")")]
-    return edits
+    return [edit for operand in operation.operands for edit in around(operand, before="double(", after=")")]
 
 
-def as_doubles_if_broken(total: Operation, *, text: str) -> list[Edit]:
+def as_doubles_if_broken(total: Operation, *, text: str, edits: Sequence[Edit]) -> list[Edit]:
     """Return what lets the event say whether a sum is one of doubles: where one of its terms is."""
-    terms = [text[term.start : term.end] for term in terms_of(total)]
+    terms = [edited(text, edits=edits, within=term) for term in _terms(total)]
     is_broken = " || ".join(f"type({term}) == double" for term in terms)
     doubles = " + ".join(f"double({term})" for term in terms)
-    return [(total.start, 0, f"({is_broken} ? {doubles} : "), (total.end, 1, ")")]
+    return around(total, before=f"({is_broken} ? {doubles} : ", after=")")
 
 
 def is_number(node: Node) -> bool:
@@ -43,19 +40,8 @@ def is_number(node: Node) -> bool:
             return False
 
 
-def terms_of(node: Node) -> list[Node]:
+def _terms(node: Node) -> list[Node]:
     """Return what a sum is made of."""
     if isinstance(node, Operation) and node.operator == "+":
-        return [term for operand in node.operands for term in terms_of(operand)]
+        return [term for operand in node.operands for term in _terms(operand)]
     return [node]
-
-
-def edited(text: str, *, edits: list[Edit]) -> str:
-    """Insert texts; at one place what closes comes before what opens."""
-    pieces = []
-    position = 0
-    for place, _, insertion in sorted(edits, key=lambda edit: (edit[0], -edit[1])):
-        pieces += [text[position:place], insertion]
-        position = place
-    pieces.append(text[position:])
-    return "".join(pieces)

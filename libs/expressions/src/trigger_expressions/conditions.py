@@ -1,30 +1,33 @@
 """Conditions on events, in CEL (the Common Expression Language), bounded.
 
 The evaluator holds the interpreter's lock and has no budget. So what could take long is refused before it is
-compiled (``cel_check``): all else is linear in the expression and in the values that it reads. Nothing of an
-expression runs before an event is there.
+compiled (``cel_check``). Of an event it gets only what is at the paths that are read (``cel_paths``). Nothing
+of an expression runs before an event is there.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 import cel
 
 from trigger_expressions.cel_check import Checked, UnboundedError, checked
+from trigger_expressions.cel_paths import TooMuchToReadError, values_at
 
 MAX_LENGTH: Final = 1000
-_VARIABLES: Final = frozenset({"event"})
+MAX_PATTERN_LENGTH: Final = 200
+MAX_COUNT: Final = 100
+"""What the counts in a pattern come to, multiplied: ``(a{10}){10}`` is 100."""
+
+_COUNT: Final = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 
 
 class ExpressionError(ValueError):
     """The text cannot be a condition; the message says why."""
 
 
-class EventContext:
-    """One event, converted once for any number of conditions."""
-
-    def __init__(self, event: Mapping[str, Any]) -> None:
-        self.context = cel.Context({"event": dict(event)})
+class EvaluationError(ValueError):
+    """A condition can say nothing of an event; the message says why."""
 
 
 class Expression:
@@ -35,12 +38,24 @@ class Expression:
 
         It takes more than ``problems_of`` allows: what an earlier release let in may hold for some events.
         """
-        condition = _checked(text)
-        self._program = _compiled(condition)
+        self._condition = _checked(text)
+        self._program = _compiled(self._condition)
 
-    def holds(self, event: EventContext) -> bool:
-        """Tell whether the event fulfils the condition. One that cannot be evaluated does not hold."""
-        return _result(self._program, event=event) is True
+    def holds(self, event: Mapping[str, Any]) -> bool:
+        """Tell whether an event, as JSON, fulfils the condition. Raises ``EvaluationError``."""
+        paths = self._condition.paths
+        try:
+            values = values_at(paths, event=event)
+            result = self._program.execute(cel.Context(values))
+        except TooMuchToReadError as error:
+            raise EvaluationError(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the values lead to
+            missing = [path.text for path in paths if path.variable not in values]
+            detail = f"there is no {', '.join(missing)}" if missing else _first_line(error)
+            raise EvaluationError(detail) from None
+        if not isinstance(result, bool):
+            raise EvaluationError(f"it is neither true nor false: {type(result).__name__}")
+        return result
 
 
 def problems_of(text: str) -> tuple[str, ...]:
@@ -57,7 +72,7 @@ def _checked(text: str) -> Checked:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
     try:
-        return checked(text, variables=_VARIABLES)
+        return checked(text, root="event")
     except UnboundedError as error:
         raise ExpressionError(str(error)) from None
 
@@ -72,23 +87,24 @@ def _compiled(condition: Checked) -> Any:
     # The evaluator's own parser has the last word on what it would run: a text that the two read differently
     # is refused.
     called = {name for name in program.functions() if name.isidentifier()} - {"double", "type"}
-    if not (called <= condition.functions and set(program.variables()) <= condition.variables | {"double"}):
+    known = condition.variables | {path.variable for path in condition.paths} | {"double"}
+    if not (called <= condition.functions and set(program.variables()) <= known):
         raise ExpressionError("it can be read in more than one way: write it more simply")
     return program
 
 
 def _require_pattern(quoted: str) -> None:
-    """Refuse a pattern that the evaluator could not build; only it can tell."""
-    result = _result(cel.compile(f"''.matches({quoted})"), event=EventContext({}))
-    if isinstance(result, Exception):
-        raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(result)}")
-
-
-def _result(program: Any, *, event: EventContext) -> Any:
+    """Refuse a pattern that takes long to build, or that the evaluator could not build; only it can tell."""
+    product = 1
+    for least, most in _COUNT.findall(quoted):
+        product *= max(int(least), int(most or 0), 1)
+    if len(quoted) > MAX_PATTERN_LENGTH or product > MAX_COUNT:
+        limits = f"{MAX_PATTERN_LENGTH} characters and {MAX_COUNT} repetitions"
+        raise ExpressionError(f"a pattern has at most {limits}")
     try:
-        return program.execute(event.context)
-    except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the event's values lead to
-        return error
+        cel.compile(f"''.matches({quoted})").execute(cel.Context({}))
+    except Exception as error:  # noqa: BLE001 - the evaluator's own error is not public
+        raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:

@@ -72,5 +72,5 @@ class WorkflowDefinitions(Protocol):
 class EventDirectory(Protocol):
     """The event triggers that are known."""
 
-    def matching(self, event: CloudEvent) -> list[TriggerState]:
-        """Return the triggers that an event starts."""
+    async def matching(self, event: CloudEvent) -> list[TriggerState]:
+        """Return the triggers that an event starts; one whose condition cannot be evaluated is not."""

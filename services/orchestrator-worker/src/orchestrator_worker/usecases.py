@@ -112,7 +112,7 @@ class Dispatcher:
         await self._start_all(
             [
                 event_start(trigger, event=event, stored_at=stored_at)
-                for trigger in self._directory.matching(event)
+                for trigger in await self._directory.matching(event)
             ],
             stored_at=stored_at,
         )

@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
+import structlog.testing
 from prometheus_client import CollectorRegistry
 
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
@@ -56,11 +58,11 @@ class Bench:
             )
             await self.directory.apply([item])
 
-    def matching(self, event_type: str = "order.created") -> list[int]:
+    async def matching(self, event_type: str = "order.created") -> list[int]:
         event = CloudEvent(
             id="1", source="/shop", type=event_type, workspace=None, document={"type": event_type}
         )
-        return sorted(trigger.id.int for trigger in self.directory.matching(event))
+        return sorted(trigger.id.int for trigger in await self.directory.matching(event))
 
     def unreadable(self) -> float | None:
         return self.registry.get_sample_value("trigger_states_unreadable")
@@ -69,21 +71,21 @@ class Bench:
 async def test_the_highest_version_wins_in_any_order() -> None:
     bench = Bench()
     await bench.take(state(version=2, config=EventConfig(event_type="order.paid")), state(version=1))
-    assert bench.matching() == []
-    assert bench.matching("order.paid") == [1]
+    assert await bench.matching() == []
+    assert await bench.matching("order.paid") == [1]
     await bench.take(state(version=4, deleted_at=AT), state(version=3))
-    assert bench.matching() == []
+    assert await bench.matching() == []
     assert await bench.directory.position() == 4
 
 
 async def test_what_a_trigger_became_counts() -> None:
     bench = Bench()
     await bench.take(state(version=1), state(version=2, enabled=False))
-    assert bench.matching() == []
+    assert await bench.matching() == []
     await bench.take(state(version=3))
-    assert bench.matching() == [1]
+    assert await bench.matching() == [1]
     await bench.take(state(version=4, config=ManualConfig()))
-    assert bench.matching() == []
+    assert await bench.matching() == []
 
 
 async def test_a_state_that_cannot_be_read_starts_nothing_until_a_newer_one_can() -> None:
@@ -91,10 +93,27 @@ async def test_a_state_that_cannot_be_read_starts_nothing_until_a_newer_one_can(
     await bench.take(state(version=1))
     await bench.take(state(2, version=1), number=2)
     await bench.take(FUTURE)
-    assert bench.matching() == [2]
+    assert await bench.matching() == [2]
     assert bench.unreadable() == 1
     await bench.take(state(version=1))
-    assert bench.matching() == [2]
+    assert await bench.matching() == [2]
     await bench.take(state(version=2))
-    assert bench.matching() == [1, 2]
+    assert await bench.matching() == [1, 2]
     assert bench.unreadable() == 0
+
+
+async def test_a_condition_that_cannot_be_evaluated_is_counted_each_time_and_logged_once_a_version() -> None:
+    bench = Bench()
+    config = EventConfig(event_type="order.created", expression="event.data.total > 100")
+    await bench.take(state(1, version=1, config=config), number=1)
+    await bench.take(state(2, version=1), number=2)
+    with structlog.testing.capture_logs() as lines:
+        assert await bench.matching() == [2]
+        assert await bench.matching() == [2]
+        await bench.take(state(1, version=2, config=config), number=1)
+        assert await bench.matching() == [2]
+    assert bench.registry.get_sample_value("event_conditions_failed_total") == 3
+    assert [(line["trigger_version"], line["reason"]) for line in lines] == [
+        (1, "there is no event.data.total"),
+        (2, "there is no event.data.total"),
+    ]

@@ -86,7 +86,7 @@ class World:
             raise self.log_failing
         self.facts.append(fact)
 
-    def matching(self, event: CloudEvent) -> list[TriggerState]:
+    async def matching(self, event: CloudEvent) -> list[TriggerState]:
         return self.triggers
 
     async def deliver(self, deliveries: Sequence[AcceptedDelivery], *, age: timedelta = timedelta()) -> None:

@@ -1,16 +1,22 @@
 """The event triggers in memory, kept by a follower of ``config.trigger.*``."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
 
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from orchestrator_worker.domain.matching import EventTriggers
+from orchestrator_worker.domain.matching import ConditionFailure, EventTriggers
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
 from trigger_expressions import ExpressionError
 from trigger_runtime.bus.jetstream_api import Received
+
+_LONGEST_STRETCH: Final = 0.01
+"""Seconds for which conditions are evaluated before others get a turn."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -26,15 +32,32 @@ class EventTriggerDirectory:
         self._triggers = EventTriggers()
         self._open_to = open_to
         self._position: int | None = None
+        self._last_failed: dict[UUID, int] = {}
+        self._failed = Counter(
+            "event_conditions_failed",
+            "Conditions that could say nothing of an event: a field is missing, or of another type.",
+            registry=registry,
+        )
         self._unreadable = Gauge(
             "trigger_states_unreadable",
             "Triggers whose newest state cannot be read: no event starts them.",
             registry=registry,
         )
 
-    def matching(self, event: CloudEvent) -> list[TriggerState]:
+    async def matching(self, event: CloudEvent) -> list[TriggerState]:
         """Return the triggers that an event starts."""
-        return self._triggers.matching(event, open_to=self._open_to)
+        started: list[TriggerState] = []
+        loop = asyncio.get_running_loop()
+        pause_at = loop.time() + _LONGEST_STRETCH
+        for judgement in self._triggers.judge(event, open_to=self._open_to):
+            if isinstance(judgement, TriggerState):
+                started.append(judgement)
+            elif judgement is not None:
+                self._note(judgement, event=event)
+            if loop.time() > pause_at:
+                await asyncio.sleep(0)
+                pause_at = loop.time() + _LONGEST_STRETCH
+        return started
 
     async def position(self) -> int | None:
         """Return the last applied stream sequence."""
@@ -48,6 +71,7 @@ class EventTriggerDirectory:
                     self._put(state)
                 case Removed(trigger_id=trigger_id):
                     self._triggers.drop(trigger_id)
+                    self._last_failed.pop(trigger_id, None)
                 case Unreadable(trigger_id=trigger_id, reason=reason):
                     log.error(
                         "trigger state unreadable",
@@ -61,6 +85,20 @@ class EventTriggerDirectory:
                     pass
             self._position = item.sequence
         self._unreadable.set(len(list(self._latest.unreadable())))
+
+    def _note(self, failure: ConditionFailure, *, event: CloudEvent) -> None:
+        """Count it, and say it once for each version of a trigger."""
+        self._failed.inc()
+        if self._last_failed.get(failure.trigger_id) == failure.trigger_version:
+            return
+        self._last_failed[failure.trigger_id] = failure.trigger_version
+        log.warning(
+            "condition could not be evaluated",
+            trigger_id=str(failure.trigger_id),
+            trigger_version=failure.trigger_version,
+            event_type=event.type,
+            reason=failure.detail,
+        )
 
     def _put(self, state: TriggerState) -> None:
         try:

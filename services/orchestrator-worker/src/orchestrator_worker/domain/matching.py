@@ -7,7 +7,7 @@ from uuid import UUID
 from orchestrator_worker.domain.json_path import MISSING, find, json_equal
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent, covers, patterns_of
-from trigger_expressions import EventContext, Expression, filter_path
+from trigger_expressions import EvaluationError, Expression, filter_path
 
 ALL_WORKSPACES = "*"
 
@@ -16,6 +16,15 @@ ALL_WORKSPACES = "*"
 class _Listener:
     state: TriggerState
     condition: Expression | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionFailure:
+    """A condition that can say nothing of an event: its trigger is not started. ``detail`` says why."""
+
+    trigger_id: UUID
+    trigger_version: int
+    detail: str
 
 
 class EventTriggers:
@@ -49,25 +58,17 @@ class EventTriggers:
         if not listeners:
             del self._by_type[event_type]
 
-    def matching(self, event: CloudEvent, *, open_to: tuple[str, ...]) -> list[TriggerState]:
-        """Return the triggers that the event starts.
+    def judge(
+        self, event: CloudEvent, *, open_to: tuple[str, ...]
+    ) -> Iterator[TriggerState | ConditionFailure | None]:
+        """Judge the triggers of the event's type one by one; ``None`` is one that the event does not start.
 
-        ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is all.
+        A condition takes some milliseconds at most, and there may be thousands: the caller may pause between
+        two of them. ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is
+        all.
         """
-        agreeing = [
-            listener
-            for listener in self._candidates(event.type)
-            if matches(listener.state, event, open_to=open_to)
-        ]
-        if all(listener.condition is None for listener in agreeing):
-            return [listener.state for listener in agreeing]
-        # Made once for all conditions: to convert an event to CEL's values costs more than to evaluate them.
-        context = EventContext(event.document)
-        return [
-            listener.state
-            for listener in agreeing
-            if listener.condition is None or listener.condition.holds(context)
-        ]
+        for listener in list(self._candidates(event.type)):
+            yield _judgement(listener, event=event, open_to=open_to)
 
     def __len__(self) -> int:
         return len(self._type_of)
@@ -75,6 +76,18 @@ class EventTriggers:
     def _candidates(self, event_type: str) -> Iterator["_Listener"]:
         for pattern in patterns_of(event_type):
             yield from self._by_type.get(pattern, {}).values()
+
+
+def _judgement(
+    listener: _Listener, *, event: CloudEvent, open_to: tuple[str, ...]
+) -> TriggerState | ConditionFailure | None:
+    state, condition = listener.state, listener.condition
+    if not matches(state, event, open_to=open_to):
+        return None
+    try:
+        return state if condition is None or condition.holds(event.document) else None
+    except EvaluationError as error:
+        return ConditionFailure(trigger_id=state.id, trigger_version=state.version, detail=str(error))
 
 
 def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
