@@ -107,9 +107,10 @@ class RateLimit(Part, frozen=True, kw_only=True):
 
 
 class WebhookResponse(Part, frozen=True, kw_only=True):
-    """What an accepted request is answered instead of the usual 202."""
+    """What an accepted request is answered instead of the usual 202, or of the provider's acknowledgement."""
 
-    status: Annotated[int, Meta(ge=200, le=299)] = 202
+    status: Annotated[int, Meta(ge=200, le=299)] | msgspec.UnsetType = msgspec.UNSET
+    """Left out, the usual status is sent: 202, or the one that the provider takes."""
     headers: Annotated[dict[HeaderName, HeaderValue], Meta(max_length=20)] = msgspec.field(
         default_factory=dict
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from trigger_contracts.config import Time
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
-from webhook_ingress.domain.admission import HandshakeReplied, Rejected
+from webhook_ingress.domain.admission import Accepted, HandshakeReplied, Rejected
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.trigger import WebhookTrigger
@@ -64,7 +64,13 @@ class Responses(Protocol):
     """How verdicts look to the caller."""
 
     def accepted(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger,
+        execution_id: UUID,
+        verdict: Accepted,
+        rate: Rate | None,
     ) -> HttpResponse: ...
     def refused(
         self,

@@ -178,7 +178,7 @@ class ReceiveDelivery:
             else ids.delivery_execution_id(trigger.id, key=key)
         )
         response = self._responses.accepted(
-            received.request, trigger=trigger, execution_id=execution_id, rate=rate
+            received.request, trigger=trigger, execution_id=execution_id, verdict=verdict, rate=rate
         )
         delivery = accepted_delivery(
             self._recorded(received, body=body, response=response),

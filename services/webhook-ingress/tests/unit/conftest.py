@@ -5,13 +5,16 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
-from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.config import AuthType, HttpMethod, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
+from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import RateLimits
 from webhook_ingress.domain.request import Body, Headers, WebhookRequest
@@ -142,6 +145,55 @@ def make_door(now: datetime) -> Callable[..., Door]:
         return Door(trigger, now=now, public_url=public_url)
 
     return make
+
+
+def _published(provider: WebhookProvider) -> dict[str, Any] | None:
+    cases = msgspec.json.decode(Path(__file__).with_name("provider_signatures.json").read_bytes())
+    return next((case for case in cases if case["provider"] == provider), None)
+
+
+def _by_the_rule(provider: WebhookProvider) -> dict[str, Any]:
+    """Sign for the providers of which no signature is published."""
+    secret, body, stamp = "ab" * 16, '{"a":1}', "2023-11-14T22:13:20Z"
+    covered = f"id-1{stamp}{body}" if provider is WebhookProvider.TWITCH else body
+    made = f"sha256={hmac.new(secret.encode(), covered.encode(), hashlib.sha256).hexdigest()}"
+    if provider is WebhookProvider.TWITCH:
+        name = "Twitch-Eventsub-Message"
+        headers = [[f"{name}-Signature", made], [f"{name}-Id", "id-1"], [f"{name}-Timestamp", stamp]]
+    else:
+        headers = [["X-Hub-Signature-256", made]]
+    return {"secret": secret, "headers": headers, "body": body}
+
+
+@pytest.fixture
+def signed_door(
+    make_trigger: Callable[..., WebhookTrigger],
+    make_secret: Callable[..., OpenedSecret],
+    make_request: Callable[..., WebhookRequest],
+) -> Callable[..., tuple[Door, HttpResponse]]:
+    """``signed_door(provider, **config)``: what a provider signed was sent; also with another ``secret``."""
+
+    def send(
+        provider: WebhookProvider, *, secret: bytes | None = None, **config: Any
+    ) -> tuple[Door, HttpResponse]:
+        case = _published(provider) or _by_the_rule(provider)
+        opened = (make_secret(secret or case["secret"].encode()),)
+        trigger = make_trigger(
+            provider=provider, secrets=opened, method=HttpMethod(case.get("method", "POST")), **config
+        )
+        # Some published secrets are none by the form that the provider now gives them.
+        trigger.usable = opened
+        start, _, rest = case.get("url", "https://hooks.example/api/webhooks/x").partition("//")
+        host, _, path = rest.partition("/")
+        now = datetime.fromtimestamp(case.get("at", 1700000000), UTC)
+        door = Door(trigger, now=now, public_url=f"{start}//{host}")
+        headers = [(name, value) for name, value in case["headers"]]
+        request = make_request(
+            *headers, trigger_id=trigger.id, target=f"/{path}", method=trigger.config.method.value
+        )
+        return door, door.send(request, body=case.get("body", '{"id":"evt_1"}').encode())
+
+    return send
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_slacks_verification_is_replied_to_when_signed(door_of: Make, make_reque
     assert started_nothing(door)
     assert knock(question, secret=b"f" * 32).status == 401
     assert started_nothing(door, reason=Reason.SIGNATURE_INVALID)
-    assert knock({"type": "event_callback", "event_id": "Ev1", "challenge": "x"}).status == 202
+    assert knock({"type": "event_callback", "event_id": "Ev1", "challenge": "x"}).body == b""
     assert door.accepted[-1].idempotency_key == "Ev1"
 
 
@@ -172,7 +172,8 @@ def test_discords_ping_is_replied_to_when_signed(door_of: Make, make_request: Ma
     assert (knock(b'{"version": 1, "type": 0}').status, started_nothing(door)) == (204, True)
     assert knock(b'{"type": 1}', signed=b'{"type": 2}').status == 401
     for body in (b'{"type": 2}', b'{"type": true}', b'{"type": 1, "event": {}}', b"[]", b""):
-        assert knock(body).status == 202
+        assert knock(body).status in {200, 204}
+        assert door.accepted[-1].body == body
 
 
 def test_graphs_validation_token_is_echoed(door_of: Make, make_request: Make) -> None:

@@ -51,10 +51,14 @@ _IGNORED: Final = 200
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """``secret_id`` is the secret that matched; ``idempotency_key`` is the sender's."""
+    """``secret_id`` is the secret that matched; ``idempotency_key`` is the sender's.
+
+    ``acknowledgement`` is the provider's own where it takes no usual body.
+    """
 
     secret_id: UUID | None
     idempotency_key: str | None
+    acknowledgement: Reply | None = None
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,7 +188,12 @@ def _admitted(
     key = idempotency.key_of(signed, delivery_id=rules.delivery_id)
     if isinstance(key, RejectionReason):
         return rejected(key)
-    return Accepted(secret_id=sender.secret_id, idempotency_key=key)
+    preset = rules.preset
+    return Accepted(
+        secret_id=sender.secret_id,
+        idempotency_key=key,
+        acknowledgement=None if preset is None else preset.acknowledgement.reply_to(signed),
+    )
 
 
 def _unreadable(problem: BodyProblem) -> Rejected:

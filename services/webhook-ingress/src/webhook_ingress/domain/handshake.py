@@ -20,11 +20,11 @@ _ZOOM_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the provider gets."""
+    """What the provider gets. ``content_type`` is that of the body, and plain text where it is left out."""
 
     status: int = 200
     body: bytes = b""
-    content_type: str = "text/plain"
+    content_type: str | None = None
 
 
 OpeningReply = Reply | Reason | None
@@ -38,7 +38,6 @@ SignedHandshake = Callable[[SignedRequest, bytes], Reply | None]
 
 
 class _Challenge(Part, frozen=True, kw_only=True):
-    type: str | None = None
     challenge: str | None = None
 
 
@@ -66,15 +65,7 @@ def meta(signed: SignedRequest, verify_token: str | None) -> OpeningReply:
     presented, expected = hash_of_token(tokens[0]), verify_token or ""
     if len(tokens) > 1 or not hmac.compare_digest(presented.encode(), expected.encode()):
         return Reason.CREDENTIAL_INVALID
-    return _echo(challenges[0]) if len(challenges) == 1 else Reason.MALFORMED_REQUEST
-
-
-def slack(signed: SignedRequest, _secret: bytes) -> Reply | None:
-    """Slack's ``url_verification``: https://docs.slack.dev/reference/events/url_verification"""
-    message = read(signed.body, _Challenge)
-    if message is None or message.type != "url_verification" or message.challenge is None:
-        return None
-    return _echo(message.challenge)
+    return echo(challenges[0]) if len(challenges) == 1 else Reason.MALFORMED_REQUEST
 
 
 def twitch(signed: SignedRequest, _secret: bytes) -> Reply | None:
@@ -82,7 +73,7 @@ def twitch(signed: SignedRequest, _secret: bytes) -> Reply | None:
     if signed.header("twitch-eventsub-message-type") != "webhook_callback_verification":
         return None
     message = read(signed.body, _Challenge)
-    return None if message is None or message.challenge is None else _echo(message.challenge)
+    return None if message is None or message.challenge is None else echo(message.challenge)
 
 
 def zoom(signed: SignedRequest, secret: bytes) -> Reply | None:
@@ -97,5 +88,6 @@ def zoom(signed: SignedRequest, secret: bytes) -> Reply | None:
     return Reply(body=msgspec.json.encode(reply), content_type="application/json")
 
 
-def _echo(text: str) -> Reply:
+def echo(text: str) -> Reply:
+    """Return a challenge as plain text, which no browser takes for a page."""
     return Reply(body=text[:_MAX_CHALLENGE].encode("utf-8", "replace"))

@@ -7,12 +7,15 @@ signature (or is the credential that came), or the reason why there is nothing t
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.timestamps import TimeFormat, seconds_of
+
+_FORM: Final = "application/x-www-form-urlencoded"
 
 SecretCheck = Callable[[bytes], bool]
 """Whether a secret made the signature. It compares in constant time."""
@@ -35,6 +38,11 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Return the value of a header that was sent once; ``None`` for none and for several."""
         values = self.request.values(name)
         return values[0] if len(values) == 1 else None
+
+    def has_form(self) -> bool:
+        """Tell whether the body is labelled as a form, once."""
+        label = self.header("content-type") or ""
+        return label.partition(";")[0].strip().lower() == _FORM
 
     def is_timely(self, text: str | None, *, written: TimeFormat = TimeFormat.SECONDS) -> bool:
         """Tell whether a text is a time that is at most ``tolerance`` from now, before or after."""

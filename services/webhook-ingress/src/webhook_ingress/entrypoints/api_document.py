@@ -86,13 +86,19 @@ def _receive(method: HttpMethod) -> Operation:
         successes=(
             Success(
                 status=202,
-                description="Stored; the execution starts. A trigger may have a response of its own instead.",
+                description=(
+                    "Stored; the execution starts. A trigger may have a response of its own instead, and a "
+                    "provider one that it takes for success (docs/providers.md). `X-Execution-Id` is on each."
+                ),
                 kind=None if method is HttpMethod.HEAD else WebhookStarted,
                 headers={"X-Execution-Id": "The id of the execution that starts."},
             ),
             Success(
                 status=200,
-                description="Nothing starts: a handshake of a provider, or a trigger that is switched off.",
+                description=(
+                    "Nothing starts: a handshake of a provider, or a trigger that is switched off. "
+                    "With `X-Execution-Id` it is an acknowledgement, and the execution starts."
+                ),
             ),
         ),
         errors=_ERRORS,

@@ -17,7 +17,10 @@ _SANDBOX: Final = ("Content-Security-Policy", "sandbox; default-src 'none'")
 
 
 def customized(usual: HttpResponse, *, config: WebhookConfig) -> HttpResponse:
-    """Return the response of the trigger's own; it cannot set what frames a message."""
+    """Return the response of the trigger's own; it cannot set what frames a message.
+
+    What ``response`` leaves out, its status or its body, is as usual.
+    """
     response = config.response
     if response is None and not config.custom_headers:
         return usual
@@ -26,7 +29,9 @@ def customized(usual: HttpResponse, *, config: WebhookConfig) -> HttpResponse:
     if response is not None and response.body is not msgspec.UNSET:
         content_type, body = _body(response.body)
     content_type = fields.pop("content-type", ("", content_type))[1]
-    status = usual.status if response is None else response.status
+    status = usual.status
+    if response is not None and response.status is not msgspec.UNSET:
+        status = response.status
     bodiless = status in _BODILESS
     return HttpResponse(
         status=status,

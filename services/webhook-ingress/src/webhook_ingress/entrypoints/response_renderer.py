@@ -9,7 +9,8 @@ import msgspec
 from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
-from webhook_ingress.domain.admission import HandshakeReplied, Rejected
+from webhook_ingress.domain.admission import Accepted, HandshakeReplied, Rejected
+from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
@@ -71,34 +72,37 @@ class ResponseRenderer:
     """Renders every response of the webhook route."""
 
     def accepted(
-        self, request: WebhookRequest, *, trigger: WebhookTrigger, execution_id: UUID, rate: Rate | None
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger,
+        execution_id: UUID,
+        verdict: Accepted,
+        rate: Rate | None,
     ) -> HttpResponse:
-        """Return the 202, or the trigger's own response."""
-        as_text = trigger.config.response_format is ResponseFormat.TEXT
-        usual = HttpResponse(
-            status=202,
-            headers=(
-                ("X-Execution-Id", str(execution_id)),
-                *_rate_fields(rate).items(),
-                *_common(request, trigger=trigger),
-            ),
-            body=b"OK" if as_text else _encoder.encode(WebhookStarted(execution_id=execution_id)),
-            content_type=TEXT if as_text else JSON,
+        """Return the trigger's own response, else its provider's acknowledgement, else the 202."""
+        fields = (
+            ("X-Execution-Id", str(execution_id)),
+            *_rate_fields(rate).items(),
+            *_common(request, trigger=trigger),
         )
+        if verdict.acknowledgement is not None:
+            usual = _of_reply(verdict.acknowledgement, fields=fields)
+        else:
+            preset, as_text = trigger.rules.preset, trigger.config.response_format is ResponseFormat.TEXT
+            usual = HttpResponse(
+                status=202 if preset is None else preset.acknowledgement.status,
+                headers=fields,
+                body=b"OK" if as_text else _encoder.encode(WebhookStarted(execution_id=execution_id)),
+                content_type=TEXT if as_text else JSON,
+            )
         return customized(usual, config=trigger.config)
 
     def handshake(
         self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: HandshakeReplied
     ) -> HttpResponse:
         """Return what the provider asked to hear."""
-        reply = verdict.reply
-        content_type = TEXT if reply.content_type == "text/plain" else reply.content_type
-        return HttpResponse(
-            status=reply.status,
-            headers=_common(request, trigger=trigger),
-            body=reply.body,
-            content_type=content_type if reply.body else "",
-        )
+        return _of_reply(verdict.reply, fields=_common(request, trigger=trigger))
 
     def refused(
         self,
@@ -149,6 +153,16 @@ class ResponseRenderer:
                 *allowed_headers,
             ),
         )
+
+
+def _of_reply(reply: Reply, *, fields: tuple[tuple[str, str], ...]) -> HttpResponse:
+    plain = TEXT if reply.body else ""
+    return HttpResponse(
+        status=reply.status,
+        headers=fields,
+        body=reply.body,
+        content_type=plain if reply.content_type is None else reply.content_type,
+    )
 
 
 def _problem(

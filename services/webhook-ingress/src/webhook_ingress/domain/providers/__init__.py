@@ -1,1 +1,1 @@
-"""What single providers need beside their row in ``domain/presets.py``."""
+"""What single providers need beside their row in ``domain/presets/``."""

@@ -18,6 +18,9 @@ _SIGNATURE: Final = re.compile(r"[0-9a-fA-F]{128}", re.ASCII)
 _KEY: Final = re.compile(rb"[0-9a-fA-F]{64}")
 _EVENT_PING: Final = 0
 _INTERACTION_PING: Final = 1
+_COMPONENT: Final = 3
+_AUTOCOMPLETE: Final = 4
+_JSON: Final = "application/json"
 
 
 class _Message(Part, frozen=True, kw_only=True):
@@ -47,6 +50,30 @@ def handshake(signed: SignedRequest, _key: bytes) -> Reply | None:
     if message is None or message.event is not msgspec.UNSET:
         return None
     if message.type == _EVENT_PING:
-        return Reply(status=204)
-    pong = Reply(body=b'{"type":1}', content_type="application/json")
-    return pong if message.type == _INTERACTION_PING else None
+        return _NO_CONTENT
+    return _reply(b'{"type":1}') if message.type == _INTERACTION_PING else None
+
+
+def acknowledgement(signed: SignedRequest) -> Reply:
+    """Return what defers the response to an interaction, or the 204 for a webhook event.
+
+    The workflow responds later, with the interaction's token, for 15 minutes. What a user may type cannot be
+    completed later: there are no choices then.
+    """
+    message = read(signed.body, _Message)
+    if message is not None and message.event is not msgspec.UNSET:
+        return _NO_CONTENT
+    return _DEFERRED.get(0 if message is None else message.type, _DEFERRED_MESSAGE)
+
+
+def _reply(body: bytes) -> Reply:
+    return Reply(body=body, content_type=_JSON)
+
+
+_NO_CONTENT: Final = Reply(status=204, content_type=_JSON)
+"""Discord demands a content type, also of what has no content."""
+_DEFERRED_MESSAGE: Final = _reply(b'{"type":5}')
+_DEFERRED: Final = {
+    _COMPONENT: _reply(b'{"type":6}'),
+    _AUTOCOMPLETE: _reply(b'{"type":8,"data":{"choices":[]}}'),
+}

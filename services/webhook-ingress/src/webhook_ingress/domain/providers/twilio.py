@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, urlsplit
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
 from webhook_ingress.domain.hmac_scheme import HmacScheme
-from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 
 _SCHEME: Final = HmacScheme(
@@ -21,8 +20,10 @@ _SCHEME: Final = HmacScheme(
     encoding=SignatureEncoding.BASE64,
     algorithm=SignatureAlgorithm.SHA1,
 )
+NOTHING_TO_DO: Final = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+"""TwiML without a verb."""
+
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-_FORM: Final = "application/x-www-form-urlencoded"
 _MAX_FIELDS: Final = 1000
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -53,13 +54,10 @@ def _covered(signed: SignedRequest) -> bytes | None:
         return b"" if right and hmac.compare_digest(hashes[0].lower().encode(), digest) else None
     if not signed.body:
         return b""
-    return _parameters(request, body=signed.body)
+    return _parameters(signed.body) if signed.has_form() else None
 
 
-def _parameters(request: WebhookRequest, *, body: bytes) -> bytes | None:
-    types = request.values("content-type")
-    if len(types) != 1 or types[0].partition(";")[0].strip().lower() != _FORM:
-        return None
+def _parameters(body: bytes) -> bytes | None:
     try:
         pairs = parse_qsl(
             body.decode("ascii"),

@@ -1,0 +1,177 @@
+"""The columns of a preset's row: what one provider's webhooks need, and where that was looked up."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from trigger_contracts.webhook_config import SignatureEncoding
+from trigger_webhooks import BodyPath, signed_content_of
+from webhook_ingress.domain.handshake import OpeningHandshake, Reply, SignedHandshake
+from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
+from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
+
+
+class Redelivery(Enum):
+    """Whether the same delivery id is the same execution where the trigger does not say."""
+
+    SAME_EXECUTION = "the provider repeats by itself"
+    NEW_EXECUTION = "a person asks for it"
+
+
+class Url(Enum):
+    """Whether the scheme signs the address, so that the public one has to be configured."""
+
+    SIGNED = "signed"
+    UNSIGNED = "unsigned"
+
+
+class VerifiedAgainst(Enum):
+    """What a row's signature was verified against."""
+
+    EXAMPLE = "a signature that the provider published"
+    LIBRARY = "the provider's own library, which verified or made the tests' signatures"
+    SOURCE = "the sender's own source; no published signature"
+    RULE = "the documentation's rule alone; no published signature"
+
+
+EXAMPLE: Final = frozenset({VerifiedAgainst.EXAMPLE})
+LIBRARY: Final = frozenset({VerifiedAgainst.LIBRARY})
+BOTH: Final = EXAMPLE | LIBRARY
+SENDER: Final = frozenset({VerifiedAgainst.SOURCE})
+RULE: Final = frozenset({VerifiedAgainst.RULE})
+
+
+class BodyContains(Enum):
+    """Whether the body holds the secret itself, which no record may hold."""
+
+    NOTHING = "nothing"
+    SECRET = "the secret"  # noqa: S105 - a word
+
+
+class Basis(Enum):
+    """How a fact about a provider is known."""
+
+    STATED = "the provider's page states it"
+    SHOWN = "the provider's page shows it in an example"
+    LIBRARY = "the provider's own library does it"
+    SOURCE = "the sender's source does it"
+    INFERRED = "no page states it; it follows from what the page says"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a fact was looked up."""
+
+    url: str
+    basis: Basis = Basis.STATED
+
+
+def stated(url: str) -> Source:
+    """Return the page that states a fact."""
+    return Source(url=url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """How requests are signed, for readers; ``scheme`` is what counts."""
+
+    header: str
+    algorithm: str
+    covers: str
+    source: Source
+    time: str = ""
+    """Where the signed time is, and how it is written."""
+    provider_tolerance: str = ""
+    """What the provider's own libraries or pages tolerate, where it differs from the row's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """What an accepted request gets in place of the usual 202.
+
+    ``takes`` is what counts as success for the provider.
+    """
+
+    takes: str
+    source: Source
+    status: int = 202
+    reply: Reply | Callable[[SignedRequest], Reply] | None = None
+    """``None``: the usual body, with the execution's id, under ``status``."""
+    note: str = ""
+
+    def reply_to(self, signed: SignedRequest) -> Reply | None:
+        """Return the whole reply to a request; ``None`` where its body is the usual one."""
+        return self.reply(signed) if callable(self.reply) else self.reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressTest:
+    """A provider's handshake or connectivity test, for readers."""
+
+    request: str
+    verified: str
+    reply: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryId:
+    """Where a provider names its delivery: a header, a path into the body, or a function.
+
+    ``what`` says for readers what the function reads.
+    """
+
+    header: str | None = None
+    body: BodyPath | None = None
+    compute: Callable[[SignedRequest], str | None] | None = None
+    redelivery: Redelivery = Redelivery.SAME_EXECUTION
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A row. ``tolerance`` is in seconds, and counts where the trigger has the usual one.
+
+    ``json_fields`` names the fields of a form whose text is JSON.
+    """
+
+    scheme: SignatureScheme
+    signature: Signature
+    verified_against: frozenset[VerifiedAgainst]
+    acknowledgement: Acknowledgement
+    delivery_id: DeliveryId | None = None
+    tolerance: int = 300
+    url: Url = Url.UNSIGNED
+    body: BodyContains = BodyContains.NOTHING
+    body_form: str = "JSON"
+    opening: OpeningHandshake | None = None
+    signed_handshake: SignedHandshake | None = None
+    tests: tuple[AddressTest, ...] = ()
+    json_fields: tuple[str, ...] = ()
+
+
+def hmac_of_body(*headers: str, prefix: str = "") -> SignatureScheme:
+    """Return the scheme of an HMAC-SHA256 over the body, in hex."""
+    return HmacScheme(headers=headers, prefix=prefix).signature_check
+
+
+def base64_hmac_of(content: str, *headers: str) -> SignatureScheme:
+    """Return the scheme of an HMAC-SHA256 over a template, in base64."""
+    return HmacScheme(
+        headers=headers, encoding=SignatureEncoding.BASE64, content=signed_content_of(content)
+    ).signature_check
+
+
+def v0_hmac(header: str, *, time: str) -> SignatureScheme:
+    """Return the scheme that Slack and Zoom share."""
+    return HmacScheme(
+        headers=(header,),
+        prefix="v0=",
+        content=signed_content_of("v0:{timestamp}:{body}"),
+        timestamp=TimestampHeader(name=time),
+    ).signature_check
+
+
+HMAC: Final = "HMAC-SHA256"
+"""The algorithm of most signatures."""
