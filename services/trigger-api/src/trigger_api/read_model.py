@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
+
+import msgspec
 
 from trigger_api.domain.trigger import Trigger
 from trigger_api.domain.workflow import Workflow
-from trigger_contracts.config import AnyTriggerConfig
+from trigger_contracts.config import AnyTriggerConfig, Time
 from trigger_contracts.definition import WorkflowDefinition
 
 V_co = TypeVar("V_co", covariant=True)
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What every shape of the API extends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +34,11 @@ class Activity:
     previous_secret_used_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviousSecret:
-    """A secret that was rotated away and is still accepted. ``last_used_at`` is as coarse as a minute."""
+class PreviousSecretDocument(Document, frozen=True, kw_only=True):
+    """A secret that was rotated away and is still accepted; ``lastUsedAt`` is as coarse as a minute."""
 
-    valid_until: datetime
-    last_used_at: datetime | None
+    valid_until: Time
+    last_used_at: Time | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +57,13 @@ class TriggerView:
     previous_secret_valid_until: datetime | None
     activity: Activity
 
-    def previous_secret(self, now: datetime) -> PreviousSecret | None:
+    def previous_secret(self, now: datetime) -> PreviousSecretDocument | None:
         """Return the secret that was rotated away and still counts."""
         until = self.previous_secret_valid_until
         if until is None or until <= now:
             return None
         known = self.activity.previous_secret_id == self.previous_secret_id
-        return PreviousSecret(
+        return PreviousSecretDocument(
             valid_until=until, last_used_at=self.activity.previous_secret_used_at if known else None
         )
 
@@ -106,21 +111,20 @@ class RunnableTrigger:
     workflow_version: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkflowView:
-    """A workflow as the API shows it."""
+class WorkflowDocument(Document, frozen=True, kw_only=True):
+    """A workflow."""
 
     id: UUID
     name: str
     definition: WorkflowDefinition
     version: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: Time
+    updated_at: Time
 
 
-def workflow_view_of(workflow: Workflow) -> WorkflowView:
-    """Return the view of a workflow that a command has just led to, or that was."""
-    return WorkflowView(
+def workflow_document(workflow: Workflow) -> WorkflowDocument:
+    """Return a workflow that a command has just led to, or that was."""
+    return WorkflowDocument(
         id=workflow.id,
         name=workflow.name,
         definition=workflow.definition,
@@ -147,29 +151,3 @@ class Page(Generic[V_co]):
 
     items: tuple[V_co, ...]
     last: UUID | None
-
-
-class ReadModel(Protocol):
-    """Reads one workspace at a time; what belongs to another one does not exist."""
-
-    async def trigger(self, trigger_id: UUID, *, workspace: str) -> TriggerView | None:
-        """Return a trigger."""
-
-    async def runnable(self, trigger_id: UUID, *, workspace: str) -> RunnableTrigger | None:
-        """Return a trigger and the version of its workflow."""
-
-    async def activity(self, trigger_id: UUID) -> Activity:
-        """Return what the bus says of a trigger."""
-
-    async def triggers(
-        self, *, workspace: str, where: TriggerFilter, before: UUID | None, limit: int
-    ) -> Page[TriggerView]:
-        """Return triggers, newest first."""
-
-    async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
-        """Return a workflow."""
-
-    async def workflows(
-        self, *, workspace: str, name: str | None, before: UUID | None, limit: int
-    ) -> Page[WorkflowView]:
-        """Return workflows, newest first."""

@@ -13,7 +13,7 @@ from trigger_api.read_model import (
     RunnableTrigger,
     TriggerFilter,
     TriggerView,
-    WorkflowView,
+    WorkflowDocument,
 )
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_contracts.definition import WorkflowDefinition
@@ -94,15 +94,15 @@ class PostgresReadModel:
         views = [_trigger_view(row) for row in rows]
         return Page(items=tuple(views), last=views[-1].id if more else None)
 
-    async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowView | None:
+    async def workflow(self, workflow_id: UUID, *, workspace: str) -> WorkflowDocument | None:
         """Return a workflow, ``None`` where the workspace has no such one."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(f"{_WORKFLOW} AND id = $2", workspace, workflow_id)
-        return _workflow_view(row) if row else None
+        return _workflow_document(row) if row else None
 
     async def workflows(
         self, *, workspace: str, name: str | None, before: UUID | None, limit: int
-    ) -> Page[WorkflowView]:
+    ) -> Page[WorkflowDocument]:
         """Return workflows, newest first."""
         page = KeysetPage(_WORKFLOW, workspace, key="id")
         page.where("name ILIKE {}", _containing(name))
@@ -111,7 +111,7 @@ class PostgresReadModel:
             rows, more = await page.fetch_bounded(
                 connection, limit=limit, weight="definition", max_bytes=_PAGE_BYTES
             )
-        views = [_workflow_view(row) for row in rows]
+        views = [_workflow_document(row) for row in rows]
         return Page(items=tuple(views), last=views[-1].id if more else None)
 
 
@@ -150,12 +150,6 @@ def _activity(row: asyncpg.Record) -> Activity:
     )
 
 
-def _workflow_view(row: asyncpg.Record) -> WorkflowView:
-    return WorkflowView(
-        id=row["id"],
-        name=row["name"],
-        definition=_definition.decode(row["definition"]),
-        version=row["version"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
-    )
+def _workflow_document(row: asyncpg.Record) -> WorkflowDocument:
+    shown = {name: row[name] for name in WorkflowDocument.__struct_fields__}
+    return WorkflowDocument(**{**shown, "definition": _definition.decode(row["definition"])})

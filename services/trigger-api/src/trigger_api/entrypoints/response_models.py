@@ -13,7 +13,7 @@ from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.trigger_settings import config_fields
 from trigger_api.entrypoints.http import stored_response
 from trigger_api.ports import Fire
-from trigger_api.read_model import TriggerView, WorkflowView
+from trigger_api.read_model import Document, PreviousSecretDocument, TriggerView, WorkflowDocument
 from trigger_contracts.config import (
     EventConfig,
     ManualConfig,
@@ -23,22 +23,10 @@ from trigger_contracts.config import (
     WebhookConfig,
     trigger_type_of,
 )
-from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.schedules import schedule_id
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
-
-
-class PreviousSecretDocument(_Document, frozen=True, kw_only=True):
-    """A secret that was rotated away and is still accepted; ``lastUsedAt`` is as coarse as a minute."""
-
-    valid_until: Time
-    last_used_at: Time | None
-
-
-class TriggerDocument(_Document, frozen=True, kw_only=True):
+class TriggerDocument(Document, frozen=True, kw_only=True):
     """A trigger. What does not apply, or is not known of an earlier day, is null."""
 
     id: UUID
@@ -71,32 +59,21 @@ class TriggerDocument(_Document, frozen=True, kw_only=True):
     updated_at: Time
 
 
-class TriggerPage(_Document, frozen=True, kw_only=True):
+class TriggerPage(Document, frozen=True, kw_only=True):
     """Triggers, newest first."""
 
     items: list[TriggerDocument]
     next_cursor: str | None
 
 
-class WorkflowDocument(_Document, frozen=True, kw_only=True):
-    """A workflow."""
-
-    id: UUID
-    name: str
-    definition: WorkflowDefinition
-    version: int
-    created_at: Time
-    updated_at: Time
-
-
-class WorkflowPage(_Document, frozen=True, kw_only=True):
+class WorkflowPage(Document, frozen=True, kw_only=True):
     """Workflows, newest first."""
 
     items: list[WorkflowDocument]
     next_cursor: str | None
 
 
-class CauseDocument(_Document, frozen=True, kw_only=True):
+class CauseDocument(Document, frozen=True, kw_only=True):
     """The event that another one follows from."""
 
     id: UUID
@@ -110,7 +87,7 @@ class ChangeDocument(msgspec.Struct, frozen=True, kw_only=True, rename={"before"
     after: Any = msgspec.UNSET
 
 
-class EventDocument(_Document, frozen=True, kw_only=True):
+class EventDocument(Document, frozen=True, kw_only=True):
     """One event of a history. ``changes`` is by JSON pointer; secrets are named by id, never shown."""
 
     version: int
@@ -123,21 +100,21 @@ class EventDocument(_Document, frozen=True, kw_only=True):
     caused_by: CauseDocument | None
 
 
-class EventPage(_Document, frozen=True, kw_only=True):
+class EventPage(Document, frozen=True, kw_only=True):
     """Events, newest first."""
 
     items: list[EventDocument]
     next_cursor: str | None
 
 
-class ExecutionAccepted(_Document, frozen=True, kw_only=True):
+class ExecutionAccepted(Document, frozen=True, kw_only=True):
     """The promise of a run."""
 
     success: bool
     execution_id: UUID
 
 
-class FireTime(_Document, frozen=True, kw_only=True):
+class FireTime(Document, frozen=True, kw_only=True):
     """One moment, by both clocks."""
 
     utc: Time
@@ -145,7 +122,7 @@ class FireTime(_Document, frozen=True, kw_only=True):
     """RFC 3339, with the zone's offset at that moment."""
 
 
-class WarningDocument(_Document, frozen=True, kw_only=True):
+class WarningDocument(Document, frozen=True, kw_only=True):
     """Something to know about a schedule, in words."""
 
     kind: str
@@ -153,7 +130,7 @@ class WarningDocument(_Document, frozen=True, kw_only=True):
     date: date | None
 
 
-class PreviewDocument(_Document, frozen=True, kw_only=True):
+class PreviewDocument(Document, frozen=True, kw_only=True):
     """When a schedule would fire."""
 
     fire_times: list[FireTime]
@@ -161,7 +138,7 @@ class PreviewDocument(_Document, frozen=True, kw_only=True):
     warnings: list[WarningDocument]
 
 
-class ScheduleDocument(_Document, frozen=True, kw_only=True):
+class ScheduleDocument(Document, frozen=True, kw_only=True):
     """A trigger's schedule: as Temporal has it (``live``), or as it was last known."""
 
     schedule_id: str
@@ -174,20 +151,20 @@ class ScheduleDocument(_Document, frozen=True, kw_only=True):
     error: str | None
 
 
-class FireDocument(_Document, frozen=True, kw_only=True):
+class FireDocument(Document, frozen=True, kw_only=True):
     """A nominal time of a schedule, and the execution that it is."""
 
     fire_time: Time
     execution_id: UUID
 
 
-class BackfillDocument(_Document, frozen=True, kw_only=True):
+class BackfillDocument(Document, frozen=True, kw_only=True):
     """What a backfill runs, oldest first."""
 
     fires: list[FireDocument]
 
 
-class TriggerTypeDocument(_Document, frozen=True, kw_only=True):
+class TriggerTypeDocument(Document, frozen=True, kw_only=True):
     """A type of trigger, and the JSON Schema (2020-12) of its ``config``."""
 
     type: TriggerType
@@ -195,7 +172,7 @@ class TriggerTypeDocument(_Document, frozen=True, kw_only=True):
     config_schema: dict[str, Any]
 
 
-class ProviderDocument(_Document, frozen=True, kw_only=True):
+class ProviderDocument(Document, frozen=True, kw_only=True):
     """A provider that webhooks know by name: what its secret is, and who makes it up."""
 
     id: str
@@ -204,7 +181,7 @@ class ProviderDocument(_Document, frozen=True, kw_only=True):
     secret_pattern: str
 
 
-class TriggerTypesDocument(_Document, frozen=True, kw_only=True):
+class TriggerTypesDocument(Document, frozen=True, kw_only=True):
     """What can be configured."""
 
     items: list[TriggerTypeDocument]
@@ -216,7 +193,6 @@ def trigger_document(
 ) -> TriggerDocument:
     """Return a trigger. ``secret`` is given only in the answer to the request that made it."""
     kind = trigger_type_of(view.config)
-    previous = view.previous_secret(now)
     return TriggerDocument(
         id=view.id,
         workflow_id=view.workflow_id,
@@ -227,28 +203,12 @@ def trigger_document(
         version=view.version,
         webhook_url=f"{public_url}/api/webhooks/{view.id}" if kind is TriggerType.WEBHOOK else None,
         webhook_secret=secret,
-        previous_secret=PreviousSecretDocument(
-            valid_until=previous.valid_until, last_used_at=previous.last_used_at
-        )
-        if previous
-        else None,
+        previous_secret=view.previous_secret(now),
         temporal_schedule_id=schedule_id(view.id) if kind is TriggerType.SCHEDULE else None,
         next_scheduled_at=view.next_scheduled_at(now),
         schedule_error=view.activity.schedule_error,
         last_triggered_at=view.activity.last_triggered_at,
         trigger_count=view.activity.trigger_count,
-        created_at=view.created_at,
-        updated_at=view.updated_at,
-    )
-
-
-def workflow_document(view: WorkflowView) -> WorkflowDocument:
-    """Return a workflow."""
-    return WorkflowDocument(
-        id=view.id,
-        name=view.name,
-        definition=view.definition,
-        version=view.version,
         created_at=view.created_at,
         updated_at=view.updated_at,
     )

@@ -21,14 +21,9 @@ from trigger_api.entrypoints.http import (
     stored_response,
 )
 from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListWorkflows
-from trigger_api.entrypoints.response_models import (
-    EventPage,
-    WorkflowDocument,
-    WorkflowPage,
-    workflow_document,
-)
+from trigger_api.entrypoints.response_models import EventPage, WorkflowPage
 from trigger_api.ports import EventStore, NotFoundError
-from trigger_api.read_model import workflow_view_of
+from trigger_api.read_model import WorkflowDocument, workflow_document
 from trigger_api.usecases.command import Caller
 from trigger_api.usecases.workflow_commands import (
     DeleteWorkflow,
@@ -108,7 +103,7 @@ class WorkflowHandlers:
             limit=query.limit,
         )
         return WorkflowPage(
-            items=[workflow_document(view) for view in page.items],
+            items=list(page.items),
             next_cursor=encode_cursor(AfterId(page.last)) if page.last else None,
         )
 
@@ -122,11 +117,11 @@ class WorkflowHandlers:
             past = state_as_of(WORKFLOWS, history, moment=query.as_of)
             if past.deleted_at is not None:
                 raise NotFoundError("workflow at that time")
-            return Response(content=workflow_document(workflow_view_of(past)))
+            return Response(content=workflow_document(past))
         view = await self._read_model.workflow(workflow_id, workspace=caller.workspace)
         if view is None:
             raise NotFoundError("workflow")
-        return Response(content=workflow_document(view), headers={"ETag": f'"{view.version}"'})
+        return Response(content=view, headers={"ETag": f'"{view.version}"'})
 
     @operation("PUT", "/api/workflows/{id}", scope=WRITE, tag="Workflows", success=_SHOWN, errors=(409,))
     async def replace_workflow(
@@ -234,7 +229,7 @@ def _desired(body: requests.PutWorkflow) -> DesiredWorkflow:
 def _changed(
     workflow: Workflow, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> StoredResponse:
-    document = workflow_document(workflow_view_of(workflow))
+    document = workflow_document(workflow)
     etag = {"ETag": f'"{workflow.version}"'}
     return stored_response(document, status=status, headers={**etag, **(headers or {})})
 
