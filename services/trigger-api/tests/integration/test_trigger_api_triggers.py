@@ -207,6 +207,49 @@ async def test_conditions_and_concurrent_writers(api: Any, workflow_id: str) -> 
     assert [event["version"] for event in events] == list(range(len(events), 0, -1))
 
 
+# Each append counts itself (a sequence is not rolled back), and the first ones find that others were faster.
+LOSE_RACES = """
+CREATE SEQUENCE trigger_api.appends;
+CREATE FUNCTION trigger_api.lose() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF nextval('trigger_api.appends') <= {races} THEN
+        RAISE unique_violation;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER lose BEFORE INSERT ON trigger_api.trigger_events
+FOR EACH ROW EXECUTE FUNCTION trigger_api.lose();
+"""
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("collection", ["triggers", "workflows"])
+async def test_a_change_without_a_condition_gives_up_after_five_lost_races(
+    api: Any, workflow_id: str, definition: dict[str, Any], method: str, collection: str
+) -> None:
+    body: dict[str, Any] = {"name": "changed"}
+    if collection == "triggers":
+        path = f"/api/triggers/{(await create(api, workflow_id, 'event')).json['id']}"
+        body |= {"config": CONFIGS["event"]} if method == "PUT" else {}
+    else:
+        path = f"/api/workflows/{workflow_id}"
+        body |= {"definition": definition} if method == "PUT" else {}
+    connection = await asyncpg.connect(api.database_url)
+    try:
+        await connection.execute(LOSE_RACES.format(races=9))
+        refused = await api.call(method, path, body, status=409)
+        assert refused.json["code"] == "conflict"
+        assert await connection.fetchval("SELECT last_value FROM trigger_api.appends") == 5
+        shown = await api.call("GET", path, status=200)
+        assert (shown.json["version"], shown.json["name"] == "changed") == (1, False)
+        # Four more are lost now, and the fifth try wins.
+        changed = await api.call(method, path, body, status=200)
+        assert (changed.json["version"], changed.json["name"]) == (2, "changed")
+        assert await connection.fetchval("SELECT last_value FROM trigger_api.appends") == 10
+    finally:
+        await connection.close()
+
+
 async def test_execute_is_stored_before_it_is_answered(api: Any, workflow_id: str) -> None:
     path = f"/api/triggers/{(await create(api, workflow_id, 'manual')).json['id']}"
     missing = await api.call("POST", f"{path}/execute", status=422)
