@@ -30,7 +30,11 @@ def errors(config: WebhookConfig) -> list[FieldError]:
         ({"custom_headers": {"Set-Cookie": "a"}}, "/custom_headers/Set-Cookie", "cannot set"),
         ({"response": WebhookResponse(headers={"Via": "a"})}, "/response/headers/Via", "cannot set"),
         ({"idempotency_key": IdempotencyKeySource()}, "/idempotency_key", '{"header": "X-Delivery-Id"}'),
-        ({"idempotency_key": IdempotencyKeySource(body="a..b")}, "/idempotency_key/body", "items[0].id"),
+        (
+            {"idempotency_key": IdempotencyKeySource(body="a..b")},
+            "/idempotency_key/body",
+            "Name every step: a.b",
+        ),
         ({**HMAC, "signed_content": "v0:{method}"}, "/signed_content", "{method} is not a placeholder"),
         ({**HMAC, "signed_content": "{body"}, "/signed_content", "{timestamp}.{body}"),
         ({**HMAC, "signed_content": "{id}"}, "/signed_content", "Add {body}"),
@@ -62,6 +66,9 @@ def test_what_would_not_be_served_cannot_be_saved(options: dict[str, Any], point
         ({"allowed_origins": ("https://A.example",)}, "/allowed_origins/0", "https://app.example.com"),
         ({"allowed_origins": ("*",)}, "/allowed_origins/0", "https://app.example.com"),
         ({"response": WebhookResponse(status=204, body="a")}, "/response/body", "status 204 has no body"),
+        ({"idempotency_key": IdempotencyKeySource(body="$.id")}, "/idempotency_key/body", "'$': id"),
+        ({"idempotency_key": IdempotencyKeySource(body="/id")}, "/idempotency_key/body", "Write id"),
+        ({"idempotency_key": IdempotencyKeySource(body="a.*.id")}, "/idempotency_key/body", "wildcard"),
     ],
 )
 def test_another_spelling_cannot_be_saved_but_is_served(

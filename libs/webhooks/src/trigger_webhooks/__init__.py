@@ -1,6 +1,5 @@
 """What a webhook trigger may be: the rules of its options, asked when it is saved and when it is served."""
 
-from trigger_webhooks.body_path import BodyPath, body_path_of
 from trigger_webhooks.config_rules import RULED_FIELDS, errors_between, field_errors, unserved_option
 from trigger_webhooks.networks import Network, is_allowed, parse_network
 from trigger_webhooks.response_headers import may_be_sent
@@ -21,11 +20,9 @@ __all__ = [
     "RULED_FIELDS",
     "SHORTEST_SECRET",
     "VERIFY_TOKEN_PROVIDERS",
-    "BodyPath",
     "Network",
     "SignedContent",
     "SignedContentError",
-    "body_path_of",
     "errors_between",
     "field_errors",
     "generate_secret",

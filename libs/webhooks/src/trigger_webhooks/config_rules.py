@@ -14,8 +14,8 @@ import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from trigger_paths import PathError, parse_path, stored_path
 from trigger_validation import FieldError, pointer_step
-from trigger_webhooks.body_path import body_path_of
 from trigger_webhooks.networks import has_host_bits, parse_network
 from trigger_webhooks.response_headers import may_be_sent
 from trigger_webhooks.secret import VERIFY_TOKEN_PROVIDERS
@@ -116,8 +116,20 @@ def _key_source(source: IdempotencyKeySource | None) -> Iterator[FieldError]:
         return
     if (source.header is None) is (source.body is None):
         yield FieldError("", 'Expected either header or body. Example: {"header": "X-Delivery-Id"}')
-    elif source.body is not None and body_path_of(source.body) is None:
-        yield FieldError("/body", "Not a path into a JSON body. Examples: data.id, items[0].id")
+    elif source.body is not None:
+        yield from _path_errors(source.body, read=stored_path)
+
+
+def _key_spelling(source: IdempotencyKeySource | None) -> Iterator[FieldError]:
+    if source is not None and source.body is not None and not any(_key_source(source)):
+        yield from _path_errors(source.body, read=parse_path)
+
+
+def _path_errors(text: str, *, read: Callable[[str], object]) -> Iterator[FieldError]:
+    try:
+        read(text)
+    except PathError as error:
+        yield FieldError("/body", str(error))
 
 
 def _networks(networks: tuple[str, ...]) -> Iterator[FieldError]:
@@ -192,6 +204,7 @@ _SPELLING: Final[dict[str, FieldRule]] = {
     "allowed_origins": _origins,
     "allowed_ips": _network_spelling,
     "response": _response_body,
+    "idempotency_key": _key_spelling,
 }
 """Asked only when a trigger is saved: how an option is written, where the door understands more than one way.
 

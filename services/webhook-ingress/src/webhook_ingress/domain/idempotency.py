@@ -5,7 +5,8 @@ import re
 from typing import Any, Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.json_body import value_at
+from trigger_paths import Missing, value_at
+from webhook_ingress.domain.json_body import read
 from webhook_ingress.domain.presets import DeliveryId
 from webhook_ingress.domain.signed_request import SignedRequest, raw
 
@@ -35,14 +36,14 @@ def _delivery_id_of(signed: SignedRequest, *, source: DeliveryId) -> str | Reaso
             return Reason.MALFORMED_REQUEST
         return _recordable(values[0]) if values else None
     if source.body is not None:
-        return _scalar(value_at(signed.body, source.body))
+        return _scalar(value_at(read(signed.body, object), source.body))
     computed = source.compute(signed) if source.compute is not None else None
     return _recordable(computed) if computed is not None else None
 
 
 def _scalar(value: Any) -> str | Reason | None:
     match value:
-        case None:
+        case None | Missing():
             return None
         case bool():
             return Reason.MALFORMED_REQUEST

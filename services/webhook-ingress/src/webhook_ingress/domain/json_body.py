@@ -1,10 +1,8 @@
 """Looking into a body that should be JSON: never an error, and no more of it is built than is asked for."""
 
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-
-from trigger_webhooks import BodyPath
 
 T = TypeVar("T")
 
@@ -33,16 +31,3 @@ def is_costly(body: bytes, *, key: bytes, most: int) -> bool:
     megabyte of empty items would hold all others up for a tenth of a second.
     """
     return len(body) > _MAX_UNVERIFIED_BYTES or body.count(key) > most
-
-
-def value_at(body: bytes, path: BodyPath) -> Any:
-    """Return the value at a path; ``None`` where there is nothing."""
-    value: Any = read(body, object)
-    for step in path:
-        if isinstance(step, str) and isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
-            value = value[step]
-        else:
-            return None
-    return value

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from trigger_webhooks import Network, body_path_of, is_token_hash, parse_network, unserved_option
+from trigger_paths import stored_path
+from trigger_webhooks import Network, is_token_hash, parse_network, unserved_option
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.presets import PRESETS, DeliveryId, Preset, Redelivery, Url
 from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins
@@ -126,7 +127,7 @@ def _tolerance(config: WebhookConfig, *, preset: Preset | None) -> int:
 def _delivery_id(config: WebhookConfig, *, preset: Preset | None) -> DeliveryId | None:
     if (own := config.idempotency_key) is not None:
         header = own.header.lower() if own.header else None
-        return DeliveryId(header=header, body=body_path_of(own.body) if own.body else None)
+        return DeliveryId(header=header, body=stored_path(own.body) if own.body else None)
     if preset is None or preset.delivery_id is None:
         return None
     return preset.delivery_id if preset.delivery_id.redelivery is Redelivery.SAME_EXECUTION else None

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Final
 
 from trigger_contracts.webhook_config import SignatureEncoding
-from trigger_webhooks import BodyPath, signed_content_of
+from trigger_paths import Path
+from trigger_webhooks import signed_content_of
 from webhook_ingress.domain.handshake import OpeningHandshake, Reply, SignedHandshake
 from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
 from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
@@ -123,7 +124,7 @@ class DeliveryId:
     """
 
     header: str | None = None
-    body: BodyPath | None = None
+    body: Path | None = None
     compute: Callable[[SignedRequest], str | None] | None = None
     redelivery: Redelivery = Redelivery.SAME_EXECUTION
     what: str = ""
