@@ -18,7 +18,7 @@ from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest,
 from webhook_ingress.domain.timestamps import TimeFormat
 
 _V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
-_HEX: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_HEX: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
 # The page on v3: "Decode any of the URL-encoded entities" of this list.
 _DECODED: Final = re.compile(rb"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 
@@ -39,7 +39,7 @@ def signature_check(signed: SignedRequest) -> SignatureCheck:
             content = raw(signed.request.method) + signed.url + signed.body
         case _:
             return Reason.SIGNATURE_INVALID
-    presented = values[0].encode()
+    presented = values[0].lower().encode()
     return lambda secret: hmac.compare_digest(
         presented, hashlib.sha256(secret + content).hexdigest().encode()
     )
