@@ -70,6 +70,19 @@ class Asker:
     async def describe(self, trigger_id: UUID) -> ScheduleDescribed | RequestFailed:
         return await self.ask(codec.encode(DescribeSchedule(trigger_id=trigger_id)))
 
+    async def described(self, trigger_id: UUID) -> ScheduleDescribed:
+        """Describe; ask again while Temporal does not answer in time, as a caller is told to."""
+
+        async def answered() -> ScheduleDescribed | None:
+            reply = await self.describe(trigger_id)
+            if isinstance(reply, RequestFailed) and reply.code is FailureCode.UNAVAILABLE:
+                return None
+            assert isinstance(reply, ScheduleDescribed)
+            return reply
+
+        found: ScheduleDescribed = await self._eventually(answered)
+        return found
+
     async def synced(self, state: TriggerState) -> schedules.ScheduleSynced:
         """Publish a trigger and wait until the service says that it is in Temporal."""
         change = Change(event="X", version=state.version, at=AT, actor="ada", request_id="r")
@@ -170,18 +183,17 @@ async def asker(serving: Serving, temporal_address: str) -> AsyncIterator[Asker]
 
 async def test_what_is_running_missing_and_paused(asker: Asker) -> None:
     state = trigger(ScheduleConfig(cron_expression=MONTHLY, timezone="Europe/Berlin"))
-    assert await asker.describe(state.id) == ScheduleDescribed(
+    assert await asker.described(state.id) == ScheduleDescribed(
         trigger_id=state.id, schedule_id=f"trigger-{state.id}", status=ScheduleStatus.MISSING
     )
     fact = await asker.synced(state)
-    running = await asker.describe(state.id)
-    assert isinstance(running, ScheduleDescribed)
+    running = await asker.described(state.id)
     assert running.status is ScheduleStatus.RUNNING
     assert len(running.next_fire_times) == 10
     assert running.next_fire_times[:5] == fact.next_fire_times
     assert running.recent_fire_times == ()
     await asker.synced(msgspec.structs.replace(state, version=2, enabled=False))
-    assert await asker.describe(state.id) == ScheduleDescribed(
+    assert await asker.described(state.id) == ScheduleDescribed(
         trigger_id=state.id, schedule_id=f"trigger-{state.id}", status=ScheduleStatus.PAUSED
     )
 
@@ -195,8 +207,7 @@ async def test_recent_fires_are_nominal_and_what_runs_is_named(asker: Asker, eve
     await handle.backfill(ScheduleBackfill(start_at=nominal - minute, end_at=nominal + timedelta(hours=2)))
 
     async def fired() -> ScheduleDescribed | None:
-        found = await asker.describe(state.id)
-        assert isinstance(found, ScheduleDescribed)
+        found = await asker.described(state.id)
         return found if found.recent_fire_times else None
 
     described = await eventually(fired)
@@ -235,7 +246,7 @@ async def test_what_is_finished_is_written_once_and_not_made_again(asker: Asker)
     await asker.synced(state)
     ended = trigger(ScheduleConfig(cron_expression=MONTHLY, end_at=PAST), id=state.id, version=2)
     assert (await asker.synced(ended)).next_fire_times == ()
-    assert await asker.describe(state.id) == ScheduleDescribed(
+    assert await asker.described(state.id) == ScheduleDescribed(
         trigger_id=state.id, schedule_id=f"trigger-{state.id}", status=ScheduleStatus.FINISHED
     )
     before, said = await asker.in_temporal(state.id), await asker.place(state.id)
@@ -252,8 +263,7 @@ async def test_what_is_finished_is_written_once_and_not_made_again(asker: Asker)
     assert await asker.metric("schedules_drift") == 0
     assert await asker.in_temporal(state.id) is None
     assert await asker.place(state.id) == said
-    described = await asker.describe(state.id)
-    assert isinstance(described, ScheduleDescribed)
+    described = await asker.described(state.id)
     assert described.status is ScheduleStatus.MISSING
 
 
@@ -280,11 +290,8 @@ async def test_temporal_is_away_from_the_beginning_and_later(
     async with serving(server.address) as asker:
         assert await asker.describe(uuid4()) == away
 
-        async def described() -> bool:
-            return isinstance(await asker.describe(uuid4()), ScheduleDescribed)
-
         async with running(server):
-            await eventually(described)
+            await asker.described(uuid4())
         begun = datetime.now(UTC)
         assert await asker.describe(uuid4()) == away
         assert datetime.now(UTC) - begun < timedelta(seconds=4), "within what an asker waits"
