@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse, replayed
+from trigger_api.domain.idempotency import IdempotencyKey, SealedResponse, StoredResponse, replayed
 from trigger_api.ports import (
     ClockAndIds,
     EventStore,
@@ -64,10 +64,7 @@ class Idempotency:
         if key is None:
             return None
         claimed = await unit.claim(key, now=self._clock_and_ids.now())
-        if claimed.response is None:
-            return None
-        opened = self._vault.open_response(claimed.response, key=key)
-        return replayed(msgspec.json.decode(opened, type=StoredResponse))
+        return None if claimed.response is None else self._replay(claimed.response, key=key)
 
     async def store(
         self, unit: UnitOfWork, key: IdempotencyKey | None, *, response: StoredResponse
@@ -95,8 +92,7 @@ class Idempotency:
             claimed = await unit.claim(key, now=now)
             # The response stays what it was, also where the trigger was paused or changed since.
             if claimed.response is not None:
-                opened = self._vault.open_response(claimed.response, key=key)
-                return replayed(msgspec.json.decode(opened, type=StoredResponse))
+                return self._replay(claimed.response, key=key)
             if isinstance(checked, Exception):
                 # Within the unit, so that a new key is given back: nothing has happened under it. An old one
                 # is of a request that another server did not reply to.
@@ -113,6 +109,10 @@ class Idempotency:
             return response
         async with self._store.unit() as unit:
             return await self.store(unit, key, response=response)
+
+    def _replay(self, response: SealedResponse, *, key: IdempotencyKey) -> StoredResponse:
+        opened = self._vault.open_response(response, key=key)
+        return replayed(msgspec.json.decode(opened, type=StoredResponse))
 
 
 async def _outcome(check: Awaitable[C]) -> C | Exception:

@@ -61,23 +61,25 @@ class PatchTrigger(TriggerCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _IdempotentCommand(TriggerCommand):
+class IdempotentCommand(TriggerCommand):
+    """A command that is carried out once for each key."""
+
     key: IdempotencyKey | None
     render: Render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PauseTrigger(_IdempotentCommand):
+class PauseTrigger(IdempotentCommand):
     """Stop a trigger from starting anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeTrigger(_IdempotentCommand):
+class ResumeTrigger(IdempotentCommand):
     """Let a trigger start workflows again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RotateSecret(_IdempotentCommand):
+class RotateSecret(IdempotentCommand):
     """Put a new secret in force; the one before it stays valid for ``overlap``."""
 
     secret: str | None
@@ -85,7 +87,7 @@ class RotateSecret(_IdempotentCommand):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RevertTrigger(_IdempotentCommand):
+class RevertTrigger(IdempotentCommand):
     """Lead a trigger back to a version: its name, its configuration, and whether it is enabled.
 
     Secrets stay: one that was rotated away does not come back.

@@ -1,7 +1,9 @@
 """The commands on triggers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from trigger_api.domain import trigger_decisions as decisions
@@ -35,6 +37,7 @@ from trigger_api.usecases.trigger_command import (
     ChangedTrigger,
     CreateTrigger,
     DeleteTrigger,
+    IdempotentCommand,
     PatchTrigger,
     PauseTrigger,
     ReplaceTrigger,
@@ -115,15 +118,7 @@ class TriggerCommands:
     @retry_lost_race
     async def pause_trigger(self, command: PauseTrigger) -> StoredResponse:
         """A trigger that is paused stays so."""
-        async with self._store.unit() as unit:
-            earlier = await self._idempotency.earlier_response(unit, command.key)
-            if earlier is not None:
-                return earlier
-            trigger = await self._load(unit, command)
-            changed = await self._append(
-                unit, trigger, events=decisions.decide_pause(trigger), command=command
-            )
-            return await self._idempotency.store(unit, command.key, response=command.render(changed))
+        return await self._change_once(command, decide=_decide_pause)
 
     @retry_lost_race
     async def resume_trigger(self, command: ResumeTrigger) -> StoredResponse:
@@ -134,35 +129,12 @@ class TriggerCommands:
         workspace = command.caller.workspace
         seen = await self._directory.trigger(command.trigger_id, workspace=workspace)
         errors = await config_errors(seen.config, threads=self._threads, workspace=workspace) if seen else []
-        async with self._store.unit() as unit:
-            earlier = await self._idempotency.earlier_response(unit, command.key)
-            if earlier is not None:
-                return earlier
-            trigger = await self._load(unit, command)
-            if seen is None or trigger.version != seen.version:
-                # The configuration that was checked is not the one that would be resumed.
-                raise ConcurrentChangeError
-            raise_if_invalid(errors)
-            events = decisions.decide_resumption(trigger)
-            changed = await self._append(unit, trigger, events=events, command=command)
-            return await self._idempotency.store(unit, command.key, response=command.render(changed))
+        return await self._change_once(command, decide=partial(_decide_resumption, seen=seen, errors=errors))
 
     @retry_lost_race
     async def rotate_secret(self, command: RotateSecret) -> StoredResponse:
         """Raises ``SecretNotUsedError`` where the trigger takes none, ``InvalidError``."""
-        async with self._store.unit() as unit:
-            earlier = await self._idempotency.earlier_response(unit, command.key)
-            if earlier is not None:
-                return earlier
-            trigger = await self._load(unit, command)
-            if not needs_secret(trigger.config):
-                raise SecretNotUsedError
-            raise_if_invalid(secret_errors(trigger.config, secret=command.secret, before=None))
-            secret = self._new_secret(trigger.config, supplied=command.secret)
-            now = self._clock_and_ids.now()
-            events = decisions.decide_rotation(secret=secret, overlap=command.overlap, now=now)
-            changed = await self._append(unit, trigger, events=events, command=command, secret=secret)
-            return await self._idempotency.store(unit, command.key, response=command.render(changed))
+        return await self._change_once(command, decide=partial(self._decide_rotation, command=command))
 
     @retry_lost_race
     async def revert_trigger(self, command: RevertTrigger) -> StoredResponse:
@@ -171,17 +143,10 @@ class TriggerCommands:
         history = await self._store.history(TRIGGERS, command.trigger_id, workspace=workspace)
         past = state_as_of(TRIGGERS, history, moment=command.version)
         errors = await config_errors(past.config, threads=self._threads, workspace=workspace)
-        async with self._store.unit() as unit:
-            earlier = await self._idempotency.earlier_response(unit, command.key)
-            if earlier is not None:
-                return earlier
-            trigger = await self._load(unit, command)
-            desired = DesiredTrigger(name=past.name, enabled=past.enabled, config=past.config)
-            cause = EventRef(past.id, past.version)
-            changed = await self._make(
-                unit, trigger, desired=desired, errors=errors, command=command, cause=cause
-            )
-            return await self._idempotency.store(unit, command.key, response=command.render(changed))
+        desired = DesiredTrigger(name=past.name, enabled=past.enabled, config=past.config)
+        cause = EventRef(past.id, past.version)
+        decide = partial(self._decide_revision, desired=desired, errors=errors, cause=cause)
+        return await self._change_once(command, decide=decide)
 
     @retry_lost_race
     async def delete_trigger(self, command: DeleteTrigger) -> None:
@@ -189,7 +154,7 @@ class TriggerCommands:
         async with self._store.unit() as unit:
             trigger = await self._load(unit, command)
             events = decisions.decide_deletion(trigger, reason=DeletionReason.REQUESTED)
-            await self._append(unit, trigger, events=events, command=command)
+            await self._append(unit, trigger, decision=_Decision(events), command=command)
 
     async def _seen(self, command: TriggerCommand) -> TriggerView:
         """Return the trigger as the API shows it, to read the command against it."""
@@ -210,7 +175,20 @@ class TriggerCommands:
             trigger = await self._load(unit, command)
             if trigger.version != seen.version:
                 raise ConcurrentChangeError
-            return await self._make(unit, trigger, desired=desired, errors=errors, command=command)
+            decision = self._decide_revision(trigger, desired=desired, errors=errors)
+            return await self._append(unit, trigger, decision=decision, command=command)
+
+    async def _change_once(
+        self, command: IdempotentCommand, *, decide: Callable[[Trigger], "_Decision"]
+    ) -> StoredResponse:
+        """Change a trigger as decided; return the earlier response where the command's key has one."""
+        async with self._store.unit() as unit:
+            earlier = await self._idempotency.earlier_response(unit, command.key)
+            if earlier is not None:
+                return earlier
+            trigger = await self._load(unit, command)
+            changed = await self._append(unit, trigger, decision=decide(trigger), command=command)
+            return await self._idempotency.store(unit, command.key, response=command.render(changed))
 
     async def _load(self, unit: UnitOfWork, command: TriggerCommand) -> Trigger:
         trigger = await unit.load(TRIGGERS, command.trigger_id)
@@ -219,38 +197,37 @@ class TriggerCommands:
         check_if_match(command.if_match, version=trigger.version)
         return trigger
 
-    async def _make(
+    def _decide_rotation(self, trigger: Trigger, *, command: RotateSecret) -> "_Decision":
+        if not needs_secret(trigger.config):
+            raise SecretNotUsedError
+        raise_if_invalid(secret_errors(trigger.config, secret=command.secret, before=None))
+        secret, now = self._new_secret(trigger.config, supplied=command.secret), self._clock_and_ids.now()
+        events = decisions.decide_rotation(secret=secret, overlap=command.overlap, now=now)
+        return _Decision(events, secret=secret)
+
+    def _decide_revision(
         self,
-        unit: UnitOfWork,
         trigger: Trigger,
         *,
         desired: DesiredTrigger,
         errors: Sequence[FieldError],
-        command: TriggerCommand,
         cause: EventRef | None = None,
-    ) -> ChangedTrigger:
-        """Make a trigger as desired."""
+    ) -> "_Decision":
+        """Decide what makes a trigger as desired."""
         config_before = trigger.config if trigger.secret_in_force is not None else None
         desired = accept(desired, config_errors=errors, config_before=config_before)
-        secret = self._new_secret(desired.config, supplied=desired.secret)
-        now = self._clock_and_ids.now()
+        secret, now = self._new_secret(desired.config, supplied=desired.secret), self._clock_and_ids.now()
         events = decisions.decide_revision(trigger, desired=desired, secret=secret, now=now)
-        return await self._append(unit, trigger, events=events, command=command, secret=secret, cause=cause)
+        return _Decision(events, secret=secret, cause=cause)
 
     async def _append(
-        self,
-        unit: UnitOfWork,
-        trigger: Trigger,
-        *,
-        events: Sequence[TriggerEvent],
-        command: TriggerCommand,
-        secret: NewSecret | None = None,
-        cause: EventRef | None = None,
+        self, unit: UnitOfWork, trigger: Trigger, *, decision: "_Decision", command: TriggerCommand
     ) -> ChangedTrigger:
-        now = self._clock_and_ids.now()
-        shown = self._store_secret(unit, secret, trigger_id=trigger.id, events=events, now=now)
-        author = command.caller.author
-        after = await unit.append(TRIGGERS, trigger, events=events, at=now, author=author, cause=cause)
+        now, author, events = self._clock_and_ids.now(), command.caller.author, decision.events
+        shown = self._store_secret(unit, decision.secret, trigger_id=trigger.id, events=events, now=now)
+        after = await unit.append(
+            TRIGGERS, trigger, events=events, at=now, author=author, cause=decision.cause
+        )
         return ChangedTrigger(after, secret=shown)
 
     def _new_secret(self, config: AnyTriggerConfig, *, supplied: str | None) -> NewSecret:
@@ -273,3 +250,26 @@ class TriggerCommands:
         sealed = self._vault.seal_secret(secret.text, secret_id=secret.id, trigger_id=trigger_id)
         unit.store_secret(trigger_id, secret=sealed, at=now)
         return secret.text
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """What happens to a trigger. ``secret`` is stored where one of the events puts it in force."""
+
+    events: Sequence[TriggerEvent]
+    secret: NewSecret | None = None
+    cause: EventRef | None = None
+
+
+def _decide_pause(trigger: Trigger) -> _Decision:
+    return _Decision(decisions.decide_pause(trigger))
+
+
+def _decide_resumption(
+    trigger: Trigger, *, seen: TriggerView | None, errors: Sequence[FieldError]
+) -> _Decision:
+    if seen is None or trigger.version != seen.version:
+        # The configuration that was checked is not the one that would be resumed.
+        raise ConcurrentChangeError
+    raise_if_invalid(errors)
+    return _Decision(decisions.decide_resumption(trigger))
