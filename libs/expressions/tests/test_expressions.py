@@ -76,7 +76,13 @@ def test_conditions(text: str, expected: bool) -> None:
         ("true || " * 200 + "true", "longer"),
         (" + ".join(["event.data.s"] * 30) + " == 'x'", "uses of"),
         ("event.data.s.matches(event.data.pattern)", "in quotes"),
-        ("event.data.s.matches('(a{50}){50}')", "repetitions"),
+        ("event.data.s.matches(1)", "in quotes"),
+        ("event.data.s.matches('(.{50}){50}')", "take too long"),
+        ("event.data.s.matches(r'\\w{50}')", "take too long"),
+        ("event.data.s.matches('\\\\w{50}')", "take too long"),
+        ("event.data.s.matches('\\u005cw{50}')", "take too long"),
+        ("event.data.s.matches('[x\\\\w]{30}') || event.data.s.matches('(x\\\\pL){9}{9}')", "take too long"),
+        ("event.data.s.matches('" + "a" * 250 + "')", "200 characters"),
         ("event.data.s.matches('(')", "not a pattern"),
         ("event.data.s.matches('a') || " * 6 + "true", "matches"),
     ],
@@ -145,6 +151,9 @@ def test_a_condition_with_a_slip_that_held_for_some_events_still_does() -> None:
         "event.data.paid ? event.data.total > 1 : event.data.open == true",
         "type(event.data.total) == double || type(event.data.total) == int",
         "!(event.data.none == null) && -event.data.total < 0x10",
+        "event.data.id.matches('^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$')",
+        "event.data.mail.matches(r'^[\\w.+-]+@[\\w-]+(\\.[\\w-]+)+$')",
+        "event.data.s.matches('[]a-z]{1,64}') && event.data.s.matches('^.{1,255}$')",
     ],
 )
 def test_what_can_work_has_no_problem(text: str) -> None:
@@ -189,7 +198,7 @@ def test_arithmetic_is_that_of_json(a: float, b: float, first: str, second: str)
     assert outcome(text, context)
 
 
-_NAMES = "event data total size has map x true null in 1 2.5 'a' b'a' // == && || exists type u 0x1"
+_NAMES = ".matches( 'a{9}' event data total size has map x true null in 1 2.5 'a' b'a' // == && || all u 0x1"
 _WORDS = st.sampled_from([*_NAMES.split(), 'r"\\"', *".()[]{},:?!<>+-*/% \n'\"\\"])
 
 

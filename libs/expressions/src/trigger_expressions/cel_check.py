@@ -204,7 +204,7 @@ class _Checker:
     def _pattern(self, arguments: tuple[Node, ...]) -> None:
         if len(self.patterns) == MAX_PATTERNS:
             raise UnboundedError(f"it has more than {MAX_PATTERNS} uses of matches()")
-        if len(arguments) != 1 or not isinstance(arguments[0], Constant):
+        if len(arguments) != 1 or not (isinstance(arguments[0], Constant) and arguments[0].kind == "string"):
             raise UnboundedError("matches() takes a pattern in quotes, for example matches('^A-[0-9]+$')")
         self.patterns.append(arguments[0].text)
 

@@ -14,8 +14,8 @@ from trigger_expressions.cel_nodes import Constant, Field, Index, Name, Node
 
 PREFIX: Final = "__"
 """How the variables of paths begin; a condition cannot use such a name itself."""
-MAX_VALUES: Final = 100_000
-"""JSON values that a condition may read of one event, each as often as it is read."""
+MAX_VALUES: Final = 20_000
+"""JSON values (keys are some) that a condition may read of one event, each as often as it is read."""
 MAX_CHARACTERS: Final = 4_000_000
 """Characters of the texts among them."""
 
@@ -123,12 +123,12 @@ class _Budget:
             self._values -= path.uses
             if isinstance(one, str):
                 self._characters -= path.uses * len(one)
-            elif isinstance(one, Mapping):
-                pending += one.values()
-                self._characters -= path.uses * sum(map(len, one))
-            elif isinstance(one, list):
-                pending += one
-            if self._values < len(pending) or self._characters < 0:
+            elif isinstance(one, Mapping | list):
+                # Looked at before anything of it is: it may have a million.
+                if len(one) * path.uses > self._values:
+                    raise TooMuchToReadError(f"{path.text} holds more than a condition may read")
+                pending += one if isinstance(one, list) else [*one, *one.values()]
+            if self._values < 0 or self._characters < 0:
                 raise TooMuchToReadError(f"{path.text} holds more than a condition may read")
 
 

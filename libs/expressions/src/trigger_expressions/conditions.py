@@ -5,21 +5,17 @@ compiled (``cel_check``). Of an event it gets only what is at the paths that are
 of an expression runs before an event is there.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import cel
 
 from trigger_expressions.cel_check import Checked, UnboundedError, checked
 from trigger_expressions.cel_paths import TooMuchToReadError, values_at
+from trigger_expressions.cel_patterns import MAX_WORK, work_of
 
 MAX_LENGTH: Final = 1000
 MAX_PATTERN_LENGTH: Final = 200
-MAX_COUNT: Final = 100
-"""What the counts in a pattern come to, multiplied: ``(a{10}){10}`` is 100."""
-
-_COUNT: Final = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{0,9}))?\}")
 
 
 class ExpressionError(ValueError):
@@ -82,8 +78,7 @@ def _compiled(condition: Checked) -> Any:
         program = cel.compile(condition.text)
     except ValueError as error:
         raise ExpressionError(_first_line(error)) from None
-    for pattern in condition.patterns:
-        _require_pattern(pattern)
+    _require_patterns(condition.patterns)
     # The evaluator's own parser has the last word on what it would run: a text that the two read differently
     # is refused.
     called = {name for name in program.functions() if name.isidentifier()} - {"double", "type"}
@@ -93,18 +88,19 @@ def _compiled(condition: Checked) -> Any:
     return program
 
 
-def _require_pattern(quoted: str) -> None:
-    """Refuse a pattern that takes long to build, or that the evaluator could not build; only it can tell."""
-    product = 1
-    for least, most in _COUNT.findall(quoted):
-        product *= max(int(least), int(most or 0), 1)
-    if len(quoted) > MAX_PATTERN_LENGTH or product > MAX_COUNT:
-        limits = f"{MAX_PATTERN_LENGTH} characters and {MAX_COUNT} repetitions"
-        raise ExpressionError(f"a pattern has at most {limits}")
-    try:
-        cel.compile(f"''.matches({quoted})").execute(cel.Context({}))
-    except Exception as error:  # noqa: BLE001 - the evaluator's own error is not public
-        raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(error)}") from None
+def _require_patterns(patterns: Sequence[str]) -> None:
+    """Refuse patterns that take long to build, and one that the evaluator cannot build; only it can tell."""
+    if any(len(quoted) > MAX_PATTERN_LENGTH for quoted in patterns):
+        raise ExpressionError(f"a pattern has at most {MAX_PATTERN_LENGTH} characters")
+    if sum(map(work_of, patterns)) > MAX_WORK:
+        raise ExpressionError(
+            "its patterns take too long to build: count less often, or write [a-z0-9] instead of \\w"
+        )
+    for quoted in patterns:
+        try:
+            cel.compile(f"''.matches({quoted})").execute(cel.Context({}))
+        except Exception as error:  # noqa: BLE001 - the evaluator's own error is not public
+            raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(error)}") from None
 
 
 def _first_line(error: Exception) -> str:
