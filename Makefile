@@ -26,7 +26,7 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress bench-conditions openapi lock clean
+.PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress bench-conditions openapi providers lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ openapi: .venv/.installed ## Write the OpenAPI documents of the services and of 
 	done
 	@$(STACK) openapi >deploy/gateway/openapi.json.new
 	@mv deploy/gateway/openapi.json.new deploy/gateway/openapi.json
+
+providers: .venv/.installed ## Write docs/providers.md
+	@$(BIN)/python -m webhook_ingress providers >docs/providers.md.new && mv docs/providers.md.new docs/providers.md
 
 lock: ## Resolve requirements.in anew into the hashed requirements.lock
 	@$(find_python); \

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from trigger_contracts.config import ResponseFormat
 from trigger_contracts.deliveries import RejectionReason as Reason
-from trigger_contracts.webhook_config import WebhookResponse
+from trigger_contracts.webhook_config import OnDisabled, WebhookResponse
 from trigger_contracts.webhook_providers import WebhookProvider as P
 from webhook_ingress.domain.presets import PRESETS
 
@@ -290,3 +290,18 @@ def test_a_box_that_repeats_a_delivery_changes_its_header_and_not_its_body() -> 
     source = PRESETS[P.BOX].delivery_id
     assert source is not None
     assert (source.header, source.body) == (None, ("id",))
+
+
+@pytest.mark.parametrize("provider", list(P))
+def test_a_paused_trigger_that_ignores_answers_as_its_provider_takes_it(
+    provider: P, make_trigger: Make, make_door: Make, make_request: Make
+) -> None:
+    trigger = make_trigger(provider=provider, enabled=False, on_disabled=OnDisabled.IGNORE)
+    door = make_door(trigger, public_url="https://hooks.example")
+    response = door.send(make_request(trigger_id=trigger.id))
+    assert (response.status, door.accepted) == (200, [])
+    assert "X-Execution-Id" not in dict(response.headers)
+    if provider in TOLD and provider is not P.DISCORD:
+        assert (response.status, response.body, response.content_type) == TOLD[provider]
+    else:
+        assert json.loads(response.body)["success"] is True

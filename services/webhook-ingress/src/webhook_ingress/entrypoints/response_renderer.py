@@ -181,7 +181,13 @@ def _problem(
 
 
 def _ignored(request: WebhookRequest, *, trigger: WebhookTrigger) -> HttpResponse:
-    """Return the 200 of a trigger that is switched off and must not lose its sender."""
+    """Return the 200 of a trigger that is switched off and must not lose its sender.
+
+    A provider that reads the body gets the one that it reads; Discord's depends on what it asks.
+    """
+    preset = trigger.rules.preset
+    if preset is not None and isinstance(preset.acknowledgement.reply, Reply):
+        return _of_reply(preset.acknowledgement.reply, fields=_common(request, trigger=trigger))
     as_text = trigger.config.response_format is ResponseFormat.TEXT
     return HttpResponse(
         status=200,

@@ -18,6 +18,7 @@ from webhook_ingress.domain.presets.columns import (
     Signature,
     Source,
     hmac_of_body,
+    inferred,
     stated,
 )
 from webhook_ingress.domain.providers import bitbucket, form_payload, github, linear, tokens
@@ -43,10 +44,11 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
         signature=Signature(
             header="X-Hub-Signature: sha256=<hex>", algorithm=HMAC, covers="body", source=stated(_BITBUCKET)
         ),
-        delivery_id=DeliveryId(header="x-request-uuid"),
-        acknowledgement=Acknowledgement(
-            takes="any 2xx", source=Source(url=_BITBUCKET_LOG, basis=Basis.INFERRED)
+        delivery_id=DeliveryId(
+            header="x-request-uuid",
+            source=stated("https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/"),
         ),
+        acknowledgement=Acknowledgement(takes="any 2xx", source=inferred(_BITBUCKET_LOG)),
         opening=bitbucket.opening,
         signed_handshake=bitbucket.ping,
         tests=(
@@ -54,7 +56,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
                 request="`X-Event-Key: diagnostics:ping`, the test button of Server and Data Center",
                 verified="no: it comes unsigned. A signature that is there has to be right",
                 reply="200, empty",
-                source=Source(url=_DATA_CENTER, basis=Basis.INFERRED),
+                source=inferred(_DATA_CENTER),
             ),
         ),
         verified_against=EXAMPLE,
@@ -67,7 +69,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="body; of a form, the text of its one field `payload`",
             source=_GITEA,
         ),
-        delivery_id=DeliveryId(header="x-gitea-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        delivery_id=DeliveryId(header="x-gitea-delivery", redelivery=Redelivery.NEW_EXECUTION, source=_GITEA),
         acknowledgement=Acknowledgement(takes="any 2xx", source=_GITEA),
         body_form=_JSON_OR_FORM,
         json_fields=_PAYLOAD,
@@ -82,7 +84,11 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             source=stated(f"{_GITHUB}/using-webhooks/validating-webhook-deliveries"),
         ),
         # GitHub repeats nothing by itself: a person who presses "redeliver" asks for another run.
-        delivery_id=DeliveryId(header="x-github-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        delivery_id=DeliveryId(
+            header="x-github-delivery",
+            redelivery=Redelivery.NEW_EXECUTION,
+            source=stated(f"{_GITHUB}/webhook-events-and-payloads#delivery-headers"),
+        ),
         acknowledgement=Acknowledgement(
             takes="any 2xx within 10 s",
             source=stated(f"{_GITHUB}/using-webhooks/handling-webhook-deliveries"),
@@ -97,6 +103,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             ),
         ),
         body_form=_JSON_OR_FORM,
+        body_source=stated(f"{_GITHUB}/using-webhooks/creating-webhooks"),
         json_fields=_PAYLOAD,
         verified_against=EXAMPLE,
     ),
@@ -109,7 +116,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="Webhook-Timestamp, seconds, with a signing token alone",
             source=stated(_GITLAB),
         ),
-        delivery_id=DeliveryId(header="idempotency-key"),
+        delivery_id=DeliveryId(header="idempotency-key", source=stated(_GITLAB)),
         acknowledgement=Acknowledgement(takes="anything but 4xx and 5xx", source=stated(_GITLAB)),
         verified_against=RULE,
     ),
@@ -121,7 +128,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="body; of a form, the text of its one field `payload`",
             source=_GOGS,
         ),
-        delivery_id=DeliveryId(header="x-gogs-delivery", redelivery=Redelivery.NEW_EXECUTION),
+        delivery_id=DeliveryId(header="x-gogs-delivery", redelivery=Redelivery.NEW_EXECUTION, source=_GOGS),
         acknowledgement=Acknowledgement(takes="any 2xx", source=_GOGS),
         body_form=_JSON_OR_FORM,
         json_fields=_PAYLOAD,
@@ -136,7 +143,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="webhookTimestamp in the body, milliseconds",
             source=stated(_LINEAR),
         ),
-        delivery_id=DeliveryId(header="linear-delivery"),
+        delivery_id=DeliveryId(header="linear-delivery", source=inferred(_LINEAR)),
         tolerance=60,
         acknowledgement=Acknowledgement(
             takes="200 within 5 s; anything else is repeated", status=200, source=stated(_LINEAR)

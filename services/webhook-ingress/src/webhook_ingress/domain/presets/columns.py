@@ -73,6 +73,11 @@ def stated(url: str) -> Source:
     return Source(url=url)
 
 
+def inferred(url: str) -> Source:
+    """Return the page that a fact follows from."""
+    return Source(url=url, basis=Basis.INFERRED)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """How requests are signed, for readers; ``scheme`` is what counts."""
@@ -120,7 +125,7 @@ class AddressTest:
 class DeliveryId:
     """Where a provider names its delivery: a header, a path into the body, or a function.
 
-    ``what`` says for readers what the function reads.
+    ``what`` says for readers what the function reads; ``source`` is there where a provider is meant.
     """
 
     header: str | None = None
@@ -128,6 +133,7 @@ class DeliveryId:
     compute: Callable[[SignedRequest], str | None] | None = None
     redelivery: Redelivery = Redelivery.SAME_EXECUTION
     what: str = ""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +152,8 @@ class Preset:
     url: Url = Url.UNSIGNED
     body: BodyContains = BodyContains.NOTHING
     body_form: str = "JSON"
+    body_source: Source | None = None
+    """``None``: the page about the signature says it."""
     opening: OpeningHandshake | None = None
     signed_handshake: SignedHandshake | None = None
     tests: tuple[AddressTest, ...] = ()

@@ -23,6 +23,7 @@ from webhook_ingress.domain.presets.columns import (
     Url,
     base64_hmac_of,
     hmac_of_body,
+    inferred,
     stated,
     v0_hmac,
 )
@@ -39,7 +40,10 @@ _TWILIO: Final = "https://www.twilio.com/docs"
 _TWITCH: Final = "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/"
 _ZOOM: Final = "https://developers.zoom.us/docs/api/webhooks/"
 _EMPTY: Final = Reply()
-_SAME_BODY: Final = DeliveryId(compute=delivery_ids.of_body, what="SHA-256 of the body")
+
+
+def _same_body(*, source: str) -> DeliveryId:
+    return DeliveryId(compute=delivery_ids.of_body, what="SHA-256 of the body", source=inferred(source))
 
 
 def _meta(*, source: str) -> Preset:
@@ -57,7 +61,7 @@ def _meta(*, source: str) -> Preset:
                 source=stated(_META),
             ),
         ),
-        delivery_id=_SAME_BODY,
+        delivery_id=_same_body(source=source),
         acknowledgement=Acknowledgement(
             takes="200; anything else is repeated", status=200, source=stated(source)
         ),
@@ -84,7 +88,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
                 source=stated(f"{_DISCORD}/events/webhook-events#preparing-for-events"),
             ),
         ),
-        delivery_id=_SAME_BODY,
+        delivery_id=_same_body(source=f"{_DISCORD}/events/webhook-events"),
         acknowledgement=Acknowledgement(
             takes="an interaction: 200 with a `type` within 3 s; a webhook event: 204",
             status=200,
@@ -102,7 +106,11 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="body",
             source=stated(f"{_LINE}/messaging-api/receiving-messages/"),
         ),
-        delivery_id=DeliveryId(compute=delivery_ids.of_line, what="every `webhookEventId`"),
+        delivery_id=DeliveryId(
+            compute=delivery_ids.of_line,
+            what="every `webhookEventId`",
+            source=stated(f"{_LINE}/messaging-api/receiving-messages/#check-webhook-redelivery"),
+        ),
         acknowledgement=Acknowledgement(
             takes="200; anything else is an error, mailed to the owner",
             status=200,
@@ -129,7 +137,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="X-Slack-Request-Timestamp, seconds",
             source=stated(f"{_SLACK}/authentication/verifying-requests-from-slack/"),
         ),
-        delivery_id=DeliveryId(body=("event_id",)),
+        delivery_id=DeliveryId(body=("event_id",), source=stated(f"{_SLACK}/apis/events-api/")),
         acknowledgement=Acknowledgement(
             takes="events: any 2xx within 3 s; commands and interactions: 200",
             status=200,
@@ -154,6 +162,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             ),
         ),
         body_form="JSON (events), a form (commands), or a form whose field `payload` is JSON (interactions)",
+        body_source=stated(f"{_SLACK}/interactivity/handling-user-interaction"),
         json_fields=("payload",),
         verified_against=BOTH,
     ),
@@ -165,7 +174,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="nothing",
             source=stated(f"{_TELEGRAM}#setwebhook"),
         ),
-        delivery_id=DeliveryId(body=("update_id",)),
+        delivery_id=DeliveryId(body=("update_id",), source=stated(f"{_TELEGRAM}#update")),
         acknowledgement=Acknowledgement(
             takes="any 2xx",
             status=200,
@@ -183,7 +192,10 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="address and the form's sorted parameters; of another body, address with `bodySHA256`",
             source=stated(f"{_TWILIO}/usage/webhooks/webhooks-security"),
         ),
-        delivery_id=DeliveryId(header="i-twilio-idempotency-token"),
+        delivery_id=DeliveryId(
+            header="i-twilio-idempotency-token",
+            source=stated(f"{_TWILIO}/usage/webhooks/webhooks-connection-overrides"),
+        ),
         url=Url.SIGNED,
         acknowledgement=Acknowledgement(
             takes="200 with TwiML; JSON is error 12300",
@@ -213,7 +225,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="Twitch-Eventsub-Message-Timestamp, RFC 3339",
             source=stated(_TWITCH),
         ),
-        delivery_id=DeliveryId(header="twitch-eventsub-message-id"),
+        delivery_id=DeliveryId(header="twitch-eventsub-message-id", source=stated(_TWITCH)),
         tolerance=600,
         acknowledgement=Acknowledgement(takes="any 2xx", source=stated(_TWITCH)),
         signed_handshake=handshake.twitch,
@@ -246,7 +258,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
                 source=stated(f"{_ZOOM}#validate-your-webhook-endpoint"),
             ),
         ),
-        delivery_id=_SAME_BODY,
+        delivery_id=_same_body(source=_ZOOM),
         acknowledgement=Acknowledgement(
             takes="200 or 204 within 3 s",
             status=200,

@@ -43,6 +43,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
         delivery_id=DeliveryId(
             compute=adyen.delivery_id,
             what="event code and PSP reference; of a header-signed body, its SHA-256",
+            source=stated(f"{_ADYEN}/handle-webhook-events"),
         ),
         acknowledgement=Acknowledgement(
             takes="any 2xx; formerly the body `[accepted]`",
@@ -66,7 +67,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             "with `toleranceSeconds`",
             source=stated(f"{_PADDLE}/about/signature-verification"),
         ),
-        delivery_id=DeliveryId(body=("event_id",)),
+        delivery_id=DeliveryId(body=("event_id",), source=stated(f"{_PADDLE}/about/respond-to-webhooks")),
         acknowledgement=Acknowledgement(
             takes="200 within 5 s; anything else is repeated",
             status=200,
@@ -82,7 +83,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="body",
             source=stated(f"{_RAZORPAY}/validate-test"),
         ),
-        delivery_id=DeliveryId(header="x-razorpay-event-id"),
+        delivery_id=DeliveryId(header="x-razorpay-event-id", source=stated(f"{_RAZORPAY}/best-practices")),
         acknowledgement=Acknowledgement(takes="any 2xx", source=stated(f"{_RAZORPAY}/best-practices")),
         verified_against=LIBRARY,
     ),
@@ -94,7 +95,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="body",
             source=stated(f"{_SHOPIFY}/verify-deliveries"),
         ),
-        delivery_id=DeliveryId(header="x-shopify-webhook-id"),
+        delivery_id=DeliveryId(header="x-shopify-webhook-id", source=stated(f"{_SHOPIFY}/verify-deliveries")),
         acknowledgement=Acknowledgement(
             takes="200, or any 2xx, within 5 s", status=200, source=stated(f"{_SHOPIFY}/subscribe/https")
         ),
@@ -108,7 +109,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             covers="address and body",
             source=stated(f"{_SQUARE}/step3validate"),
         ),
-        delivery_id=DeliveryId(body=("event_id",)),
+        delivery_id=DeliveryId(body=("event_id",), source=stated(f"{_SQUARE}-overview")),
         url=Url.SIGNED,
         acknowledgement=Acknowledgement(
             takes="any 2xx within 10 s", source=stated(f"{_SQUARE}/how-it-works")
@@ -126,7 +127,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="t in the signature's header, seconds",
             source=stated(f"{_STRIPE}/signature"),
         ),
-        delivery_id=DeliveryId(body=("id",)),
+        delivery_id=DeliveryId(body=("id",), source=stated(f"{_STRIPE}#handle-duplicate-events")),
         acknowledgement=Acknowledgement(takes="any 2xx", source=stated(_STRIPE)),
         signed_handshake=stripe.ping,
         tests=(

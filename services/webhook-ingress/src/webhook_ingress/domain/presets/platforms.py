@@ -10,13 +10,12 @@ from webhook_ingress.domain.presets.columns import (
     RULE,
     Acknowledgement,
     AddressTest,
-    Basis,
     BodyContains,
     DeliveryId,
     Preset,
     Signature,
-    Source,
     Url,
+    inferred,
     stated,
 )
 from webhook_ingress.domain.providers import box, delivery_ids, hubspot, microsoft_graph, sendgrid
@@ -44,7 +43,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             source=stated(f"{_BOX}/signatures-v2"),
         ),
         # Not Box-Delivery-Id: "When Box retries a webhook this ID will change".
-        delivery_id=DeliveryId(body=("id",)),
+        delivery_id=DeliveryId(body=("id",), source=stated(f"{_BOX}/")),
         tolerance=600,
         acknowledgement=Acknowledgement(takes="any 2xx within 30 s", source=stated(_BOX_SUPPORT)),
         verified_against=BOTH,
@@ -59,11 +58,13 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             source=stated(f"{_HUBSPOT}/validating-requests"),
         ),
         delivery_id=DeliveryId(
-            compute=delivery_ids.of_hubspot, what="the events' ids, subscriptions and times"
+            compute=delivery_ids.of_hubspot,
+            what="the events' ids, subscriptions and times",
+            source=inferred(_HUBSPOT),
         ),
         url=Url.SIGNED,
         acknowledgement=Acknowledgement(
-            takes="anything but 4xx and 5xx, within 5 s", source=Source(url=_HUBSPOT, basis=Basis.INFERRED)
+            takes="anything but 4xx and 5xx, within 5 s", source=inferred(_HUBSPOT)
         ),
         verified_against=BOTH,
     ),
@@ -100,7 +101,9 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="X-Twilio-Email-Event-Webhook-Timestamp, seconds",
             source=stated(f"{_SENDGRID}/getting-started-event-webhook-security-features"),
         ),
-        delivery_id=DeliveryId(compute=delivery_ids.of_body, what="SHA-256 of the body"),
+        delivery_id=DeliveryId(
+            compute=delivery_ids.of_body, what="SHA-256 of the body", source=inferred(f"{_SENDGRID}/event")
+        ),
         acknowledgement=Acknowledgement(takes="any 2xx", source=stated(f"{_SENDGRID}/event")),
         verified_against=EXAMPLE,
     ),
@@ -113,7 +116,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             time="Webhook-Timestamp, seconds",
             source=stated(_STANDARD),
         ),
-        delivery_id=DeliveryId(header="webhook-id"),
+        delivery_id=DeliveryId(header="webhook-id", source=stated(_STANDARD)),
         acknowledgement=Acknowledgement(
             takes="any 2xx", source=stated(f"{_STANDARD}#delivery-success-and-failure")
         ),
@@ -129,7 +132,9 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             source=stated(f"{_SVIX_DOCS}/verifying-payloads/how-manual"),
         ),
         delivery_id=DeliveryId(
-            compute=_SVIX.delivery_id, what="`Svix-Id`, or `Webhook-Id` where that is signed"
+            compute=_SVIX.delivery_id,
+            what="`Svix-Id`, or `Webhook-Id` where that is signed",
+            source=stated(f"{_SVIX_DOCS}/introduction"),
         ),
         acknowledgement=Acknowledgement(
             takes="any 2xx within 15 s", source=stated(f"{_SVIX_DOCS}/introduction")
