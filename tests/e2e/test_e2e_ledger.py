@@ -47,7 +47,7 @@ class Ledger:
 
 
 @pytest.mark.timeout(300)
-async def test_every_202_runs_exactly_once_whoever_is_killed(client: Any, eventually: Any) -> None:
+async def test_every_202_runs_exactly_once_whatever_process_is_killed(client: Any, eventually: Any) -> None:
     workflow_id = await client.workflow("{{trigger.payload.body.key}}")
     trigger = await client.trigger("webhook", {"authType": "hmac"}, workflow_id=workflow_id)
     victims = ["webhook-ingress", "orchestrator-worker", "nats", "execution-recorder", "webhook-ingress"]

@@ -110,7 +110,7 @@ async def test_starts_by_need_and_stops_in_reverse(tmp_path: Path) -> None:
     assert [pid for pid in pids.values() if fingerprint(pid)] == []
 
 
-async def test_a_need_that_nobody_is_fails_at_once(tmp_path: Path) -> None:
+async def test_a_need_without_a_program_fails_at_once(tmp_path: Path) -> None:
     step = Step(program=Script(name="one", directory=tmp_path), needs=frozenset({"two"}))
     with pytest.raises(ValueError, match="needs two"):
         Supervisor([step], logs=tmp_path, record=tmp_path / "processes.json", observe=lambda _: None)

@@ -558,7 +558,7 @@ def test_every_message_has_a_golden_payload_and_every_payload_a_message() -> Non
     assert {path.stem for path in GOLDEN.iterdir()} == {*MESSAGES, *PARTS}
 
 
-def test_only_what_nobody_sends_has_no_version() -> None:
+def test_only_types_that_are_never_sent_have_no_version() -> None:
     without = {kind.__name__ for kind in every(Message) if "/" not in tag_of(kind)}
     assert without == {"ExecutionFact", "ScheduleFact"}
 

@@ -56,7 +56,7 @@ def latest() -> LatestTriggers:
     return LatestTriggers()
 
 
-def test_a_change_is_told_and_a_repetition_is_not(latest: LatestTriggers) -> None:
+def test_a_change_is_reported_and_a_repetition_is_not(latest: LatestTriggers) -> None:
     assert latest.get(ID) is None
     assert latest.apply(SUBJECT, data=message(state(1))) == state(1)
     assert latest.apply(SUBJECT, data=message(state(1))) is None

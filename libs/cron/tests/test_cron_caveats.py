@@ -167,7 +167,7 @@ def test_a_busy_day_is_looked_for_quickly_among_many_calendars() -> None:
     assert busy_day(timetable, since=SINCE, until=date(2027, 11, 1), most=299) == (date(2026, 11, 2), 300)
 
 
-def test_what_is_wrong() -> None:
+def test_a_time_without_a_zone_and_an_unknown_zone_are_errors() -> None:
     with pytest.raises(ValueError, match="time zone"):
         caveats(parse("@daily"), zone="UTC", now=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(ZoneInfoNotFoundError):

@@ -235,7 +235,7 @@ def test_where_a_day_was_left_out_the_search_is_stuck() -> None:
     assert [f"{time:%d %H:%M}" for time in found] == ["28 10:00", "29 10:00"]
 
 
-def test_what_is_wrong_is_said_at_once() -> None:
+def test_errors_are_reported_at_once() -> None:
     calendars = compile_calendars(parse("@daily"))
     naive = datetime(2026, 1, 1)  # noqa: DTZ001
     with pytest.raises(ValueError, match="time zone"):

@@ -240,7 +240,7 @@ def far_from_edges(times: list[datetime], *, zone: str) -> list[datetime]:
 
 
 @pytest.mark.timeout(300)
-async def test_temporal_fires_when_foretold(temporal_address: str) -> None:
+async def test_temporal_fires_when_computed(temporal_address: str) -> None:
     """And so does croniter, which is asked where it knows such a timetable and the clock is left alone."""
     client = await Client.connect(temporal_address)
     numbered = enumerate(islice(cases(Random(20261025)), CASES))

@@ -118,7 +118,7 @@ def test_a_tag_is_a_field_only_where_there_are_several_types() -> None:
     assert pointers(tagged, Circle) == ["/kind"]
 
 
-def test_a_pattern_is_said_in_words() -> None:
+def test_a_pattern_is_explained_in_words() -> None:
     with pytest.raises(InvalidError) as refused:
         decode({"plain": "1", "other": "1"}, Labels)
     assert [error.detail for error in refused.value.field_errors] == [

@@ -137,7 +137,7 @@ async def test_someone_else_s_history_does_not_exist(recorder: Any, history: Any
             assert theirs.json() == {"items": [], "nextCursor": None}
 
 
-async def test_a_trigger_without_rows_is_its_workspaces_and_an_unknown_one_nobodys(
+async def test_a_trigger_without_rows_is_empty_for_its_workspace_and_an_unknown_one_is_a_404(
     recorder: Any, given: Any
 ) -> None:
     new = uuid4()

@@ -37,7 +37,7 @@ async def test_migrate_says_why_it_cannot() -> None:
     assert "Traceback" not in err
 
 
-async def test_every_problem_of_the_environment_is_said() -> None:
+async def test_every_problem_of_the_environment_is_reported() -> None:
     status, _, err = await _run("serve", HTTP_PORT="x", DATABASE_MAX_CONNECTIONS="1")
     assert status == 2
     for name in ("HTTP_PORT", "DATABASE_URL", "DATABASE_MAX_CONNECTIONS", "JWT_SECRET"):

@@ -72,7 +72,7 @@ async def test_the_retention_is_the_namespaces(bench: Any) -> None:
     assert warning["streams"].keys() == {"LONG"}
 
 
-async def test_a_consumer_that_is_made_anew_runs_nothing_again_that_temporal_forgot(
+async def test_a_recreated_consumer_runs_nothing_again_that_temporal_forgot(
     bench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     delivery = bench.delivery(await bench.workflow())

@@ -71,7 +71,7 @@ def started(triggers: EventTriggers, given: CloudEvent) -> list[TriggerState]:
         ("order.created", "Order.created", False),
     ],
 )
-def test_types(wanted: str, event_type: str, expected: bool) -> None:
+def test_an_event_type_matches_a_pattern(wanted: str, event_type: str, expected: bool) -> None:
     state = trigger(event_type=wanted)
     assert matches(state, event(type=event_type), open_to=ALL) is expected
     triggers = EventTriggers()

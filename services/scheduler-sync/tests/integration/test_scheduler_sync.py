@@ -195,7 +195,7 @@ async def test_an_older_message_that_comes_late_changes_nothing(bench: Bench, ev
     assert await bench.described(state.id) is None
 
 
-async def test_what_somebody_did_by_hand_is_put_back(bench: Bench, eventually: Any) -> None:
+async def test_a_change_made_by_hand_is_reverted(bench: Bench, eventually: Any) -> None:
     state, other = trigger(), trigger()
     for one in (state, other):
         await bench.publish(one)
@@ -244,7 +244,7 @@ async def test_a_long_name_does_not_keep_a_schedule_from_running(bench: Bench, e
     await eventually(has_run)
 
 
-async def test_a_schedule_whose_trigger_nobody_knows_is_left_and_counted(
+async def test_a_schedule_with_an_unknown_trigger_is_left_and_counted(
     bench: Bench, settings: Settings, eventually: Any, unused_tcp_port_factory: Any
 ) -> None:
     state = trigger()
@@ -270,7 +270,9 @@ async def test_a_schedule_whose_trigger_nobody_knows_is_left_and_counted(
         await second.stop()
 
 
-async def test_what_temporal_refuses_is_said_and_holds_nobody_up(bench: Bench, eventually: Any) -> None:
+async def test_a_refusal_of_temporal_is_published_and_delays_no_other_trigger(
+    bench: Bench, eventually: Any
+) -> None:
     refused = trigger(config=ScheduleConfig(cron_expression="@hourly", timezone="Mars/Base"))
     fine = trigger()
     await bench.publish(refused)
@@ -281,7 +283,7 @@ async def test_what_temporal_refuses_is_said_and_holds_nobody_up(bench: Bench, e
     assert "Mars/Base" in fact.reason
 
 
-async def test_an_input_that_grpc_does_not_carry_is_refused_and_holds_nobody_up(
+async def test_an_input_that_grpc_does_not_carry_is_refused_and_delays_no_other_trigger(
     bench: Bench, eventually: Any
 ) -> None:
     # Over 4 MiB gRPC answers RESOURCE_EXHAUSTED, as an overloaded server would.
@@ -327,7 +329,7 @@ async def test_a_message_from_the_future_waits_and_a_damaged_one_is_given_up(
         await client.close()
 
 
-async def test_other_types_are_none_of_its_business(bench: Bench, eventually: Any) -> None:
+async def test_other_types_are_ignored(bench: Bench, eventually: Any) -> None:
     manual: AnyTriggerConfig = config.ManualConfig()
     other, mine = trigger(config=manual), trigger()
     await bench.publish(other)

@@ -194,7 +194,7 @@ async def test_finding_the_drift_changes_nothing() -> None:
     assert not replica.facts
 
 
-async def test_a_schedule_that_a_listing_lacks_may_exist_all_the_same() -> None:
+async def test_a_schedule_that_a_listing_lacks_may_still_exist() -> None:
     """The listing is eventually consistent, and the trigger may have changed since."""
     ended = ScheduleConfig(cron_expression="0 9 * * *", end_at=AT - timedelta(days=1))
     for newer in ({"config": ended}, {"deleted_at": AT}, {"name": "Other"}):
@@ -248,7 +248,7 @@ async def test_a_schedule_that_is_never_described_keeps_no_other_waiting(error: 
     assert replica.temporal.edited == {schedule_id(silent.id)}
 
 
-async def test_a_schedule_that_temporal_cannot_describe_is_deleted_all_the_same() -> None:
+async def test_a_schedule_that_temporal_cannot_describe_is_still_deleted() -> None:
     state = trigger()
     replica = Replica(state)
     await replica.resync()

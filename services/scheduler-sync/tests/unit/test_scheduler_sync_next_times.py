@@ -56,7 +56,7 @@ def test_what_is_all_excluded_is_finished_without_an_end() -> None:
 
 
 @pytest.mark.parametrize("zone", ["Mars/Base", "Europe", "../etc/passwd", ""])
-def test_a_zone_that_is_none_is_only_temporals_to_judge(zone: str) -> None:
+def test_only_temporal_judges_an_unknown_zone(zone: str) -> None:
     found = desired(timezone=zone)
     assert next_times(found, now=NOW, count=5) is None
     assert not is_finished(found, now=NOW)

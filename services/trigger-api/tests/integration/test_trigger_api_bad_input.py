@@ -116,7 +116,7 @@ NO_BODIES: list[tuple[bytes, dict[str, str], int, str]] = [
 ]
 
 
-async def test_a_body_that_is_none(api: Any) -> None:
+async def test_an_invalid_body_is_refused(api: Any) -> None:
     for data, headers, status, code in NO_BODIES:
         answer = await api.call("POST", "/api/workflows", data=data, headers=headers, status=status)
         assert answer.json["code"] == code, data[:50]
@@ -136,7 +136,7 @@ async def test_a_method_that_is_not_taken(api: Any) -> None:
     assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
-async def test_tokens_that_are_none(api: Any, make_token: Any) -> None:
+async def test_malformed_tokens_are_refused(api: Any, make_token: Any) -> None:
     now = datetime.now(UTC)
     bad = [
         "x",

@@ -80,7 +80,7 @@ async def trigger_id(api: Any, workflow_id: str) -> str:
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
-async def test_what_is_somebody_elses_does_not_exist(
+async def test_another_workspaces_data_does_not_exist(
     api: Any,
     workflow_id: str,
     trigger_id: str,

@@ -43,7 +43,7 @@ async def test_a_trigger_is_created_once_and_its_secret_shown_again(api: Any, wo
     assert len((await api.call("GET", "/api/triggers", status=200)).json["items"]) == 1
 
 
-async def test_a_key_belongs_to_whoever_sent_it(api: Any, workflow_id: str, make_token: Any) -> None:
+async def test_a_key_belongs_to_its_sender(api: Any, workflow_id: str, make_token: Any) -> None:
     first = await api.call("POST", "/api/triggers", body_of(workflow_id), status=201, headers=KEY)
     colleague = make_token(sub="bob")
     other = await api.call(

@@ -100,7 +100,7 @@ async def test_an_old_key_can_go_once_everything_is_sealed_anew(
     assert len(events) == 2, "the log does not change"
 
 
-async def test_a_secret_that_no_key_opens_is_told_and_stops_nothing(
+async def test_a_secret_that_no_key_opens_is_reported_and_stops_nothing(
     api: Any, workflow_id: str, key_ring: str
 ) -> None:
     for _ in range(3):

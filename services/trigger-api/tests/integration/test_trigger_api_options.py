@@ -18,7 +18,7 @@ def pointers(answer: Any) -> set[str]:
     return {error["pointer"] for error in answer.json["errors"]}
 
 
-async def test_everything_that_is_wrong_is_said_at_once(api: Any, workflow_id: str) -> None:
+async def test_every_error_is_reported_at_once(api: Any, workflow_id: str) -> None:
     body = {
         "workflowId": "no-id",
         "name": " ",
@@ -64,7 +64,7 @@ async def test_a_change_is_checked_as_a_whole_too(api: Any, workflow_id: str) ->
     assert (await api.call("GET", path, status=200)).json["version"] == 1
 
 
-async def test_a_providers_secret_comes_from_whoever_makes_it_up(
+async def test_a_providers_secret_comes_from_the_side_that_generates_it(
     api: Any, workflow_id: str, capfd: Any
 ) -> None:
     stripe = {
@@ -261,7 +261,7 @@ async def test_each_workspace_has_its_own_measure_of_a_busy_day(
     assert ("busy_day" in {item["kind"] for item in preview["warnings"]}) is warned
 
 
-async def test_a_saved_schedule_is_foretold_as_it_is(api: Any, workflow_id: str, make_token: Any) -> None:
+async def test_a_saved_schedule_is_previewed_as_it_is(api: Any, workflow_id: str, make_token: Any) -> None:
     config = {
         "cronExpression": "0 9 * * 1-5",
         "timezone": "Europe/Amsterdam",
@@ -291,7 +291,7 @@ async def test_a_saved_schedule_is_foretold_as_it_is(api: Any, workflow_id: str,
     await api.call("POST", path, {"triggerId": other}, status=404)
 
 
-async def test_a_saved_schedule_is_foretold_from_what_was_announced_of_this_version(
+async def test_a_saved_schedule_is_previewed_from_the_published_times_of_its_version(
     api: Any, workflow_id: str, eventually: Any
 ) -> None:
     config = {"cronExpression": "0 9 * * *", "timezone": "UTC"}
@@ -323,7 +323,9 @@ async def test_a_saved_schedule_is_foretold_from_what_was_announced_of_this_vers
     assert all(time.endswith("T09:00:00Z") for time in await times()), "nothing is known of this version yet"
 
 
-async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, workflow_id: str) -> None:
+async def test_a_schedule_is_shown_as_last_known_without_an_answer_of_temporal(
+    api: Any, workflow_id: str
+) -> None:
     body = {
         "workflowId": workflow_id,
         "name": "s",
@@ -349,7 +351,7 @@ async def test_a_schedule_is_shown_as_last_known_where_nobody_can_say(api: Any, 
     await api.call("GET", f"/api/triggers/{other}/schedule", status=404)
 
 
-async def test_a_schedule_with_options_is_checked_and_foretold(api: Any, workflow_id: str) -> None:
+async def test_a_schedule_with_options_is_checked_and_previewed(api: Any, workflow_id: str) -> None:
     config = {
         "cronExpression": "0 9 LW * *",
         "additionalExpressions": ["0 12 * * FRI#1"],

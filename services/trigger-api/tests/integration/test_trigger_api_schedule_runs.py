@@ -159,7 +159,7 @@ async def test_a_range_that_cannot_be_is_refused_with_what_is_wrong(
         ({"expectedFires": 501, "x": 1}, {"/expectedFires", "/x"}),
     ],
 )
-async def test_a_body_that_is_none_asks_nobody(
+async def test_an_invalid_body_is_refused_before_scheduler_sync_is_asked(
     api: Any, path: str, scheduler: Any, change: dict[str, Any], pointers: set[str]
 ) -> None:
     answer = await api.call("POST", f"{path}/backfill", {**BACKFILL, **change}, status=422)
@@ -178,7 +178,9 @@ async def test_a_body_that_is_none_asks_nobody(
         b"\xff",
     ],
 )
-async def test_where_nobody_can_say_it_is_a_503(api: Any, path: str, scheduler: Any, answer: Any) -> None:
+async def test_without_an_answer_of_temporal_it_is_a_503(
+    api: Any, path: str, scheduler: Any, answer: Any
+) -> None:
     scheduler.answer = answer
     calls = [
         api.call("POST", f"{path}/run", status=503),

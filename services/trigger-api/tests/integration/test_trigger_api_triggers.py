@@ -348,7 +348,7 @@ async def test_deleting_a_workflow_retires_its_triggers(api: Any, workflow_id: s
     await eventually(gone)
 
 
-async def test_what_is_somebody_elses_does_not_exist(
+async def test_another_workspaces_data_does_not_exist(
     api: Any, workflow_id: str, make_token: Any, definition: Any
 ) -> None:
     trigger_id = (await create(api, workflow_id, "manual")).json["id"]
@@ -378,7 +378,7 @@ async def test_what_is_somebody_elses_does_not_exist(
     assert len(events) == 1, "nothing was changed"
 
 
-async def test_a_bus_that_was_made_anew_is_followed_from_its_start(
+async def test_a_recreated_bus_is_followed_from_its_start(
     api: Any, workflow_id: str, eventually: Any
 ) -> None:
     trigger_id = UUID((await create(api, workflow_id, "schedule")).json["id"])

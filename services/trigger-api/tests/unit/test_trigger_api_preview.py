@@ -138,7 +138,7 @@ def test_a_jitter_is_worth_knowing() -> None:
     assert "up to 90 seconds" in notice.message
 
 
-def test_what_temporal_has_said_comes_first_and_the_rest_goes_on_from_there() -> None:
+def test_the_times_of_temporal_come_first_and_computed_ones_follow() -> None:
     """About a change of the clock, a search that begins now may find other times than one that goes on."""
     config = ScheduleConfig(cron_expression="*/30 * * * *", timezone="Europe/London")
     said = [NOW + timedelta(minutes=minutes) for minutes in (7, 44)]

@@ -54,7 +54,7 @@ PATTERNS = sorted(
 
 
 @pytest.mark.parametrize(("pattern", "words"), PATTERNS)
-def test_a_pattern_is_said_in_words_with_an_example_that_fits(pattern: str, words: str | None) -> None:
+def test_a_pattern_is_explained_in_words_with_an_example_that_fits(pattern: str, words: str | None) -> None:
     assert words is not None
     assert pattern not in words
     example = re.fullmatch(r"Expected [^.]+\. Example: (.+)\.", words)
