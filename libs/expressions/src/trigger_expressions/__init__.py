@@ -7,19 +7,28 @@ from trigger_expressions.conditions import (
     ExpressionError,
     problems_of,
 )
-from trigger_expressions.filters import filter_path
-from trigger_expressions.templates import ROOTS, Path, TemplateError, parts, paths_in
+from trigger_expressions.filters import filter_problems, filters_hold, json_equal
+from trigger_expressions.references import FIELDS, circles, missing_value_reason, nodes_read, paths_of
+from trigger_expressions.templates import ROOTS, Choice, Literal, TemplateError, choices_in, parts
 
 __all__ = [
+    "FIELDS",
     "MAX_LENGTH",
     "ROOTS",
+    "Choice",
     "EvaluationError",
     "Expression",
     "ExpressionError",
-    "Path",
+    "Literal",
     "TemplateError",
-    "filter_path",
+    "choices_in",
+    "circles",
+    "filter_problems",
+    "filters_hold",
+    "json_equal",
+    "missing_value_reason",
+    "nodes_read",
     "parts",
-    "paths_in",
+    "paths_of",
     "problems_of",
 ]

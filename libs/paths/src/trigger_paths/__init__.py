@@ -3,7 +3,6 @@
 from trigger_paths.grammar import MAX_LENGTH, MAX_STEPS, parse_path, scan_path, scan_text, stored_path
 from trigger_paths.lookup import MISSING, Missing, value_at
 from trigger_paths.notation import Path, PathError, format_path
-from trigger_paths.refusals import reason_of
 
 __all__ = [
     "MAX_LENGTH",
@@ -14,7 +13,6 @@ __all__ = [
     "PathError",
     "format_path",
     "parse_path",
-    "reason_of",
     "scan_path",
     "scan_text",
     "stored_path",

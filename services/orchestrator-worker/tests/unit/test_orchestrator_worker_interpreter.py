@@ -15,6 +15,7 @@ from orchestrator_worker.domain.interpreter import InterpretationError, interpre
 from trigger_contracts.config import TriggerType
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.executions import Cause, CauseKind, Execution
+from trigger_expressions import FIELDS
 
 EXECUTION = Execution(
     id=UUID(int=1),
@@ -192,3 +193,42 @@ def test_a_node_may_hand_on_all_nodes_and_does_not_come_to_hold_itself() -> None
         payload=1,
     )
     assert found == {"before": {"in": {"output": 1}, "all": {"output": {"in": {"output": 1}}}}}
+
+
+def test_a_node_comes_after_those_that_it_reads() -> None:
+    nodes = {
+        "in": IN,
+        "b": transform("saw {{nodes['the a'].output ?? 'nothing'}}"),
+        "w": transform(1),
+        "the a": transform("late"),
+        "o": output("{{nodes.b.output}}"),
+    }
+    edges = [("in", "b"), ("in", "w"), ("w", "the a"), ("the a", "o"), ("b", "o")]
+    assert run(nodes, *edges) == "saw late"
+
+
+def test_a_read_is_no_reason_to_run() -> None:
+    nodes = {"in": IN, "lost": transform(1), "o": output("{{nodes.lost.output}}")}
+    assert running_order(definition(nodes, ("in", "o"))) == ["in", "o"]
+
+
+def test_what_was_stored_and_reads_in_a_circle_reads_nothing() -> None:
+    nodes = {
+        "in": transform("{{nodes.o.output}}"),
+        "self": transform("{{nodes.self.output}}"),
+        "a": transform("{{nodes.b.output}}"),
+        "b": transform("{{nodes.a.output}}"),
+        "c": transform("{{nodes.d.output}}"),
+        "d": transform("d"),
+        "o": output([f"{{{{nodes.{name}.output}}}}" for name in ("self", "a", "b", "c")]),
+    }
+    middle = ("self", "a", "b", "c", "d")
+    edges = [("in", name) for name in middle] + [(name, "o") for name in middle]
+    assert run(nodes, *edges) == [None, None, None, None]
+    del nodes["in"]
+    assert run({**nodes, "in": IN}, *edges) == [None, None, None, "d"], "only the circle is null"
+
+
+def test_templates_see_what_the_rules_of_references_name() -> None:
+    seen = run({"in": IN, "o": output({root: f"{{{{{root}}}}}" for root in FIELDS})}, ("in", "o"))
+    assert {root: set(seen[root]) for root in seen} == {root: set(FIELDS[root]) for root in FIELDS}

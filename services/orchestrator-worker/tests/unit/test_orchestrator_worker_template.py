@@ -23,6 +23,11 @@ SCOPE = {
             "list": [{"sku": "a"}, {"sku": "b"}],
             "x-header": "h",
             "ключ": "value",
+            "First Name": "Ann",
+            "labels": {"app.kubernetes.io/name": "shop"},
+            "fields": {"System.State": "New"},
+            "zero": 0,
+            "empty": "",
             "braces": "{{trigger.payload.n}}",
         },
         "name": "T",
@@ -73,6 +78,20 @@ JSON_VALUES = st.recursive(
         ("{{trigger.payload.braces}}", "{{trigger.payload.n}}"),
         ("<{{trigger.payload.braces}}>", "<{{trigger.payload.n}}>"),
         ("plain", "plain"),
+        ('{{trigger.payload["First Name"]}}', "Ann"),
+        ("Dear {{trigger.payload['First Name']}}!", "Dear Ann!"),
+        ('{{trigger.payload.labels["app.kubernetes.io/name"]}}', "shop"),
+        ("{{trigger.payload.labels.app.kubernetes.io/name}}", "shop"),
+        ("{{trigger.payload.fields.System.State}}", "New"),
+        ("{{trigger.payload.fields.System.Id}}", None),
+        ('{{trigger.payload.missing ?? "x"}}', "x"),
+        ("{{trigger.payload.nothing ?? trigger.payload.missing ?? trigger.payload.n}}", 7),
+        ("{{trigger.payload.zero ?? 9}}", 0),
+        ('{{trigger.payload.empty ?? "x"}}', ""),
+        ("{{trigger.payload.missing ?? null}}", None),
+        ("n={{trigger.payload.missing ?? 1.5}}", "n=1.5"),
+        ("Dear {{'{{'}}customer}}", "Dear {{customer}}"),
+        ("{{'${{ github.ref }}'}}", "${{ github.ref }}"),
         ("", ""),
         ("}} { {", "}} { {"),
         ("{not}", "{not}"),
@@ -98,15 +117,15 @@ def test_rendering(template: Any, expected: Any) -> None:
         ("{{}}", "empty path"),
         ("{{   }}", "empty path"),
         ("{{payload.n}}", "begins with one of"),
-        ("{{trigger..name}}", "is not a path"),
-        ("{{trigger.}}", "is not a path"),
-        ("{{.trigger}}", "is not a path"),
-        ("{{trigger.payload.list[x]}}", "is not a path"),
-        ("{{trigger.payload.list[-1]}}", "is not a path"),
-        ("{{trigger.payload.list[]}}", "is not a path"),
-        ("{{[0]}}", "is not a path"),
-        ("{{trigger name}}", "is not a path"),
-        ("{{ {{trigger.name}} }}", "is not a path"),
+        ("{{trigger..name}}", "Name every step: trigger.name"),
+        ("{{trigger.}}", "ends with a dot"),
+        ("{{.trigger}}", "begins with one of"),
+        ("{{trigger.payload.list[x]}}", "Write "),
+        ("{{trigger.payload.list[-1]}}", "negative index"),
+        ("{{trigger.payload.list[]}}", "empty brackets"),
+        ("{{[0]}}", "begins with one of"),
+        ("{{trigger name}}", "begins with one of"),
+        ("{{ {{trigger.name}} }}", "begins with one of"),
         ({"deep": ["{{"]}, "without"),
     ],
 )
@@ -149,11 +168,11 @@ def test_every_string_renders_or_is_refused(text: str) -> None:
 
 @given(st.lists(st.text(alphabet="abc-é_0", min_size=1), min_size=1, max_size=5))
 def test_paths_come_apart_as_they_were_put_together(segments: list[str]) -> None:
-    assert parts("{{ trigger." + ".".join(segments) + " }}") == [("trigger", *segments)]
+    assert parts("{{ trigger." + ".".join(segments) + " }}") == [(("trigger", *segments),)]
 
 
 def test_brackets_are_segments() -> None:
-    assert parts("{{nodes.a[0][12].b.3}}") == [("nodes", "a", "0", "12", "b", "3")]
+    assert parts("{{nodes.a[0][12].b.3}}") == [(("nodes", "a", "0", "12", "b", "3"),)]
 
 
 def test_many_references_to_a_large_value_are_refused_before_they_are_built() -> None:

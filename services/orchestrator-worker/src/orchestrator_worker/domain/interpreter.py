@@ -8,7 +8,7 @@ from orchestrator_worker.domain.template import Scope, ValueTooLargeError, rende
 from trigger_contracts.definition import InputNode, Node, OutputNode, TransformNode, WorkflowDefinition
 from trigger_contracts.executions import Execution
 from trigger_contracts.workflow_io import encoded_size
-from trigger_expressions import TemplateError
+from trigger_expressions import TemplateError, circles, nodes_read
 
 DEFINITION_INVALID: Final = "definition_invalid"
 TEMPLATE_INVALID: Final = "template_invalid"
@@ -56,11 +56,14 @@ def interpret(definition: WorkflowDefinition, *, execution: Execution, payload: 
 def running_order(definition: WorkflowDefinition) -> list[str]:
     """Return the nodes reachable from the entry point, each after all of its reachable predecessors.
 
+    A node also comes after those that its templates read, but for what would make a circle: that is ``null``.
+
     Nodes that are free to run at the same time come in the order in which they became free. Raises
     ``InterpretationError`` where the definition is not a directed acyclic graph of its nodes.
     """
     targets = _targets(definition)
     reachable = _reachable(definition.entry_point, targets=targets)
+    targets = _with_reads(definition, targets={node_id: targets[node_id] for node_id in reachable})
     waiting_for = dict.fromkeys(reachable, 0)
     for node_id in reachable:
         for target in targets[node_id]:
@@ -106,15 +109,46 @@ def _reachable(entry_point: str, *, targets: dict[str, dict[str, None]]) -> list
     return list(reached)
 
 
+def _with_reads(
+    definition: WorkflowDefinition, *, targets: dict[str, dict[str, None]]
+) -> dict[str, dict[str, None]]:
+    """Return the graph with an edge from each node that is read to its reader, where that makes no circle."""
+    reads = [
+        (read, reader)
+        for reader in targets
+        for read in nodes_read(_template_of(definition.nodes[reader]))
+        if read in targets
+    ]
+    after = {node_id: dict(following) for node_id, following in targets.items()}
+    for read, reader in reads:
+        after[read][reader] = None
+    circle = circles(after)
+    ordered = {node_id: dict(following) for node_id, following in targets.items()}
+    for read, reader in reads:
+        if circle[read] != circle[reader]:
+            ordered[read][reader] = None
+    return ordered
+
+
+def _template_of(node: Node) -> Any:
+    match node:
+        case InputNode():
+            return None
+        case TransformNode():
+            return node.config.output
+        case OutputNode():
+            return node.config.value
+        case _:
+            assert_never(node)
+
+
 def _run(node: Node, *, node_id: str, payload: Any, scope: Scope) -> Any:
     try:
         match node:
             case InputNode():
                 return payload
-            case TransformNode():
-                return render(node.config.output, scope=scope)
-            case OutputNode():
-                return render(node.config.value, scope=scope)
+            case TransformNode() | OutputNode():
+                return render(_template_of(node), scope=scope)
             case _:
                 assert_never(node)
     except TemplateError as error:

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from orchestrator_worker.domain.json_path import MISSING, find, json_equal
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent, covers, patterns_of
-from trigger_expressions import EvaluationError, Expression, filter_path
+from trigger_expressions import EvaluationError, Expression, filters_hold
 
 ALL_WORKSPACES = "*"
 
@@ -100,7 +99,7 @@ def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...
         and _reaches(trigger.workspace, event=event, open_to=open_to)
         and covers(config.event_type, event_type=event.type)
         and config.source in (None, event.source)
-        and all(_holds(event, path=path, expected=expected) for path, expected in config.filters.items())
+        and filters_hold(config.filters, event.document)
     )
 
 
@@ -108,9 +107,3 @@ def _reaches(workspace: str, *, event: CloudEvent, open_to: tuple[str, ...]) -> 
     if event.workspace is not None:
         return event.workspace == workspace
     return ALL_WORKSPACES in open_to or workspace in open_to
-
-
-def _holds(event: CloudEvent, *, path: str, expected: object) -> bool:
-    segments = filter_path(path)
-    actual = MISSING if segments is None else find(event.document, path=segments)
-    return actual is not MISSING and json_equal(actual, expected)

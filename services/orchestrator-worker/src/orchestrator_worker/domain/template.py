@@ -1,8 +1,9 @@
-"""Templates: any JSON value whose strings may hold ``{{ path }}``.
+"""Templates: any JSON value whose strings may hold ``{{ choice }}``, such as ``{{ path ?? "default" }}``.
 
-A string that is one expression and nothing else becomes the value found, of whatever type; inside a
-longer string the value becomes text: strings as they are, ``null`` as nothing, all else as compact
-JSON. A path that finds nothing is ``null``. Keys of objects are never templates.
+A string that is one choice and nothing else becomes its value, of whatever type; inside a longer
+string the value becomes text: strings as they are, ``null`` as nothing, all else as compact JSON.
+A path that finds nothing is ``null``, and a choice is its first operand that is not ``null``. Keys
+of objects are never templates.
 
 Their syntax is in ``trigger_expressions``: it is checked when a workflow is saved.
 """
@@ -11,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from orchestrator_worker.domain.json_path import MISSING, find
 from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
 from trigger_contracts.json_depth import nesting
 from trigger_contracts.workflow_io import encoded_size
-from trigger_expressions import Path, parts
+from trigger_expressions import Choice, Literal, parts
+from trigger_paths import MISSING, value_at
 
 Scope = dict[str, Any]
 """Root → value."""
@@ -61,13 +62,17 @@ class _Rendering:
         pieces = parts(template)
         if len(pieces) == 1:
             (only,) = pieces
-            return self._find(only) if isinstance(only, tuple) else only
-        return "".join(part if isinstance(part, str) else _text(self._find(part)) for part in pieces)
+            return self._chosen(only) if isinstance(only, tuple) else only
+        return "".join(part if isinstance(part, str) else _text(self._chosen(part)) for part in pieces)
 
-    def _find(self, path: Path) -> Any:
-        value = find(self._scope, path=path)
-        if value is MISSING:
-            return None
+    def _chosen(self, choice: Choice) -> Any:
+        for operand in choice:
+            value = operand.value if isinstance(operand, Literal) else value_at(self._scope, operand)
+            if value is not MISSING and value is not None:
+                return self._counted(value)
+        return None
+
+    def _counted(self, value: Any) -> Any:
         self._left -= encoded_size(value)
         if self._left < 0:
             raise ValueTooLargeError(f"the value is larger than {MAX_VALUE_BYTES} bytes as JSON")

@@ -18,7 +18,7 @@ from trigger_contracts.config import (
 )
 from trigger_contracts.events import is_type_pattern
 from trigger_cron import CronError, ExclusionError, TimetableError, parse, timetable_of
-from trigger_expressions import filter_path, problems_of
+from trigger_expressions import filter_problems, problems_of
 from trigger_validation import FieldError, pointer_step, size_errors
 from trigger_webhooks import RULED_FIELDS, errors_between
 from trigger_webhooks import field_errors as webhook_field_errors
@@ -138,11 +138,7 @@ def _event_type(text: str) -> list[FieldError]:
 
 
 def _filters(filters: dict[str, Any]) -> list[FieldError]:
-    return [
-        FieldError(f"/{pointer_step(path)}", f"{path[:80]!r} is no path like data.country.")
-        for path in filters
-        if filter_path(path) is None
-    ]
+    return [FieldError(f"/{pointer_step(path)}", reason) for path, reason in filter_problems(filters)]
 
 
 def _expression(text: str | None) -> list[FieldError]:
