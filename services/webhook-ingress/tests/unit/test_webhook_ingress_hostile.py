@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.webhook_providers import WebhookProvider
-from webhook_ingress.domain.admission import Rejected, decide_admission
+from webhook_ingress.domain.admission import HandshakeReplied, Rejected, decide_admission
+from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.request import Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 
@@ -33,9 +34,11 @@ HEADERS = [
     "box-signature-secondary",
     "box-signature-version",
     "content-type",
+    "hmacsignature",
     "idempotency-key",
     "linear-signature",
     "paddle-signature",
+    "protocol",
     "stripe-signature",
     "svix-id",
     "svix-signature",
@@ -47,7 +50,9 @@ HEADERS = [
     "webhook-id",
     "webhook-signature",
     "webhook-timestamp",
+    "x-event-key",
     "x-gitea-signature",
+    "x-github-event",
     "x-gitlab-token",
     "x-gogs-signature",
     "x-hub-signature",
@@ -93,6 +98,8 @@ PLAUSIBLE = st.sampled_from(
         "A" * 96,
         "application/x-www-form-urlencoded",
         "webhook_callback_verification",
+        "diagnostics:ping",
+        "ping",
         "",
     ]
 )
@@ -114,6 +121,12 @@ BODIES = st.one_of(
             b"[" * 100_000,
             b'{"a":' * 50_000,
             b"a=%ff&b=%00&c",
+            b"payload=%7B%7D",
+            b"payload=%ff%zz+",
+            b"ssl_check=1",
+            b'{"test":true}',
+            b'{"destination":"U0","events":[]}',
+            b'{"type":"v2.core.event_destination.ping"}',
             b"\x00\xff\xfe",
             b"NaN",
         ]
@@ -156,5 +169,10 @@ def test_a_stranger_is_refused(
     verdict = decide_admission(
         trigger, request=request, body=body, now=NOW, public_url="https://hooks.example"
     )
+    if isinstance(verdict, HandshakeReplied):
+        # These two test an address without a signature: they get nothing, and nothing starts.
+        assert provider in {WebhookProvider.BITBUCKET, WebhookProvider.SLACK}
+        assert (verdict.reply, verdict.secret_id) == (Reply(), None)
+        return
     assert isinstance(verdict, Rejected)
     assert verdict.status == 401

@@ -183,3 +183,14 @@ def test_a_header_signed_body_that_comes_again_is_the_same_delivery(make_request
 
     assert key_of(BODY) == f"sha256:{hashlib.sha256(BODY).hexdigest()}"
     assert key_of(standard()) == "AUTHORISATION:7914073381342284"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['provider']}-{case['verified_against']}")
+def test_without_the_headers_that_a_row_names_nothing_is_verified(passes: Make, case: Any) -> None:
+    named = PRESETS[P(case["provider"])].signature.headers
+    assert all(name == name.lower() for name in named)
+    rest = [header for header in case["headers"] if header[0].lower() not in named]
+    signs_in_body = case["provider"] == "microsoft-graph" or (
+        case["provider"] == "adyen" and not case["headers"]
+    )
+    assert passes(case, rest) is signs_in_body

@@ -42,7 +42,11 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.BITBUCKET: Preset(
         scheme=hmac_of_body("x-hub-signature", prefix="sha256="),
         signature=Signature(
-            header="X-Hub-Signature: sha256=<hex>", algorithm=HMAC, covers="body", source=stated(_BITBUCKET)
+            headers=("x-hub-signature",),
+            header="X-Hub-Signature: sha256=<hex>",
+            algorithm=HMAC,
+            covers="body",
+            source=stated(_BITBUCKET),
         ),
         delivery_id=DeliveryId(
             header="x-request-uuid",
@@ -64,6 +68,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GITEA: Preset(
         scheme=form_payload.hmac_in("x-gitea-signature"),
         signature=Signature(
+            headers=("x-gitea-signature", "x-gogs-signature", "x-hub-signature", "x-hub-signature-256"),
             header="X-Gitea-Signature: <hex>",
             algorithm=HMAC,
             covers="body; of a form, the text of its one field `payload`",
@@ -78,6 +83,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GITHUB: Preset(
         scheme=hmac_of_body("x-hub-signature-256", prefix="sha256="),
         signature=Signature(
+            headers=("x-hub-signature-256", "x-hub-signature"),
             header="X-Hub-Signature-256: sha256=<hex>",
             algorithm=HMAC,
             covers="body",
@@ -110,6 +116,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GITLAB: Preset(
         scheme=tokens.gitlab,
         signature=Signature(
+            headers=("x-gitlab-token", "webhook-signature"),
             header="X-Gitlab-Token, or Webhook-Signature: v1,<base64> with a signing token",
             algorithm=f"the secret itself, or {HMAC}",
             covers="nothing, or id, time and body",
@@ -123,6 +130,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.GOGS: Preset(
         scheme=form_payload.hmac_in("x-gogs-signature"),
         signature=Signature(
+            headers=("x-gogs-signature",),
             header="X-Gogs-Signature: <hex>",
             algorithm=HMAC,
             covers="body; of a form, the text of its one field `payload`",
@@ -137,6 +145,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.LINEAR: Preset(
         scheme=linear.signature_check,
         signature=Signature(
+            headers=("linear-signature",),
             header="Linear-Signature: <hex>",
             algorithm=HMAC,
             covers="body",

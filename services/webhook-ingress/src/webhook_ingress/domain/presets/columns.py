@@ -80,12 +80,17 @@ def inferred(url: str) -> Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """How requests are signed, for readers; ``scheme`` is what counts."""
+    """How requests are signed, for readers; ``scheme`` is what counts.
+
+    ``headers`` are the fields, in lower case, that hold a signature of the request or the secret itself: also
+    those of another kind that the provider sends as well, for nothing may be sent again from a record.
+    """
 
     header: str
     algorithm: str
     covers: str
     source: Source
+    headers: tuple[str, ...] = ()
     time: str = ""
     """Where the signed time is, and how it is written."""
     provider_tolerance: str = ""

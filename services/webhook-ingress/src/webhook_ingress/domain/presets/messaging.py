@@ -50,7 +50,11 @@ def _meta(*, source: str) -> Preset:
     return Preset(
         scheme=hmac_of_body("x-hub-signature-256", prefix="sha256="),
         signature=Signature(
-            header="X-Hub-Signature-256: sha256=<hex>", algorithm=HMAC, covers="body", source=stated(_META)
+            headers=("x-hub-signature-256", "x-hub-signature"),
+            header="X-Hub-Signature-256: sha256=<hex>",
+            algorithm=HMAC,
+            covers="body",
+            source=stated(_META),
         ),
         opening=handshake.meta,
         tests=(
@@ -73,6 +77,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.DISCORD: Preset(
         scheme=discord.signature_check,
         signature=Signature(
+            headers=("x-signature-ed25519",),
             header="X-Signature-Ed25519: <hex>",
             algorithm="Ed25519",
             covers="time and body",
@@ -101,6 +106,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.LINE: Preset(
         scheme=base64_hmac_of("{body}", "x-line-signature"),
         signature=Signature(
+            headers=("x-line-signature",),
             header="X-Line-Signature: <base64>",
             algorithm=HMAC,
             covers="body",
@@ -131,6 +137,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.SLACK: Preset(
         scheme=v0_hmac("x-slack-signature", time="x-slack-request-timestamp"),
         signature=Signature(
+            headers=("x-slack-signature",),
             header="X-Slack-Signature: v0=<hex>",
             algorithm=HMAC,
             covers="`v0:`, time, `:` and body",
@@ -169,6 +176,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.TELEGRAM: Preset(
         scheme=tokens.token_in("x-telegram-bot-api-secret-token"),
         signature=Signature(
+            headers=("x-telegram-bot-api-secret-token",),
             header="X-Telegram-Bot-Api-Secret-Token",
             algorithm="the secret itself",
             covers="nothing",
@@ -187,6 +195,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.TWILIO: Preset(
         scheme=twilio.signature_check,
         signature=Signature(
+            headers=("x-twilio-signature",),
             header="X-Twilio-Signature: <base64>",
             algorithm="HMAC-SHA1",
             covers="address and the form's sorted parameters; of another body, address with `bodySHA256`",
@@ -219,6 +228,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             id_header="twitch-eventsub-message-id",
         ).signature_check,
         signature=Signature(
+            headers=("twitch-eventsub-message-signature",),
             header="Twitch-Eventsub-Message-Signature: sha256=<hex>",
             algorithm=HMAC,
             covers="id, time and body",
@@ -243,6 +253,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.ZOOM: Preset(
         scheme=v0_hmac("x-zm-signature", time="x-zm-request-timestamp"),
         signature=Signature(
+            headers=("x-zm-signature",),
             header="X-Zm-Signature: v0=<hex>",
             algorithm=HMAC,
             covers="`v0:`, time, `:` and body",

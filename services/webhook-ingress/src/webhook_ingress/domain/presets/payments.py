@@ -35,6 +35,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.ADYEN: Preset(
         scheme=adyen.signature_check,
         signature=Signature(
+            headers=("hmacsignature",),
             header="hmacSignature in each item, or the header HmacSignature: <base64>",
             algorithm=f"{HMAC}, the key from hex",
             covers="eight fields of each item and nothing else, or with the header the body",
@@ -59,6 +60,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             header="paddle-signature", separator=";", time="ts", signature="h1", joiner=b":"
         ).signature_check,
         signature=Signature(
+            headers=("paddle-signature",),
             header="Paddle-Signature: ts=<time>;h1=<hex>",
             algorithm=HMAC,
             covers="time, `:` and body",
@@ -78,6 +80,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.RAZORPAY: Preset(
         scheme=hmac_of_body("x-razorpay-signature"),
         signature=Signature(
+            headers=("x-razorpay-signature",),
             header="X-Razorpay-Signature: <hex>",
             algorithm=HMAC,
             covers="body",
@@ -90,6 +93,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.SHOPIFY: Preset(
         scheme=base64_hmac_of("{body}", "x-shopify-hmac-sha256"),
         signature=Signature(
+            headers=("x-shopify-hmac-sha256",),
             header="X-Shopify-Hmac-Sha256: <base64>",
             algorithm=HMAC,
             covers="body",
@@ -104,6 +108,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.SQUARE: Preset(
         scheme=base64_hmac_of("{url}{body}", "x-square-hmacsha256-signature"),
         signature=Signature(
+            headers=("x-square-hmacsha256-signature", "x-square-signature"),
             header="X-Square-HmacSha256-Signature: <base64>",
             algorithm=HMAC,
             covers="address and body",
@@ -121,6 +126,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             header="stripe-signature", separator=",", time="t", signature="v1", joiner=b"."
         ).signature_check,
         signature=Signature(
+            headers=("stripe-signature",),
             header="Stripe-Signature: t=<time>,v1=<hex>",
             algorithm=HMAC,
             covers="time, `.` and body",

@@ -36,6 +36,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.BOX: Preset(
         scheme=box.signature_check,
         signature=Signature(
+            headers=("box-signature-primary", "box-signature-secondary"),
             header="Box-Signature-Primary or Box-Signature-Secondary: <base64>",
             algorithm=HMAC,
             covers="body and time; either key is the secret",
@@ -51,6 +52,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.HUBSPOT: Preset(
         scheme=hubspot.signature_check,
         signature=Signature(
+            headers=("x-hubspot-signature-v3", "x-hubspot-signature"),
             header="X-HubSpot-Signature-v3: <base64>; without it X-HubSpot-Signature: <hex> (v1, v2)",
             algorithm=f"{HMAC} (v3), SHA-256 over secret and content (v1, v2)",
             covers="method, address, body and time (v3); body (v1); method, address and body (v2)",
@@ -95,6 +97,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.SENDGRID: Preset(
         scheme=sendgrid.signature_check,
         signature=Signature(
+            headers=("x-twilio-email-event-webhook-signature",),
             header="X-Twilio-Email-Event-Webhook-Signature: <base64>",
             algorithm="ECDSA on P-256, SHA-256",
             covers="time and body",
@@ -110,6 +113,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.STANDARD_WEBHOOKS: Preset(
         scheme=StandardWebhooks().signature_check,
         signature=Signature(
+            headers=("webhook-signature",),
             header="Webhook-Signature: v1,<base64> with `whsec_`, v1a,<base64> with `whpk_`",
             algorithm=f"{HMAC} (v1), Ed25519 (v1a)",
             covers="id, `.`, time, `.` and body",
@@ -125,6 +129,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
     WebhookProvider.SVIX: Preset(
         scheme=_SVIX.signature_check,
         signature=Signature(
+            headers=("svix-signature", "webhook-signature"),
             header="Svix-Signature: v1,<base64>, or as `standard-webhooks`",
             algorithm=HMAC,
             covers="id, `.`, time, `.` and body",

@@ -1,6 +1,6 @@
 """LINE's verification: https://developers.line.biz/en/docs/messaging-api/verify-webhook-url/"""
 
-from typing import Any
+import msgspec
 
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.json_body import Part, read
@@ -8,7 +8,7 @@ from webhook_ingress.domain.signed_request import SignedRequest
 
 
 class _Message(Part, frozen=True, kw_only=True):
-    events: tuple[Any, ...]
+    events: tuple[msgspec.Raw, ...]
 
 
 def verification(signed: SignedRequest, _secret: bytes) -> Reply | None:
