@@ -9,7 +9,7 @@ from uuid import UUID
 
 from trigger_api.domain.aggregate import Aggregate, Author, E, EventRef, Recorded, S
 from trigger_api.domain.idempotency import ClaimedKey, IdempotencyKey, SealedResponse
-from trigger_api.read_model import RunnableTrigger, TriggerView
+from trigger_api.read_model import BackfillDocument, RunnableTrigger, TriggerView
 from trigger_contracts.config import SealedSecret
 from trigger_contracts.firings import ManualFiring
 from trigger_contracts.schedule_requests import (
@@ -144,14 +144,6 @@ class Firings(Protocol):
         """Return once the bus has stored it. Raises ``FiringUnconfirmedError``, ``FiringTooLargeError``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
-    """A nominal time of a schedule, and the id of its execution."""
-
-    fire_time: datetime
-    execution_id: UUID
-
-
 class LiveSchedules(Protocol):
     """Temporal, by way of scheduler-sync. All raise ``ScheduleUnavailableError``.
 
@@ -165,10 +157,10 @@ class LiveSchedules(Protocol):
     async def run(self, request: RunSchedule) -> None:
         """Start a run. Raises ``InvalidError`` where Temporal refuses it."""
 
-    async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
+    async def preview_backfill(self, request: PreviewBackfill) -> BackfillDocument:
         """Return what a backfill would run. Raises ``InvalidError`` for a range that is not possible."""
 
-    async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
+    async def backfill(self, request: BackfillSchedule) -> BackfillDocument:
         """Run it. Raises ``InvalidError`` where it is not what was expected."""
 
 

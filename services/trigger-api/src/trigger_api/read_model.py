@@ -2,21 +2,42 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from trigger_api.domain.trigger import Trigger
 from trigger_api.domain.workflow import Workflow
-from trigger_contracts.config import AnyTriggerConfig, Time
+from trigger_contracts.config import (
+    AnyTriggerConfig,
+    EventConfig,
+    ManualConfig,
+    ScheduleConfig,
+    Time,
+    WebhookConfig,
+)
 from trigger_contracts.definition import WorkflowDefinition
 
 V_co = TypeVar("V_co", covariant=True)
 
+ConfigJson = Annotated[
+    dict[str, Any],
+    Meta(
+        extra_json_schema={
+            "anyOf": [
+                {"$ref": f"#/components/schemas/{kind.__name__}"}
+                for kind in (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
+            ]
+        }
+    ),
+]
+"""A trigger's configuration as JSON, without its tag."""
+
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every shape of the API extends."""
+    """What every request and response of the API extends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +153,19 @@ def workflow_document(workflow: Workflow) -> WorkflowDocument:
         created_at=workflow.created_at,
         updated_at=workflow.updated_at,
     )
+
+
+class FireDocument(Document, frozen=True, kw_only=True):
+    """A nominal time of a schedule, and the execution that it is."""
+
+    fire_time: Time
+    execution_id: UUID
+
+
+class BackfillDocument(Document, frozen=True, kw_only=True):
+    """What a backfill runs, oldest first."""
+
+    fires: list[FireDocument]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,10 @@
 """Clients of the bus: requests to run, and Temporal's schedules by way of scheduler-sync."""
 
-from collections.abc import Sequence
 from typing import Final, TypeVar
 from uuid import UUID
 
-from trigger_api.ports import Fire, FiringTooLargeError, FiringUnconfirmedError, ScheduleUnavailableError
+from trigger_api.ports import FiringTooLargeError, FiringUnconfirmedError, ScheduleUnavailableError
+from trigger_api.read_model import BackfillDocument, FireDocument
 from trigger_contracts import codec, schedule_requests, streams
 from trigger_contracts.codec import Codec, ContractError, Message
 from trigger_contracts.firings import ManualFiring
@@ -64,17 +64,17 @@ class BusSchedules:
     async def run(self, request: RunSchedule) -> None:
         await self._ask(request, subject=streams.RUN_SCHEDULE, replies=schedule_requests.RUN_REPLIES)
 
-    async def preview_backfill(self, request: PreviewBackfill) -> Sequence[Fire]:
+    async def preview_backfill(self, request: PreviewBackfill) -> BackfillDocument:
         shown = await self._ask(
             request, subject=streams.PREVIEW_BACKFILL, replies=schedule_requests.PREVIEW_REPLIES
         )
-        return _fires(shown)
+        return _document(shown)
 
-    async def backfill(self, request: BackfillSchedule) -> Sequence[Fire]:
+    async def backfill(self, request: BackfillSchedule) -> BackfillDocument:
         started = await self._ask(
             request, subject=streams.BACKFILL_SCHEDULE, replies=schedule_requests.BACKFILL_REPLIES
         )
-        return _fires(started)
+        return _document(started)
 
     async def _ask(self, request: Message, *, subject: str, replies: Codec[R | RequestFailed]) -> R:
         try:
@@ -92,8 +92,6 @@ class BusSchedules:
         raise ScheduleUnavailableError(reply.reason)
 
 
-def _fires(reply: BackfillPreviewed | BackfillStarted) -> Sequence[Fire]:
-    return [
-        Fire(fire_time=at, execution_id=execution_id)
-        for at, execution_id in zip(reply.fire_times, reply.execution_ids, strict=True)
-    ]
+def _document(reply: BackfillPreviewed | BackfillStarted) -> BackfillDocument:
+    runs = zip(reply.fire_times, reply.execution_ids, strict=True)
+    return BackfillDocument(fires=[FireDocument(fire_time=at, execution_id=run) for at, run in runs])

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from trigger_api.domain.trigger_settings import SecretText
+from trigger_api.read_model import ConfigJson, Document
 from trigger_contracts.config import (
     CronExpression,
     DstPolicy,
@@ -24,11 +25,7 @@ from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.schedule_requests import MAX_BACKFILL_FIRES
 
 
-class _Body(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    pass
-
-
-class _NewTrigger(_Body, frozen=True, kw_only=True, tag_field="triggerType"):
+class _NewTrigger(Document, frozen=True, kw_only=True, tag_field="triggerType"):
     workflow_id: UUID
     name: Name
     enabled: bool = True
@@ -63,26 +60,16 @@ CreateTrigger = CreateSchedule | CreateWebhook | CreateEvent | CreateManual
 """``POST /api/triggers``."""
 
 
-class PutTrigger(_Body, frozen=True, kw_only=True):
+class PutTrigger(Document, frozen=True, kw_only=True):
     """A trigger as desired; ``config`` is that of the trigger's type, and replaced as a whole."""
 
     name: Name
-    config: Annotated[
-        dict[str, Any],
-        Meta(
-            extra_json_schema={
-                "anyOf": [
-                    {"$ref": f"#/components/schemas/{kind.__name__}"}
-                    for kind in (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
-                ]
-            }
-        ),
-    ]
+    config: ConfigJson
     enabled: bool | None = None
     secret: SecretText | None = None
 
 
-class PatchTrigger(_Body, frozen=True, kw_only=True):
+class PatchTrigger(Document, frozen=True, kw_only=True):
     """A JSON merge patch (RFC 7396): what is left out stays, ``null`` in ``config`` sets a field back."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
@@ -91,40 +78,40 @@ class PatchTrigger(_Body, frozen=True, kw_only=True):
     secret: SecretText | msgspec.UnsetType = msgspec.UNSET
 
 
-class PutWorkflow(_Body, frozen=True, kw_only=True):
+class PutWorkflow(Document, frozen=True, kw_only=True):
     """A workflow as desired."""
 
     name: Name
     definition: WorkflowDefinition
 
 
-class PatchWorkflow(_Body, frozen=True, kw_only=True):
+class PatchWorkflow(Document, frozen=True, kw_only=True):
     """A JSON merge patch (RFC 7396)."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     definition: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
-class ExecuteTrigger(_Body, frozen=True, kw_only=True):
+class ExecuteTrigger(Document, frozen=True, kw_only=True):
     """What a run by hand gets."""
 
     inputs: dict[str, Any] | None = None
 
 
-class RotateSecret(_Body, frozen=True, kw_only=True):
+class RotateSecret(Document, frozen=True, kw_only=True):
     """How long the secret in force stays valid beside the new one; ``secret`` is given or made up."""
 
     overlap_seconds: Annotated[int, Meta(ge=0, le=30 * 24 * 3600)] = 0
     secret: SecretText | None = None
 
 
-class Revert(_Body, frozen=True, kw_only=True):
+class Revert(Document, frozen=True, kw_only=True):
     """The version to lead back to."""
 
     version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 
-class PreviewBackfill(_Body, frozen=True, kw_only=True):
+class PreviewBackfill(Document, frozen=True, kw_only=True):
     """A range that is over, both ends included: at most 366 days and 500 fires."""
 
     start_at: Time
@@ -141,7 +128,7 @@ class Backfill(PreviewBackfill, frozen=True, kw_only=True):
     expected_fires: Annotated[int, Meta(ge=0, le=MAX_BACKFILL_FIRES)]
 
 
-class PreviewSchedule(_Body, frozen=True, kw_only=True):
+class PreviewSchedule(Document, frozen=True, kw_only=True):
     """A schedule that may not exist yet: the fields of a schedule's ``config`` that say when it fires."""
 
     cron_expression: CronExpression
@@ -171,7 +158,7 @@ class PreviewSchedule(_Body, frozen=True, kw_only=True):
         )
 
 
-class PreviewSaved(_Body, frozen=True, kw_only=True):
+class PreviewSaved(Document, frozen=True, kw_only=True):
     """A trigger that exists, as it is now: also one that is paused, or that Temporal does not have yet."""
 
     trigger_id: UUID
@@ -197,7 +184,7 @@ PartOfName = Annotated[
 PageCursor = Annotated[AfterId | None, Meta(description="The `nextCursor` of the page before.")]
 
 
-class ListTriggers(_Body, frozen=True, kw_only=True):
+class ListTriggers(Document, frozen=True, kw_only=True):
     """Which triggers."""
 
     workflow_id: Annotated[UUID | None, Meta(description="Only the triggers of this workflow.")] = None
@@ -210,7 +197,7 @@ class ListTriggers(_Body, frozen=True, kw_only=True):
     cursor: PageCursor = None
 
 
-class ListWorkflows(_Body, frozen=True, kw_only=True):
+class ListWorkflows(Document, frozen=True, kw_only=True):
     """Which workflows."""
 
     name: PartOfName | None = None
@@ -218,7 +205,7 @@ class ListWorkflows(_Body, frozen=True, kw_only=True):
     cursor: PageCursor = None
 
 
-class ListEvents(_Body, frozen=True, kw_only=True):
+class ListEvents(Document, frozen=True, kw_only=True):
     """Which part of a history."""
 
     limit: Limit = 50
@@ -231,7 +218,7 @@ class ListEvents(_Body, frozen=True, kw_only=True):
     ] = None
 
 
-class AsOf(_Body, frozen=True, kw_only=True):
+class AsOf(Document, frozen=True, kw_only=True):
     """A version or a time."""
 
     as_of: Annotated[

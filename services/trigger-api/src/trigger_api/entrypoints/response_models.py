@@ -1,26 +1,19 @@
 """From what is stored to what the API shows."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 import structlog
-from msgspec import Meta
 
 from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.trigger_settings import config_fields
 from trigger_api.entrypoints.http import stored_response
-from trigger_api.ports import Fire
-from trigger_api.read_model import Document, PreviousSecretDocument, TriggerView, WorkflowDocument
+from trigger_api.read_model import ConfigJson, Document, PreviousSecretDocument, TriggerView, WorkflowDocument
 from trigger_contracts.config import (
-    EventConfig,
-    ManualConfig,
-    ScheduleConfig,
     Time,
     TriggerType,
-    WebhookConfig,
     trigger_type_of,
 )
 from trigger_contracts.schedules import schedule_id
@@ -34,17 +27,7 @@ class TriggerDocument(Document, frozen=True, kw_only=True):
     name: str
     trigger_type: TriggerType
     enabled: bool
-    config: Annotated[
-        dict[str, Any],
-        Meta(
-            extra_json_schema={
-                "anyOf": [
-                    {"$ref": f"#/components/schemas/{kind.__name__}"}
-                    for kind in (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
-                ]
-            }
-        ),
-    ]
+    config: ConfigJson
     version: int
     webhook_url: str | None
     webhook_secret: str | None
@@ -151,19 +134,6 @@ class ScheduleDocument(Document, frozen=True, kw_only=True):
     error: str | None
 
 
-class FireDocument(Document, frozen=True, kw_only=True):
-    """A nominal time of a schedule, and the execution that it is."""
-
-    fire_time: Time
-    execution_id: UUID
-
-
-class BackfillDocument(Document, frozen=True, kw_only=True):
-    """What a backfill runs, oldest first."""
-
-    fires: list[FireDocument]
-
-
 class TriggerTypeDocument(Document, frozen=True, kw_only=True):
     """A type of trigger, and the JSON Schema (2020-12) of its ``config``."""
 
@@ -221,11 +191,4 @@ def run_accepted(execution_id: UUID) -> StoredResponse:
         ExecutionAccepted(success=True, execution_id=execution_id),
         status=202,
         headers={"X-Execution-Id": str(execution_id)},
-    )
-
-
-def backfill_document(fires: Sequence[Fire]) -> BackfillDocument:
-    """Return the fires of a backfill."""
-    return BackfillDocument(
-        fires=[FireDocument(fire_time=fire.fire_time, execution_id=fire.execution_id) for fire in fires]
     )

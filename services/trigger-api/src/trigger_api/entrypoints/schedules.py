@@ -11,15 +11,14 @@ import structlog
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain import config_rules
 from trigger_api.domain.fires_per_day import FiresPerDay
-from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.preview import preview
 from trigger_api.entrypoints import request_models as requests
 from trigger_api.entrypoints import response_models as responses
 from trigger_api.entrypoints.http import READ, RUN, KeyHeader, response_of, stored_response
 from trigger_api.entrypoints.request_models import PreviewSaved, PreviewSchedule
 from trigger_api.entrypoints.trigger_actions import RUN_ACCEPTED_HEADERS
-from trigger_api.ports import Fire, LiveSchedules, NotFoundError, ScheduleUnavailableError
-from trigger_api.read_model import TriggerView
+from trigger_api.ports import LiveSchedules, NotFoundError, ScheduleUnavailableError
+from trigger_api.read_model import BackfillDocument, TriggerView
 from trigger_api.usecases.command import Caller
 from trigger_api.usecases.config_check import config_errors
 from trigger_api.usecases.schedule_runs import Backfill, RunScheduleNow, ScheduleRuns
@@ -213,12 +212,11 @@ class ScheduleRunHandlers:
     )
     async def preview_backfill(
         self, caller: Caller, trigger_id: UUID, body: requests.PreviewBackfill
-    ) -> responses.BackfillDocument:
+    ) -> BackfillDocument:
         """What a backfill of a past range would run."""
-        fires = await self._runs.preview_backfill(
+        return await self._runs.preview_backfill(
             trigger_id, caller=caller, start_at=body.start_at, end_at=body.end_at
         )
-        return responses.backfill_document(fires)
 
     @operation(
         "POST",
@@ -232,7 +230,7 @@ class ScheduleRunHandlers:
     )
     async def backfill_schedule(
         self, caller: Caller, trigger_id: UUID, key: KeyHeader, sent_body: Any, body: requests.Backfill
-    ) -> Response[responses.BackfillDocument]:
+    ) -> Response[BackfillDocument]:
         """Run what a past range would have fired.
 
         Preview it first: it is not done where it would be other than `expectedFires` runs. A time that ran
@@ -246,10 +244,6 @@ class ScheduleRunHandlers:
             overlap_policy=body.overlap_policy,
             expected_fires=body.expected_fires,
             key=key.idempotency_key(caller=caller, body=sent_body),
-            render=_backfill_accepted,
+            render=partial(stored_response, status=202),
         )
         return response_of(await self._runs.backfill(command))
-
-
-def _backfill_accepted(fires: Sequence[Fire]) -> StoredResponse:
-    return stored_response(responses.backfill_document(fires), status=202)

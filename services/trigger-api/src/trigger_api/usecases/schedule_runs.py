@@ -1,6 +1,6 @@
 """Runs of a schedule that a person asks for: one now, or those that a past range would have had."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,12 +9,12 @@ from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse
 from trigger_api.ports import (
     ClockAndIds,
     EventStore,
-    Fire,
     LiveSchedules,
     NotFoundError,
     TriggerDirectory,
     Vault,
 )
+from trigger_api.read_model import BackfillDocument
 from trigger_api.usecases.command import Caller
 from trigger_api.usecases.idempotency import Idempotency
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig
@@ -43,7 +43,7 @@ class Backfill:
     overlap_policy: OverlapPolicy
     expected_fires: int
     key: IdempotencyKey | None
-    render: Callable[[Sequence[Fire]], StoredResponse]
+    render: Callable[[BackfillDocument], StoredResponse]
 
 
 class ScheduleRuns:
@@ -85,7 +85,7 @@ class ScheduleRuns:
 
     async def preview_backfill(
         self, trigger_id: UUID, *, caller: Caller, start_at: datetime, end_at: datetime
-    ) -> Sequence[Fire]:
+    ) -> BackfillDocument:
         """Return what a backfill would run, both ends included."""
         await self._check_is_schedule(trigger_id, caller=caller)
         request = PreviewBackfill(trigger_id=trigger_id, start_at=start_at, end_at=end_at)
@@ -96,7 +96,7 @@ class ScheduleRuns:
         call = await self._idempotency.begin_call(command.key, check=self._check_expected_fires(command))
         if isinstance(call, StoredResponse):
             return call
-        fires = await self._schedules.backfill(
+        started = await self._schedules.backfill(
             BackfillSchedule(
                 trigger_id=command.trigger_id,
                 start_at=command.start_at,
@@ -106,15 +106,15 @@ class ScheduleRuns:
                 request_id=call.id_for(command.trigger_id),
             )
         )
-        return await self._idempotency.end_call(command.key, response=command.render(fires))
+        return await self._idempotency.end_call(command.key, response=command.render(started))
 
     async def _check_expected_fires(self, command: Backfill) -> None:
         """Refuse what scheduler-sync would refuse, before the key is claimed for good."""
-        fires = await self.preview_backfill(
+        shown = await self.preview_backfill(
             command.trigger_id, caller=command.caller, start_at=command.start_at, end_at=command.end_at
         )
-        if len(fires) != command.expected_fires:
-            reason = f"That is {len(fires)} fires, not {command.expected_fires}: preview it again."
+        if len(shown.fires) != command.expected_fires:
+            reason = f"That is {len(shown.fires)} fires, not {command.expected_fires}: preview it again."
             raise InvalidError([FieldError("/expectedFires", reason)])
 
     async def _check_is_schedule(self, trigger_id: UUID, *, caller: Caller) -> None:
