@@ -17,6 +17,7 @@ from trigger_contracts import config, executions, schedule_requests, schedules, 
 from trigger_contracts.codec import Codec, MalformedMessageError, Message, UnknownMessageError, encode, tag_of
 from trigger_contracts.deliveries import DELIVERIES, DeliveriesAccepted
 from trigger_contracts.firings import MANUAL
+from trigger_contracts.webhook_config import WebhookResponse
 
 CODECS: tuple[Codec[Any], ...] = (
     config.TRIGGERS,
@@ -231,3 +232,13 @@ def test_a_reader_without_claim_checks_parks_what_has_one() -> None:
     data = (Path(__file__).with_name("golden") / "LargeDeliveryAccepted.1.json").read_bytes()
     with pytest.raises(UnknownMessageError):
         older.decode(data)
+
+
+def test_a_response_without_a_status_says_nothing_of_it() -> None:
+    """A release that knew only 202 takes it for the default, as before; what is set is written."""
+    assert msgspec.json.encode(WebhookResponse(body="a")) == b'{"headers":{},"body":"a"}'
+    assert msgspec.json.decode(b'{"body":"a"}', type=WebhookResponse).status is msgspec.UNSET
+    assert msgspec.json.decode(b'{"status":202}', type=WebhookResponse).status == 202
+    for status in (199, 300):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.json.decode(f'{{"status":{status}}}', type=WebhookResponse)

@@ -98,7 +98,8 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             takes="an interaction: 200 with a `type` within 3 s; a webhook event: 204",
             status=200,
             reply=discord.acknowledgement,
-            note='deferred: `{"type":5}`, of a component `{"type":6}`, of an autocompletion no choices',
+            note="deferred for 15 minutes, in which the workflow responds with the interaction's token: "
+            '`{"type":5}`, of a component `{"type":6}`, of an autocompletion no choices',
             source=stated(f"{_DISCORD}/interactions/receiving-and-responding"),
         ),
         verified_against=LIBRARY,
