@@ -98,7 +98,7 @@ class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):
     filters: Annotated[dict[Annotated[str, Meta(max_length=500)], Any], Meta(max_length=50)] = msgspec.field(
         default_factory=dict
     )
-    """Dotted path into the event → the value that must stand there."""
+    """Path into the event, such as ``data.items[0].sku`` → the value that must stand there."""
     expression: (
         Annotated[str, Meta(min_length=1, max_length=1000, extra_json_schema={"format": "cel"})] | None
     ) = None

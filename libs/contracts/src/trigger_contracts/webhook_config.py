@@ -91,7 +91,7 @@ class MissingOrigin(StrEnum):
 
 
 class IdempotencyKeySource(Part, frozen=True, kw_only=True):
-    """Where a delivery's own id is: in a header, or at a dotted path in the JSON body. One of the two."""
+    """Where a delivery's own id is: in a header, or at a path into the body. One of the two."""
 
     header: HeaderName | None = None
     body: Annotated[str, Meta(min_length=1, max_length=500)] | None = None

@@ -73,6 +73,10 @@ async def test_a_message_that_comes_again_starts_nothing(bench: Any) -> None:
     assert len(await bench.facts(delivery.execution_id)) == 2
 
 
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+
+
 def cloud_event(**given: Any) -> dict[str, Any]:
     return {
         "specversion": "1.0",
@@ -281,6 +285,51 @@ async def test_a_body_of_one_mebibyte_runs_to_the_end(bench: Any, body: bytes, c
         end = await bench.end(delivery.execution_id)
     assert isinstance(end, ExecutionCompleted), end
     assert end.outputs == (await bench.facts(delivery.execution_id))[0].payload["body"]
+
+
+@pytest.mark.parametrize(
+    ("template", "body", "content_type", "value"),
+    [
+        ('{{trigger.payload.body["First Name"]}}', b"First+Name=Ann", FORM, "Ann"),
+        ("Dear {{trigger.payload.body['First Name']}}", b"First+Name=Ann", FORM, "Dear Ann"),
+        ('{{trigger.payload.body["System.State"]}}', b'{"System.State": "New"}', JSON, "New"),
+        ("{{trigger.payload.body.System.State}}", b'{"System.State": "New"}', JSON, "New"),
+        ("{{trigger.payload.body.l['a/b'][0]}}", b'{"l": {"a/b": [7]}}', JSON, 7),
+        ('{{trigger.payload.body.a ?? "none"}}', b"{}", JSON, "none"),
+        ("Dear {{'{{'}}customer}}", b"{}", JSON, "Dear {{customer}}"),
+    ],
+)
+async def test_whatever_the_keys_of_a_body_are_a_template_reads_them(
+    bench: Any, template: str, body: bytes, content_type: str, value: Any
+) -> None:
+    definition = {"nodes": {"out": {"type": "output", "config": {"value": template}}}, "entryPoint": "out"}
+    workflow_id = await bench.workflow(definition)
+    delivery = bench.delivery(workflow_id, body=body, content_type=content_type)
+    async with bench.serving():
+        await bench.deliver([delivery])
+        end = await bench.end(delivery.execution_id)
+    assert isinstance(end, ExecutionCompleted), end
+    assert end.outputs == value
+
+
+async def test_a_filter_finds_keys_with_dots_and_items_of_lists(bench: Any) -> None:
+    workflow_id = await bench.workflow()
+    labels = {"app.kubernetes.io/name": "shop"}
+    matching = [
+        {'data.labels["app.kubernetes.io/name"]': "shop"},
+        {"data.lines[0].sku": "a", "data['First Name']": "Ann"},
+        # As an earlier release saved it.
+        {"data.labels.app.kubernetes.io/name": "shop"},
+    ]
+    triggers = [
+        await bench.trigger(EventConfig(event_type="order.created", filters=filters), workflow_id=workflow_id)
+        for filters in matching
+    ]
+    event = cloud_event(data={"labels": labels, "lines": [{"sku": "a"}], "First Name": "Ann"})
+    async with bench.serving():
+        await bench.bus.publish(streams.event("order.created"), json.dumps(event).encode())
+        for trigger in triggers:
+            await bench.end(ids.event_execution_id(trigger.id, source="/shop", event_id="e-1"))
 
 
 async def test_a_large_body_is_seen_or_referred_to(bench: Any) -> None:

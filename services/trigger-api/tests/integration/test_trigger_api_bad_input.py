@@ -95,6 +95,73 @@ async def test_a_broken_template_is_refused_when_it_is_saved(api: Any, definitio
         assert [error["pointer"] for error in answer.json["errors"]] == [expected]
 
 
+NEVER_A_VALUE: list[tuple[str, str]] = [
+    ("Dear {{customer}}", "{{'{{'}}"),
+    ("${{ github.ref }}", "{{'{{'}}"),
+    ("{{trigger.body.id}}", "Write trigger.payload.body.id"),
+    ("{{trigger.payload.labels.app.kubernetes.io/name}}", 'labels["app.kubernetes.io/name"]'),
+    ("{{trigger.payload.First Name}}", '["First Name"]'),
+    ("{{nodes.out.output}}", "cannot read its own output"),
+    ("{{nodes.in.id}}", "Write nodes.in.output.id"),
+]
+
+
+async def test_a_reference_that_can_never_have_a_value_is_refused_with_what_to_write(
+    api: Any, definition: dict[str, Any]
+) -> None:
+    for value, detail in NEVER_A_VALUE:
+        definition["nodes"]["out"]["config"]["value"] = value
+        answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=422)
+        (error,) = answer.json["errors"]
+        assert error["pointer"] == "/definition/nodes/out/config/value"
+        assert detail in error["detail"]
+    for value in (
+        "Dear {{'{{'}}customer}}",
+        "{{trigger.payload.labels['app.kubernetes.io/name'] ?? 'none'}}",
+    ):
+        definition["nodes"]["out"]["config"]["value"] = value
+        answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=201)
+        assert answer.json["definition"]["nodes"]["out"]["config"]["value"] == value
+
+
+NEVER_A_MATCH: list[tuple[dict[str, Any], str]] = [
+    ({"filters": {"data.metadata.labels.app.kubernetes.io/name": "x"}}, '["app.kubernetes.io/name"]'),
+    ({"filters": {"data.a\\.b": 1}}, 'data["a.b"]'),
+    ({"filters": {"data.tags.*": 1}}, "names one value"),
+    ({"filters": {"data.total": {"$gt": 5}}}, "event.data.total > 5.0"),
+    ({"filters": {"event.data.total": 5}}, "Write data.total"),
+    ({"filters": {"$.data.total": 5}}, "data.total"),
+]
+
+
+async def test_a_filter_that_never_matches_is_refused_with_what_to_write(api: Any, workflow_id: str) -> None:
+    for config, detail in NEVER_A_MATCH:
+        body = trigger(workflow_id, triggerType="event", config={"eventType": "a", **config})
+        answer = await api.call("POST", "/api/triggers", body, status=422)
+        (error,) = answer.json["errors"]
+        assert error["pointer"].startswith("/config/filters/")
+        assert detail in error["detail"]
+    filters = {
+        'data.labels["app.kubernetes.io/name"]': "x",
+        "data.items[0].id": 1,
+        "data['First Name']": "Ann",
+    }
+    body = trigger(workflow_id, triggerType="event", config={"eventType": "a", "filters": filters})
+    answer = await api.call("POST", "/api/triggers", body, status=201)
+    assert answer.json["config"]["filters"] == filters
+
+
+async def test_a_key_path_in_another_notation_is_refused_with_what_to_write(
+    api: Any, workflow_id: str
+) -> None:
+    for path, detail in (("$.id", "'$': id"), ("/id", "Write id"), ("a[*].id", "wildcard"), ("a..b", "a.b")):
+        body = trigger(workflow_id, triggerType="webhook", config={"idempotencyKey": {"body": path}})
+        answer = await api.call("POST", "/api/triggers", body, status=422)
+        (error,) = answer.json["errors"]
+        assert error["pointer"] == "/config/idempotencyKey/body"
+        assert detail in error["detail"]
+
+
 async def test_an_unknown_node_type_is_refused_by_name(api: Any, definition: dict[str, Any]) -> None:
     definition["nodes"]["x"] = {"type": "teleport", "name": "X", "config": {}}
     answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=422)

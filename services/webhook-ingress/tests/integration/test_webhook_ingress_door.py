@@ -12,6 +12,7 @@ import pytest
 
 from trigger_contracts import ids
 from trigger_contracts.config import AuthType, HttpMethod, ManualConfig, ResponseFormat, WebhookConfig
+from trigger_contracts.webhook_config import IdempotencyKeySource
 
 pytestmark = pytest.mark.integration
 
@@ -79,6 +80,23 @@ async def test_the_same_idempotency_key_has_the_same_execution(ingress: Any) -> 
     for bad in ("x" * 256, "caf\xe9"):
         reply = await ingress.send(trigger_id, headers={"Idempotency-Key": bad})
         assert (reply.status, reply.json["rejectionReason"]) == (400, "malformed_request")
+
+
+async def test_a_delivery_id_within_a_list_or_under_any_key_is_found(ingress: Any) -> None:
+    cases = {
+        "data.items.0.id": b'{"data": {"items": [{"id": "q1"}]}}',
+        "data.items[0].id": b'{"data": {"items": [{"id": "q1"}]}}',
+        "[0].id": b'[{"id": "q1"}]',
+        '["Order Id"]': b'{"Order Id": "q1"}',
+        "order.id": b'{"order.id": "q1"}',
+    }
+    for path, body in cases.items():
+        trigger_id = await ingress.put(WebhookConfig(idempotency_key=IdempotencyKeySource(body=path)))
+        sent = {"data": body, "headers": {"Content-Type": "application/json"}}
+        first = await ingress.settled(trigger_id, status=202, **sent)
+        again = await ingress.send(trigger_id, **sent)
+        assert first.json == again.json, path
+        assert UUID(first.json["executionId"]) == ids.delivery_execution_id(trigger_id, key="q1")
 
 
 async def test_a_github_signature_opens_the_door(ingress: Any, github_signature: str) -> None:
