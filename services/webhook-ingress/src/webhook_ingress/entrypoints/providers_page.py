@@ -16,9 +16,9 @@ from webhook_ingress.domain.presets import (
 
 _LINKS: Final = {
     Basis.STATED: "stated",
-    Basis.SHOWN: "example",
     Basis.LIBRARY: "library",
     Basis.SOURCE: "sender's source",
+    Basis.OBSERVED: "observed",
     Basis.INFERRED: "inferred",
 }
 _NONE: Final = "-"

@@ -27,7 +27,7 @@ _JSON_OR_FORM: Final = "JSON, or a form whose field `payload` is JSON"
 _PAYLOAD: Final = ("payload",)
 _BITBUCKET: Final = "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/"
 _BITBUCKET_LOG: Final = "https://confluence.atlassian.com/bbkb/troubleshoot-webhooks-1167729092.html"
-_DATA_CENTER: Final = "https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html"
+_DATA_CENTER: Final = Source(url="https://github.com/runatlantis/atlantis/issues/474", basis=Basis.OBSERVED)
 _GITEA: Final = Source(
     url="https://github.com/go-gitea/gitea/blob/main/services/webhook/deliver.go", basis=Basis.SOURCE
 )
@@ -60,7 +60,7 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
                 request="`X-Event-Key: diagnostics:ping`, the test button of Server and Data Center",
                 verified="no: it comes unsigned. A signature that is there has to be right",
                 reply="200, empty",
-                source=inferred(_DATA_CENTER),
+                source=_DATA_CENTER,
             ),
         ),
         verified_against=EXAMPLE,

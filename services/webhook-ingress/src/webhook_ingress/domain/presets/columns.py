@@ -54,9 +54,9 @@ class Basis(Enum):
     """How a fact about a provider is known."""
 
     STATED = "the provider's page states it"
-    SHOWN = "the provider's page shows it in an example"
     LIBRARY = "the provider's own library does it"
     SOURCE = "the sender's source does it"
+    OBSERVED = "a public report shows what it sends"
     INFERRED = "no page states it; it follows from what the page says"
 
 

@@ -1,6 +1,7 @@
 """The test button of Bitbucket Server and Data Center.
 
-https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html
+https://confluence.atlassian.com/bitbucketserver/manage-webhooks-938025878.html,
+https://github.com/runatlantis/atlantis/issues/474 (what it sends)
 
 It sends ``{"test": true}`` without a signature, also where the webhook has a secret. The reply says no more
 than that the address is one of a Bitbucket trigger, which a 401 says as well.
