@@ -1,0 +1,84 @@
+"""``Content-Encoding`` (RFC 9110, 8.4): gzip and deflate are taken off, within bounds."""
+
+import zlib
+from typing import Final
+
+_MAX_ENCODINGS: Final = 3
+_GZIP: Final = frozenset({"gzip", "x-gzip"})
+_UNSUPPORTED: Final = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"})
+"""The registered ones that are not decoded here. Any other word is no encoding, such as ``utf-8``."""
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_NOT_DEFLATED: Final = frozenset({b"{", b"[", b"<"})
+"""How JSON and XML begin, and no block of deflate that a compressor writes."""
+
+
+class EncodingError(ValueError):
+    """The body is not in its encoding, or that is not decoded here."""
+
+    def __init__(self, detail: str, *, is_known: bool) -> None:
+        super().__init__(detail)
+        self.is_known = is_known
+
+
+class DecodedTooLargeError(ValueError):
+    """The body decompresses to more than is read."""
+
+
+def encodings_of(content_encoding: str | None) -> list[str]:
+    """Return the encodings in the order in which they were applied, without words that are none."""
+    words = [word.strip().lower() for word in (content_encoding or "").split(",")]
+    return [word for word in words if word in _GZIP or word == "deflate" or word in _UNSUPPORTED]
+
+
+def decoded(body: bytes, *, content_encoding: str | None, max_bytes: int) -> bytes:
+    """Return a body as it was before it was encoded.
+
+    A body that does not begin as gzip is not in it, whatever the header says, and one that begins as JSON is
+    not in deflate: proxies decompress and leave the header. Raises ``EncodingError``,
+    ``DecodedTooLargeError``.
+    """
+    if not content_encoding:
+        return body
+    encodings = encodings_of(content_encoding)
+    if len(encodings) > _MAX_ENCODINGS:
+        raise EncodingError("too many encodings", is_known=False)
+    for encoding in reversed(encodings):
+        if encoding in _UNSUPPORTED:
+            raise EncodingError(encoding, is_known=False)
+        if encoding == "deflate":
+            body = _inflated(body, max_bytes=max_bytes)
+        elif body.startswith(_GZIP_MAGIC):
+            body = _decompressed(body, wbits=zlib.MAX_WBITS | 16, max_bytes=max_bytes)
+    return body
+
+
+def _inflated(body: bytes, *, max_bytes: int) -> bytes:
+    """``deflate`` is zlib's format (RFC 9110, 8.4.1.2); some senders leave its frame away."""
+    try:
+        return _decompressed(body, wbits=zlib.MAX_WBITS, max_bytes=max_bytes)
+    except EncodingError:
+        if body.lstrip()[:1] in _NOT_DEFLATED:
+            return body
+        return _decompressed(body, wbits=-zlib.MAX_WBITS, max_bytes=max_bytes)
+
+
+def _decompressed(body: bytes, *, wbits: int, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while body:
+        decompressor = zlib.decompressobj(wbits)
+        try:
+            part = decompressor.decompress(body, max_bytes - size + 1)
+        except zlib.error as error:
+            if parts:
+                # Padding after the last member, as some servers send it.
+                break
+            raise EncodingError(str(error), is_known=True) from None
+        parts.append(part)
+        size += len(part)
+        if size > max_bytes:
+            raise DecodedTooLargeError
+        if not decompressor.eof:
+            raise EncodingError("it ends too early", is_known=True)
+        body = decompressor.unused_data if wbits & 16 else b""
+    return b"".join(parts)

@@ -1,0 +1,124 @@
+"""JSON text to a value. Whatever is damaged within a value is repaired there, and is named."""
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+from trigger_bodies.charsets import UnknownCharsetError, decode, has_byte_order_mark
+from trigger_contracts.json_depth import nesting
+
+MAX_NESTING: Final = 100
+
+_LONGEST_NUMBER: Final = 308
+"""Digits: a longer whole number is beyond what a double holds, and some readers fail on it."""
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{%d}" % (_LONGEST_NUMBER + 1))
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_UTF_16_OR_32: Final = re.compile(rb"\0|[\x01-\x7f]\0")
+
+
+class TooDeepError(ValueError):
+    """The value nests deeper than a payload may."""
+
+
+def json_value(content: bytes, *, charset: str | None) -> tuple[Any, list[str]]:
+    """Return the value and what had to be repaired (names of ``ReadingProblem``).
+
+    Raises ``ValueError`` for what is not JSON (RFC 8259), ``TooDeepError``, ``RecursionError``.
+    """
+    problems: list[str] = []
+    value = _fast(content)
+    if value is _UNREAD:
+        value = _careful(_text(content, charset=charset, problems=problems), problems=problems)
+    if nesting(value) > MAX_NESTING:
+        raise TooDeepError
+    return value, list(dict.fromkeys(problems))
+
+
+_UNREAD: Final = object()
+
+
+def _fast(content: bytes) -> Any:
+    """Return the value of what is wholly in order, which nearly every body is."""
+    if len(content) > _LONGEST_NUMBER and _LONG_NUMBER.search(content):
+        return _UNREAD
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _UNREAD
+
+
+def _text(content: bytes, *, charset: str | None, problems: list[str]) -> str:
+    if not has_byte_order_mark(content) and (charset is None or "utf-8" in charset.lower()):
+        charset = _utf_16_or_32(content) or charset
+    try:
+        text, is_replaced = decode(content, charset=charset)
+    except UnknownCharsetError:
+        problems.append("charset_unknown")
+        text, is_replaced = decode(content, charset=None)
+    if is_replaced:
+        problems.append("replaced_characters")
+    return text
+
+
+def _utf_16_or_32(content: bytes) -> str | None:
+    """Tell the charset by the zeros among the first characters, which are ASCII (RFC 4627, 3)."""
+    start = content[:4]
+    if not _UTF_16_OR_32.match(start):
+        return None
+    match [byte == 0 for byte in start]:
+        case [True, True, True, False]:
+            return "utf-32be"
+        case [False, True, True, True]:
+            return "utf-32"
+        case [True, False, *_]:
+            return "utf-16be"
+        case [False, True, *_]:
+            return "utf-16le"
+        case _:
+            return None
+
+
+def _careful(text: str, *, problems: list[str]) -> Any:
+    """Read what the fast reader refuses whole: lone surrogates, and numbers that are too large."""
+
+    def whole(digits: str) -> int | str:
+        if len(digits) <= _LONGEST_NUMBER:
+            return int(digits)
+        problems.append("number_out_of_range")
+        return digits
+
+    def broken(digits: str) -> float | str:
+        number = float(digits)
+        if number - number == 0:
+            return number
+        problems.append("number_out_of_range")
+        return digits
+
+    # JSON has neither NaN nor Infinity; Python's reader would take them.
+    value = json.loads(text.strip(" \t\n\r"), parse_int=whole, parse_float=broken, parse_constant=_refuse)
+    if "\\u" in text:
+        value, is_replaced = _without_surrogates(value)
+        if is_replaced:
+            problems.append("replaced_characters")
+    return value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without_surrogates(value: Any) -> tuple[Any, bool]:
+    """Return a value without lone surrogates, which no UTF-8 has, and whether there were any."""
+    if isinstance(value, str):
+        text = _SURROGATE.sub("\ufffd", value)
+        return text, text != value
+    if isinstance(value, list):
+        items = [_without_surrogates(item) for item in value]
+        return [item for item, _ in items], any(replaced for _, replaced in items)
+    if isinstance(value, dict):
+        pairs = [(_without_surrogates(key), _without_surrogates(item)) for key, item in value.items()]
+        is_replaced = any(key[1] or item[1] for key, item in pairs)
+        return {key[0]: item[0] for key, item in pairs}, is_replaced
+    return value, False

@@ -1,0 +1,323 @@
+"""What a body is read as: by kinds of what senders send."""
+
+import codecs
+import gzip
+import json
+import zlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, read_body
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+BOUNDARY = "----boundary"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def read(
+    body: bytes, content_type: str | None = None, *, encoding: str | None = None, **more: Any
+) -> ReadBody:
+    return read_body(body, content_type=content_type, content_encoding=encoding, **more)
+
+
+def outcome(
+    body: bytes, content_type: str | None = None, *, encoding: str | None = None, **more: Any
+) -> tuple[str, Any, str | None]:
+    found = read(body, content_type, encoding=encoding, **more)
+    return found.format.value, found.value, found.problem and found.problem.value
+
+
+def zipped(body: bytes) -> bytes:
+    return gzip.compress(body, mtime=0)
+
+
+def multipart(*parts: tuple[str, bytes]) -> bytes:
+    """Each part has its headers after ``Content-Disposition: form-data; ``, and its content."""
+    lines = [
+        b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n"
+        % (BOUNDARY.encode(), headers.encode(), content)
+        for headers, content in parts
+    ]
+    return b"".join(lines) + b"--%b--\r\n" % BOUNDARY.encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "value"),
+    [
+        (b'{"Type":"Notification"}', "text/plain; charset=UTF-8", {"Type": "Notification"}),
+        (b'[{"email":"a@b"}]', "text/plain", [{"email": "a@b"}]),
+        (b' \r\n{"a":1}', "application/octet-stream", {"a": 1}),
+        (b'{"a":1}', "application/vnd.api+json", {"a": 1}),
+        (b'{"a":1}', "text/html", {"a": 1}),
+        (b'{"a":1}', "nonsense", {"a": 1}),
+        (b'{"a":1}', None, {"a": 1}),
+        (b"5", None, 5),
+        (b'{"s":"1+1=2"}', FORM, {"s": "1+1=2"}),
+        (b'{"s":"a&b=%41"}', FORM + "; charset=utf-8", {"s": "a&b=%41"}),
+        (b'["a=1"]', FORM, ["a=1"]),
+    ],
+)
+def test_json_is_recognised_by_its_content_where_the_label_is_missing_or_wrong(
+    body: bytes, content_type: str | None, value: Any
+) -> None:
+    assert outcome(body, content_type) == ("json", value, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"5", "text/plain"),
+        (b"true", "text/plain"),
+        (b"{hello}", "text/plain"),
+        (b"[INFO] started", "text/plain"),
+        (b'{"a":1}\n{"a":2}\n', "application/x-ndjson"),
+        (b'{"a":1}\n', "application/jsonl"),
+        (b"<a>1</a>", "application/xml"),
+    ],
+)
+def test_text_stays_text_and_has_no_problem(body: bytes, content_type: str) -> None:
+    assert outcome(body, content_type) == ("text", body.decode(), None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"price":NaN}',
+        b'{"price":-Infinity}',
+        b"{'a':1}",
+        b'{"a":1,}',
+        b'{"a":1} trailing',
+        b'{"a":1}{"a":2}',
+        b'{"a":1',
+        b'{"a":/* one */1}',
+        b"a=1&b=2",
+    ],
+)
+def test_what_claims_to_be_json_and_is_not_is_text_and_says_so(body: bytes) -> None:
+    assert outcome(body, JSON) == ("text", body.decode(), "invalid_json")
+
+
+@pytest.mark.parametrize("body", [b'{"a":1', b'{"a": tru}', b'{"a"=1}&b=2'])
+def test_a_form_that_begins_like_an_object_never_has_a_key_that_does(body: bytes) -> None:
+    assert outcome(body, FORM) == ("text", body.decode(), "invalid_json")
+
+
+@pytest.mark.parametrize(
+    "codec", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+def test_byte_order_marks_and_wide_characters(codec: str) -> None:
+    text = '{"a": "é€"}'
+    assert outcome(text.encode(codec), JSON) == ("json", {"a": "é€"}, None)
+    with_mark = codecs.BOM_UTF16_BE + text.encode("utf-16-be")
+    for content_type in (JSON, "text/plain; charset=iso-8859-1", FORM, None):
+        assert outcome(with_mark, content_type)[:2] == ("json", {"a": "é€"})
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "value", "problem"),
+    [
+        (b"first_name=Jos%E9&charset=windows-1252", FORM, "José", None),
+        (b"first_name=Jos%E9&_charset_=iso-8859-1", FORM, "José", None),
+        (b"first_name=Jos%E9", FORM + "; charset=ISO-8859-1", "José", None),
+        (b"first_name=Jos%C3%A9", FORM, "José", None),
+        ("first_name=José".encode(), FORM, "José", None),
+        (b"first_name=%93Jos%E9%94&charset=windows-1252", FORM, "\u201cJosé\u201d", None),
+        (b"first_name=Jos%E9&charset=gold", FORM, "Jos\ufffd", "replaced_characters"),
+        (b"first_name=Jos%E9&other=fine", FORM, "Jos\ufffd", "replaced_characters"),
+        (b"first_name=Jos%E9", FORM + "; charset=zip", "Jos\ufffd", "charset_unknown"),
+        (b"first_name=%82%A0", FORM + "; charset=Shift_JIS", "\u3042", None),
+    ],
+)
+def test_charsets_of_forms_and_damage_that_costs_one_value(
+    body: bytes, content_type: str, value: str, problem: str | None
+) -> None:
+    found = read(body, content_type)
+    assert (found.format, found.value["first_name"], found.problem) == (BodyFormat.FORM, value, problem)
+    assert found.value.get("other", "fine") == "fine"
+
+
+def test_damage_within_json_costs_one_value() -> None:
+    assert outcome(b'{"a":"\xff","b":2}', JSON) == ("json", {"a": "\ufffd", "b": 2}, "replaced_characters")
+    surrogate = rb'{"a":"\ud800x","b":["\udfff"]}'
+    assert outcome(surrogate, JSON) == ("json", {"a": "\ufffdx", "b": ["\ufffd"]}, "replaced_characters")
+    assert outcome(rb'{"a":"\ud83d\ude00"}', JSON) == ("json", {"a": "\U0001f600"}, None)
+    latin = '{"a":"é"}'.encode("latin-1")
+    assert outcome(latin, JSON + "; charset=iso-8859-1") == ("json", {"a": "é"}, None)
+    assert outcome(b'{"a":"e"}', JSON + "; charset=rot13") == ("json", {"a": "e"}, None)
+
+
+def test_numbers_that_no_double_holds_are_text() -> None:
+    digits = "9" * 5000
+    long = f'{{"n": {digits}, "m": 1}}'.encode()
+    assert outcome(long, JSON) == ("json", {"n": digits, "m": 1}, "number_out_of_range")
+    assert outcome(b'{"n":-1e999}', JSON) == ("json", {"n": "-1e999"}, "number_out_of_range")
+    assert outcome(b'{"n":123456789012345678901234567890}', JSON)[1] == {"n": 123456789012345678901234567890}
+    quoted = f'{{"n": "{digits}"}}'.encode()
+    assert outcome(quoted, JSON) == ("json", {"n": digits}, None)
+
+
+def test_the_last_of_equal_keys_counts_and_deep_nesting_is_text() -> None:
+    assert outcome(b'{"a":1,"a":2}', JSON) == ("json", {"a": 2}, None)
+    assert read(b"[" * 101 + b"]" * 101, JSON).problem is ReadingProblem.TOO_DEEP
+    assert read(b"[" * 100 + b"]" * 100, JSON).format is BodyFormat.JSON
+    assert read(b"[" * 200_000, JSON).format is BodyFormat.TEXT
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"a=1&b=&c&=d&&e=x=y", {"a": "1", "b": "", "c": "", "": "d", "e": "x=y"}),
+        (b"a=1&a=2&a=3", {"a": ["1", "2", "3"]}),
+        (b"a+b=c+d%2B", {"a b": "c d+"}),
+        (b"a;b=1;c=2", {"a;b": "1;c=2"}),
+        (b"item%5Bname%5D=x&item[id]=1", {"item[name]": "x", "item[id]": "1"}),
+        (b"[x]=1", {"[x]": "1"}),
+        (b"a=%zz%4", {"a": "%zz%4"}),
+        (b"First+Name=Ann", {"First Name": "Ann"}),
+        (b"&", {}),
+    ],
+)
+def test_forms_are_read_as_the_url_standard_says(body: bytes, value: Any) -> None:
+    assert outcome(body, FORM) == ("form", value, None)
+
+
+def test_a_form_of_endless_fields_is_text() -> None:
+    body = b"a&" * 20_000
+    assert outcome(body, FORM) == ("text", body.decode(), "invalid_form")
+
+
+def test_json_within_a_field_of_a_form() -> None:
+    payload = b"payload=%7B%22ref%22%3A%22refs%2Fheads%2Fmain%22%7D&other=%7B%7D"
+    value = {"payload": {"ref": "refs/heads/main"}, "other": "{}"}
+    assert outcome(payload, FORM, json_fields=("payload",)) == ("form", value, None)
+    assert outcome(b"payload=%7Bx", FORM, json_fields=("payload",))[2] == "invalid_json_field"
+    assert outcome(b"other=1", FORM, json_fields=("payload",)) == ("form", {"other": "1"}, None)
+    assert outcome(b'{"payload":"{}"}', JSON, json_fields=("payload",))[1] == {"payload": "{}"}
+    in_parts = multipart(('name="payload"', b'{"event":"media.play"}'))
+    assert outcome(in_parts, MULTIPART, json_fields=("payload",))[1] == {"payload": {"event": "media.play"}}
+
+
+def test_multipart_is_an_object_with_files() -> None:
+    body = multipart(
+        ('name="event"', b"media.play"),
+        ('name="tag"', b"a"),
+        ('name="tag"', "é".encode()),
+        ('name="envelope"\r\nContent-Type: application/json', b'{"to":["a@b"]}'),
+        ('name="old"\r\nContent-Type: text/plain; charset=iso-8859-1', b"Jos\xe9"),
+        ('name="thumb"; filename="a.jpg"\r\nContent-Type: image/jpeg', b"\xff\xd8"),
+        ('name="note"; filename=""', b""),
+    )
+    assert outcome(body, MULTIPART) == (
+        "multipart",
+        {
+            "event": "media.play",
+            "tag": ["a", "é"],
+            "envelope": {"to": ["a@b"]},
+            "old": "José",
+            "thumb": {"name": "a.jpg", "type": "image/jpeg", "size": 2, "base64": "/9g="},
+            "note": {"name": "", "type": None, "size": 0, "base64": ""},
+        },
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b"event=media.play", MULTIPART),
+        (multipart(('name="a"', b"b")), "multipart/form-data"),
+        (multipart(('name="a"', b"b"))[:40], MULTIPART),
+        (multipart(*[('name="a"', b"b")] * 1001), MULTIPART),
+        (b"--" + BOUNDARY.encode() + b"\r\nX: 1\r\n\r\nb\r\n--" + BOUNDARY.encode() + b"--\r\n", MULTIPART),
+    ],
+)
+def test_what_is_not_the_multipart_that_it_claims_is_text_and_says_so(body: bytes, content_type: str) -> None:
+    assert outcome(body, content_type) == ("text", body.decode(), "invalid_multipart")
+
+
+PLAIN = b'{"a": 1}'
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (zipped(PLAIN), "gzip"),
+        (zipped(PLAIN), "X-GZIP"),
+        (zipped(PLAIN[:3]) + zipped(PLAIN[3:]), "gzip"),
+        (zipped(PLAIN) + b"\0" * 8, "gzip"),
+        (zlib.compress(PLAIN), "deflate"),
+        (zlib.compress(PLAIN)[2:-4], "deflate"),
+        (zipped(zipped(PLAIN)), "gzip, gzip"),
+        (PLAIN, "gzip"),
+        (PLAIN, "deflate"),
+        (PLAIN, "identity"),
+        (PLAIN, "utf-8"),
+        (PLAIN, "aws-chunked"),
+        (zipped(PLAIN), "aws-chunked, gzip"),
+        (PLAIN, ""),
+    ],
+)
+def test_encodings_come_off_and_words_that_are_none_are_passed_over(body: bytes, encoding: str) -> None:
+    assert outcome(body, JSON, encoding=encoding) == ("json", {"a": 1}, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "problem"),
+    [
+        (b"\x0b\x02\x80", "br", "encoding_unknown"),
+        (b"\x28\xb5\x2f\xfd", "zstd", "encoding_unknown"),
+        (zipped(PLAIN)[:-4], "gzip", "encoding_invalid"),
+        (b"\x1f\x8bnot gzip", "gzip", "encoding_invalid"),
+        (b"not deflated", "deflate", "encoding_invalid"),
+        (zipped(b"0" * 2_000_000), "gzip", "too_large"),
+        (zipped(zipped(b"0" * 2_000_000)), "gzip, gzip", "too_large"),
+        (zipped(PLAIN), "gzip, gzip, gzip, gzip", "encoding_unknown"),
+    ],
+)
+def test_an_encoding_that_cannot_come_off_is_base64_and_says_so(
+    body: bytes, encoding: str, problem: str
+) -> None:
+    found = read(body, JSON, encoding=encoding, max_decoded_bytes=1_000_000)
+    assert (found.format, found.problem) == (BodyFormat.BINARY, problem)
+
+
+def test_empty_binary_and_text_without_a_label() -> None:
+    for content_type in (JSON, FORM, MULTIPART, None):
+        assert outcome(b"", content_type) == ("empty", None, None)
+    assert outcome(zipped(b""), JSON, encoding="gzip") == ("empty", None, None)
+    assert outcome(b"\x00\xff") == ("binary", {"base64": "AP8="}, None)
+    assert outcome(b"plain", "image/png") == ("binary", {"base64": "cGxhaW4="}, None)
+    assert outcome(b"hello") == ("text", "hello", None)
+    assert outcome(b"x\xffy", "text/plain") == ("text", "x\ufffdy", "replaced_characters")
+    assert outcome(b"Jos\xe9", "text/plain; charset=latin1") == ("text", "José", None)
+
+
+_LABELS = st.sampled_from([None, JSON, FORM, MULTIPART, "text/plain", "image/png", JSON + "; charset=utf-16"])
+_ENCODINGS = st.sampled_from([None, "gzip", "deflate", "br", "gzip, deflate"])
+
+
+@given(st.binary(max_size=200), _LABELS, _ENCODINGS)
+def test_any_bytes_are_something(body: bytes, content_type: str | None, encoding: str | None) -> None:
+    found = read(body, content_type, encoding=encoding, json_fields=("a",), max_decoded_bytes=1000)
+    json.dumps(found.value, ensure_ascii=False, allow_nan=False).encode()
+
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+_NUMBERS = st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner),
+    max_leaves=10,
+)
+_CODECS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+
+
+@given(_VALUES, _CODECS, st.sampled_from([None, "gzip", "deflate"]))
+def test_json_comes_back_whatever_it_was_wrapped_in(value: Any, codec: str, encoding: str | None) -> None:
+    text = json.dumps(value, ensure_ascii=False).encode(codec)
+    body = {None: text, "gzip": zipped(text), "deflate": zlib.compress(text)}[encoding]
+    assert outcome(body, JSON, encoding=encoding) == ("json", value, None)
