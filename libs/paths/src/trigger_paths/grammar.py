@@ -20,7 +20,7 @@ def parse_path(text: str) -> Path:
         raise PathError(f"A path has at most {MAX_LENGTH} characters.")
     path, end = scan_path(text, start=0)
     if not path or end < len(text):
-        raise PathError(reason_of(text))
+        raise PathError(reason_of(text, end=end))
     if len(path) > MAX_STEPS:
         raise PathError(f"A path has at most {MAX_STEPS} steps.")
     return path

@@ -1,122 +1,132 @@
 """Why a text is no path, and what to write instead: most are written in another system's notation."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final
 
-from trigger_paths.notation import JSONPATH_ROOTS, KEY, NEGATIVE, Path, format_path, is_key, shown
+from trigger_paths.notation import JSONPATH_ROOTS, KEY, NEGATIVE, QUOTED, format_path, is_key, shown
 
 EXAMPLE: Final = 'data.items[0].id, body["First Name"]'
 
+_ONE_VALUE: Final = "A path names one value, such as items[0].id"
 _BARE_STEP: Final = re.compile(r"(?:\\.|[^.\\])+", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_PLAIN_STEP: Final = re.compile(r"[^.\[\]]*")
 _LABELS: Final = frozenset({"labels", "annotations", "matchLabels"})
 """Objects of Kubernetes whose keys have dots: ``app.kubernetes.io/name``."""
+_LONGEST_ADVICE: Final = 200
 
 
-def reason_of(text: str) -> str:
-    """Return what is wrong with a text that is no path."""
-    return next(reason for find in _REASONS for reason in find(text))
+def reason_of(text: str, *, end: int) -> str:
+    """Return what is wrong with a text that is no path; ``end`` is where it stops to be one."""
+    # What stands in quotes is of no notation. The length stays, so that positions do.
+    bare = QUOTED.sub(lambda quoted: f'"{"_" * (len(quoted[0]) - 2)}"', text)
+    for find in _NOTATIONS:
+        if reason := find(bare):
+            return f"{shown(text)!r} {reason}"
+    return f"{shown(text)!r} {_key_reason(text, bare=bare, end=end)}"
 
 
-def _empty(text: str) -> Iterator[str]:
-    if not text.strip():
-        yield f"A path is empty. Examples: {EXAMPLE}"
+def _empty(text: str) -> str | None:
+    return None if text.strip() else f"is empty. Examples: {EXAMPLE}"
 
 
-def _json_pointer(text: str) -> Iterator[str]:
+def _json_pointer(text: str) -> str | None:
     pointer = text.removeprefix("#")
-    if pointer.startswith("/"):
-        steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
-        yield f"{shown(text)!r} is a JSON pointer. Write {_written(steps)}"
+    if not pointer.startswith("/"):
+        return None
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in pointer[1:].split("/")]
+    return f"is a JSON pointer. Write {_written(steps)}"
 
 
-def _jsonpath(text: str) -> Iterator[str]:
-    if text[0] in JSONPATH_ROOTS and (len(text) == 1 or text[1] in ".["):
-        rest = text[1:].removeprefix(".")
-        yield f"{shown(text)!r} is a JSONPath. Leave out the {text[0]!r}{_instead(rest)}"
+def _jsonpath(text: str) -> str | None:
+    if text[0] not in JSONPATH_ROOTS or text[1:2] not in {"", ".", "["}:
+        return None
+    return f"is a JSONPath. Leave out the {text[0]!r}{_instead(text[1:].removeprefix('.'))}"
 
 
-def _many(text: str) -> Iterator[str]:
+def _many(text: str) -> str | None:
     if re.search(r"\[\s*\?", text):
-        yield f"{shown(text)!r} has a condition. A path names one value, such as items[0].id"
-    elif "*" in text:
-        yield f"{shown(text)!r} has a wildcard. A path names one value, such as items[0].id"
-    elif re.search(r"\[[^\]\"']*[:,]", text):
-        yield f"{shown(text)!r} names several items. A path names one value, such as items[0].id"
+        return f"has a condition. {_ONE_VALUE}"
+    if re.search(r"(?:^|[.\[])\s*\*+\s*(?:[.\]]|$)", text):
+        return f"has a wildcard. {_ONE_VALUE}"
+    if re.search(r"\[[^\]]*[:,]", text):
+        return f"names several items. {_ONE_VALUE}"
+    if re.search(r"\w\(", text):
+        return 'calls a function. A path has none; a key is quoted: body["Total (EUR)"]'
+    return None
 
 
-def _negative(text: str) -> Iterator[str]:
+def _negative(text: str) -> str | None:
     if re.search(r"\[\s*-\s*[0-9]", text) or any(map(NEGATIVE.fullmatch, text.split("."))):
-        yield f"{shown(text)!r} has a negative index. Count from the first item, which is [0]."
+        return "has a negative index. Count from the first item, which is [0]."
+    return None
 
 
-def _dots(text: str) -> Iterator[str]:
+def _dots(text: str) -> str | None:
     if text.startswith("."):
-        yield f"{shown(text)!r} begins with a dot. Leave it out{_instead(text.lstrip('.'))}"
-    elif text.endswith("."):
-        yield f"{shown(text)!r} ends with a dot. Leave it out{_instead(text.rstrip('.'))}"
-    elif ".." in text:
-        yield f"{shown(text)!r} has two dots in a row. Name every step{_instead(re.sub(r'[.]+', '.', text))}"
-    elif ".[" in text:
-        yield f"{shown(text)!r} has a dot before a bracket. Leave it out{_instead(text.replace('.[', '['))}"
+        return f"begins with a dot. Leave it out{_instead(text.lstrip('.'))}"
+    if text.endswith("."):
+        return f"ends with a dot. Leave it out{_instead(text.rstrip('.'))}"
+    if ".." in text:
+        return f"has two dots in a row. Name every step{_instead(re.sub('[.]+', '.', text))}"
+    if ".[" in text:
+        return f"has a dot before a bracket. Leave it out{_instead(text.replace('.[', '['))}"
+    return None
 
 
-def _escapes(text: str) -> Iterator[str]:
-    if "\\" in text and "[" not in text:
-        steps = [_ESCAPED.sub(r"\1", step) for step in _BARE_STEP.findall(text)]
-        yield f"{shown(text)!r} has a backslash. Quote the key instead: {_written(steps)}"
+def _escapes(text: str) -> str | None:
+    if "\\" not in text or "[" in text:
+        return None
+    steps = [_ESCAPED.sub(r"\1", step) for step in _BARE_STEP.findall(text)]
+    return f"has a backslash. Quote the key instead: {_written(steps)}"
 
 
-def _brackets(text: str) -> Iterator[str]:
-    if "[" not in text and "]" not in text:
-        return
+def _brackets(text: str) -> str | None:
     if re.search(r"\[\s*\]", text):
-        yield f"{shown(text)!r} has empty brackets. Write an index, such as [0]."
-    elif re.search(r"\[\s*[0-9]{10}", text):
-        yield f"{shown(text)!r} has an index of more than nine digits."
-    elif key := re.search(r"\[\s*([^\s\]\[\"'0-9][^\]\[\"']*)\]", text):
-        yield f"{shown(text)!r} has a key without quotes in brackets. Write {format_quoted(key[1].strip())}"
-    elif text.count("[") != text.count("]") or text.count('"') % 2 or text.count("'") % 2:
-        yield f"{shown(text)!r} has a bracket or a quote that is not closed. Examples: {EXAMPLE}"
-    else:
-        yield f"{shown(text)!r} misses a dot before a key. Examples: {EXAMPLE}"
+        return "has empty brackets. Write an index, such as [0]."
+    if re.search(r"\[\s*[0-9]{10}", text):
+        return "has an index of more than nine digits."
+    if key := re.search(r"\[\s*([^\s\]\[\"'0-9][^\]\[\"']*)\]", text):
+        return f'has a key without quotes in brackets. Write ["{shown(key[1].strip())}"]'
+    if text.count("[") != text.count("]") or re.search(r"\[\s*['\"](?!_*\"\s*\])", text):
+        return f"has a bracket or a quote that is not closed. Examples: {EXAMPLE}"
+    return None
 
 
-def _calls(text: str) -> Iterator[str]:
-    if "(" in text:
-        yield f"{shown(text)!r} calls a function. A path names one value, such as items[0].id"
-
-
-def _characters(text: str) -> Iterator[str]:
-    """Yield the reason for a character that needs quotes: whatever is left."""
+def _key_reason(text: str, *, bare: str, end: int) -> str:
+    """Return the reason for the first key that needs quotes: what no notation explains."""
+    start = max(bare.rfind(".", 0, end), bare.rfind("]", 0, end)) + 1
+    step = _PLAIN_STEP.match(text, start)
+    key = step[0] if step is not None else ""
+    if is_key(key, first=not start) or not key or text[max(start - 1, 0)] == "]":
+        return f"is not a path. Write a dot before a key. Examples: {EXAMPLE}"
+    mark = next((character for character in key if not KEY.fullmatch(character)), key)
+    before = text[: max(start - 1, 0)]
+    rest = text[start + len(key) :]
     steps = text.split(".")
-    for at, step in enumerate(steps):
-        if not is_key(step, first=not at):
-            label = next((label + 1 for label in range(at) if steps[label] in _LABELS), None)
-            quoted = steps if label is None else [*steps[:label], ".".join(steps[label:])]
-            bare = next((character for character in step if not KEY.fullmatch(character)), step)
-            what = "a blank" if bare.isspace() else repr(bare)
-            yield f"{shown(text)!r} has {what} in a key. Quote such a key: {_written(quoted)}"
-
-
-def format_quoted(key: str) -> str:
-    """Return a key in brackets and quotes, as much as an error shows of it."""
-    return f'["{shown(key)}"]'
+    label = next((at + 1 for at, name in enumerate(steps) if name in _LABELS), len(steps))
+    if "[" in text:
+        advice = f"{before}{format_path(('', key))[4:]}{rest}"
+    elif label < len(steps):
+        advice = format_path((*steps[:label], ".".join(steps[label:])))
+    else:
+        advice = format_path(tuple(steps))
+    what = "a blank" if mark.isspace() else repr(mark)
+    return f"has {what} in a key. Quote such a key: {advice[:_LONGEST_ADVICE]}"
 
 
 def _written(steps: list[str]) -> str:
-    return shown(format_path(tuple(step for step in steps if step))) or EXAMPLE
+    return format_path(tuple(step for step in steps if step))[:_LONGEST_ADVICE] or EXAMPLE
 
 
 def _instead(text: str) -> str:
     """Return how to write it, where the rest is a path of plain keys."""
-    steps: Path = tuple(text.split("."))
-    plain = all(is_key(step, first=not at) for at, step in enumerate(steps))
-    return f": {shown(text)}" if plain else "."
+    plain = all(is_key(step, first=not at) for at, step in enumerate(text.split(".")))
+    return f": {text[:_LONGEST_ADVICE]}" if plain else "."
 
 
-_REASONS: Final[tuple[Callable[[str], Iterator[str]], ...]] = (
+_NOTATIONS: Final[tuple[Callable[[str], str | None], ...]] = (
     _empty,
     _json_pointer,
     _jsonpath,
@@ -125,6 +135,4 @@ _REASONS: Final[tuple[Callable[[str], Iterator[str]], ...]] = (
     _dots,
     _escapes,
     _brackets,
-    _calls,
-    _characters,
 )

@@ -7,6 +7,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from trigger_api.usecases import workflow_commands
+
 pytestmark = pytest.mark.integration
 
 
@@ -122,6 +124,22 @@ async def test_a_reference_that_can_never_have_a_value_is_refused_with_what_to_w
         definition["nodes"]["out"]["config"]["value"] = value
         answer = await api.call("POST", "/api/workflows", {"name": "W", "definition": definition}, status=201)
         assert answer.json["definition"]["nodes"]["out"]["config"]["value"] == value
+
+
+async def test_what_an_earlier_release_accepted_stays_and_goes_with_another_name(
+    api: Any, definition: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    definition["nodes"]["out"]["config"]["value"] = "{{trigger.payload.a/b}}"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(workflow_commands, "field_errors_of", lambda definition: [])
+        body = {"name": "W", "definition": definition}
+        stored = (await api.call("POST", "/api/workflows", body, status=201)).json
+    path = f"/api/workflows/{stored['id']}"
+    renamed = await api.call("PATCH", path, {"name": "Other"}, status=200)
+    assert renamed.json["name"] == "Other"
+    await api.call("PUT", path, {"name": "Other", "definition": renamed.json["definition"]}, status=200)
+    answer = await api.call("PATCH", path, {"definition": {"settings": {"timeout": 7}}}, status=422)
+    assert 'trigger.payload["a/b"]' in answer.json["errors"][0]["detail"]
 
 
 NEVER_A_MATCH: list[tuple[dict[str, Any], str]] = [

@@ -12,7 +12,7 @@ from trigger_api.domain.definition_rules import field_errors_of
 from trigger_api.domain.history import state_as_of
 from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse
 from trigger_api.domain.trigger import TRIGGERS, DeletionReason
-from trigger_api.domain.workflow import WORKFLOWS, DesiredWorkflow, Workflow
+from trigger_api.domain.workflow import WORKFLOWS, DesiredWorkflow, Workflow, WorkflowDefinitionChanged
 from trigger_api.ports import ClockAndIds, EventStore, NotFoundError, UnitOfWork, Vault
 from trigger_api.usecases.command import Caller, ExpectedVersions, check_if_match, retry_lost_race
 from trigger_api.usecases.idempotency import Idempotency
@@ -158,7 +158,9 @@ class WorkflowCommands:
         cause: EventRef | None = None,
     ) -> Workflow:
         """Make a workflow as desired."""
-        raise_if_invalid(field_errors_of(desired.definition))
         events = decisions.decide_revision(workflow, desired=desired)
+        # What an earlier release accepted stays as it is: a name can be changed without it.
+        if any(isinstance(event, WorkflowDefinitionChanged) for event in events):
+            raise_if_invalid(field_errors_of(desired.definition))
         now, author = self._clock_and_ids.now(), command.caller.author
         return await unit.append(WORKFLOWS, workflow, events=events, at=now, author=author, cause=cause)
