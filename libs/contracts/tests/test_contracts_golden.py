@@ -34,6 +34,7 @@ from trigger_contracts.config import (
     ScheduleConfig,
     SealedSecret,
     TriggerChanged,
+    TriggerChanged2,
     TriggerState,
     TriggerType,
     WebhookConfig,
@@ -62,11 +63,14 @@ from trigger_contracts.deliveries import (
 from trigger_contracts.executions import Cause, CauseKind, Execution, ExecutionError
 from trigger_contracts.webhook_config import (
     IdempotencyKeySource,
+    LabelSeparator,
     MissingOrigin,
     OnDisabled,
     RateLimit,
     SignatureAlgorithm,
     SignatureEncoding,
+    SignatureLabels,
+    TimestampFormat,
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import WebhookProvider
@@ -222,6 +226,28 @@ MESSAGES: dict[str, Message] = {
                 response=WebhookResponse(status=200, headers={"X-A": "b"}, body={"received": True}),
             ),
         ),
+    ),
+    "TriggerChanged.2.labels.webhook": TriggerChanged2(
+        change=change("TriggerCreated"),
+        trigger=trigger(
+            "Shop",
+            WebhookConfig(
+                auth_type=AuthType.HMAC,
+                signature_header="Shop-Signature",
+                signed_content="{timestamp}.{body}",
+                timestamp_format=TimestampFormat.MILLISECONDS,
+                signature_labels=SignatureLabels(
+                    signature="v1", timestamp="t", separator=LabelSeparator.SEMICOLON
+                ),
+            ),
+        ),
+    ),
+    "TriggerChanged.2.header.webhook": TriggerChanged2(
+        change=change("TriggerCreated"),
+        trigger=trigger("Key", WebhookConfig(auth_type=AuthType.API_KEY, api_key_header="Authorization")),
+    ),
+    "TriggerChanged.2.basic.webhook": TriggerChanged2(
+        change=change("TriggerCreated"), trigger=trigger("Old", WebhookConfig(auth_type=AuthType.BASIC))
     ),
     "TriggerChanged.1.provider.webhook": TriggerChanged(
         change=change("TriggerCreated"),
@@ -567,7 +593,9 @@ def test_every_trigger_type_has_a_golden_payload() -> None:
     variants = {name.rpartition(".")[2] for name in MESSAGES if name.startswith("TriggerChanged")}
     assert variants == {str(one) for one in TriggerType}
     for message in MESSAGES.values():
-        if isinstance(message, TriggerChanged):
+        if isinstance(message, TriggerChanged | TriggerChanged2):
+            written = config.trigger_changed(change=message.change, trigger=message.trigger)
+            assert tag_of(type(written)) == tag_of(type(message))
             kind = config.trigger_type_of(message.trigger.config)
             assert msgspec.to_builtins(message.trigger.config)["triggerType"] == kind
 

@@ -48,7 +48,7 @@ def message(of: TriggerState) -> bytes:
 def newer_contract(version: int) -> bytes:
     """Return a state as a newer release may write it."""
     document = msgspec.json.decode(message(state(version)))
-    return msgspec.json.encode(document | {"message": "TriggerChanged/2"})
+    return msgspec.json.encode(document | {"message": "TriggerChanged/3"})
 
 
 @pytest.fixture

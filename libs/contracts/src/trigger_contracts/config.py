@@ -15,7 +15,13 @@ from msgspec import Meta
 from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.trigger_config import Name, Time, TriggerConfig, TriggerType
-from trigger_contracts.webhook_config import AuthType, HttpMethod, ResponseFormat, WebhookConfig
+from trigger_contracts.webhook_config import (
+    AuthType,
+    HttpMethod,
+    ResponseFormat,
+    WebhookConfig,
+    options_version,
+)
 
 __all__ = [
     "TRIGGERS",
@@ -34,12 +40,14 @@ __all__ = [
     "SealedSecret",
     "Time",
     "TriggerChanged",
+    "TriggerChanged2",
     "TriggerConfig",
     "TriggerState",
     "TriggerType",
     "WebhookConfig",
     "WorkflowChanged",
     "WorkflowState",
+    "trigger_changed",
     "trigger_type_of",
 ]
 
@@ -188,6 +196,20 @@ class TriggerChanged(Message, tag="TriggerChanged/1", frozen=True, kw_only=True)
     trigger: TriggerState
 
 
+class TriggerChanged2(Message, tag="TriggerChanged/2", frozen=True, kw_only=True):
+    """The same, of a trigger whose options every reader has to know: see ``options_version``."""
+
+    change: Change
+    trigger: TriggerState
+
+
+def trigger_changed(*, change: Change, trigger: TriggerState) -> TriggerChanged | TriggerChanged2:
+    """Return the oldest message whose readers know all options of the trigger."""
+    if options_version(trigger.config) == 1:
+        return TriggerChanged(change=change, trigger=trigger)
+    return TriggerChanged2(change=change, trigger=trigger)
+
+
 class WorkflowChanged(Message, tag="WorkflowChanged/1", frozen=True, kw_only=True):
     """On ``config.workflow.<id>``."""
 
@@ -195,5 +217,5 @@ class WorkflowChanged(Message, tag="WorkflowChanged/1", frozen=True, kw_only=Tru
     workflow: WorkflowState
 
 
-TRIGGERS: Final[Codec[TriggerChanged]] = Codec(TriggerChanged)
+TRIGGERS: Final[Codec[TriggerChanged | TriggerChanged2]] = Codec(TriggerChanged, TriggerChanged2)
 WORKFLOWS: Final[Codec[WorkflowChanged]] = Codec(WorkflowChanged)

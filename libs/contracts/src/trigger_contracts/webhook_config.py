@@ -1,7 +1,7 @@
 """What a webhook trigger takes, how it verifies its senders, and what it answers."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -48,6 +48,7 @@ class AuthType(StrEnum):
     API_KEY = "api_key"
     HMAC = "hmac"
     BEARER = "bearer"
+    BASIC = "basic"
 
 
 class ResponseFormat(StrEnum):
@@ -73,6 +74,22 @@ class SignatureAlgorithm(StrEnum):
     SHA512 = "sha512"
 
 
+class TimestampFormat(StrEnum):
+    """How a sender writes the time that it signs."""
+
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+    RFC_3339 = "rfc3339"
+
+
+class LabelSeparator(StrEnum):
+    """What stands between the parts of a signature header with labels; spaces around it do not matter."""
+
+    COMMA = ","
+    SEMICOLON = ";"
+    SPACE = " "
+
+
 class OnDisabled(StrEnum):
     """What the sender of a paused trigger gets.
 
@@ -88,6 +105,29 @@ class MissingOrigin(StrEnum):
 
     ALLOW = "allow"
     REJECT = "reject"
+
+
+Label = Annotated[
+    str,
+    Meta(
+        max_length=20,
+        pattern=r"^[A-Za-z0-9_-]+(?!\n)$",
+        extra={"words": "Expected a label of letters, digits, - and _. Example: v1."},
+    ),
+]
+
+
+class SignatureLabels(Part, frozen=True, kw_only=True):
+    """The labels in a signature header such as ``t=1700000000,v1=5257a869…``.
+
+    Several parts with the signature's label are several signatures: one has to be right. Parts with other
+    labels do not count.
+    """
+
+    signature: Label
+    timestamp: Label | None = None
+    """The label of the time, where the header holds it: it is ``{timestamp}`` then."""
+    separator: LabelSeparator = LabelSeparator.COMMA
 
 
 class IdempotencyKeySource(Part, frozen=True, kw_only=True):
@@ -157,7 +197,7 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     ] = "{body}"
     """What is signed: a template of ``{timestamp}``, ``{body}``, ``{url}`` and ``{id}``."""
     timestamp_header: HeaderName | None = None
-    """Where ``{timestamp}`` is: seconds since 1970."""
+    """Where ``{timestamp}`` is, written as ``timestampFormat`` says."""
     id_header: HeaderName | None = None
     """Where ``{id}`` is."""
     tolerance_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 300
@@ -186,3 +226,56 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     )
     """Sent with every answer to an accepted request."""
     response: WebhookResponse | None = None
+    timestamp_format: TimestampFormat = TimestampFormat.SECONDS
+    """How the signed time is written: since 1970, or as RFC 3339 has it (``2026-11-23T12:00:00Z``)."""
+    signature_labels: SignatureLabels | None = None
+    """Where the signature header has labels, as in ``t=…,v1=…``; instead of ``signaturePrefix``."""
+    api_key_header: HeaderName | None = None
+    """``api_key`` only: the header that holds nothing but the secret; ``None`` is ``X-API-Key``."""
+
+
+_OPTIONS_OF_FIRST: Final = frozenset(
+    {
+        "method",
+        "auth_type",
+        "require_signature",
+        "allowed_origins",
+        "response_format",
+        "provider",
+        "signature_header",
+        "signature_prefix",
+        "signature_encoding",
+        "algorithm",
+        "signed_content",
+        "timestamp_header",
+        "id_header",
+        "tolerance_seconds",
+        "verify_token",
+        "idempotency_key",
+        "allowed_ips",
+        "rate_limit",
+        "on_disabled",
+        "missing_origin",
+        "custom_headers",
+        "response",
+    }
+)
+LATER_OPTIONS: Final = tuple(
+    field for field in WebhookConfig.__struct_fields__ if field not in _OPTIONS_OF_FIRST
+)
+"""The options that the readers of version 1 do not know: each field that is added is one."""
+_DEFAULTS: Final = WebhookConfig()
+
+
+def options_version(config: TriggerConfig) -> int:
+    """Return the version of the options that a reader has to know: 1, or 2 where one that came later is set.
+
+    A reader passes over fields that it does not know, so that one that does not know an option would serve
+    the trigger without it.
+    """
+    if not isinstance(config, WebhookConfig):
+        return 1
+    is_second = config.auth_type is AuthType.BASIC or any(
+        getattr(config, name) != getattr(_DEFAULTS, name) for name in LATER_OPTIONS
+    )
+    return 2 if is_second else 1

@@ -8,32 +8,65 @@ import msgspec
 import pytest
 
 from trigger_api.domain import trigger as triggers
-from trigger_api.domain.aggregate import UnreadableEventError
+from trigger_api.domain.aggregate import UnreadableEventError, name_of
 from trigger_api.domain.trigger import TRIGGERS
-from trigger_contracts.config import EventConfig, ManualConfig, ScheduleConfig, WebhookConfig
+from trigger_contracts.config import (
+    AnyTriggerConfig,
+    AuthType,
+    EventConfig,
+    ManualConfig,
+    ScheduleConfig,
+    WebhookConfig,
+)
+from trigger_contracts.webhook_config import (
+    LATER_OPTIONS,
+    SignatureLabels,
+    TimestampFormat,
+    options_version,
+)
 
-OPTIONS_OF_VERSION = {2: "50be1ec2c3168863"}
-"""A digest of all options, by the schema version of the two events that hold configurations.
-
-One that is added takes a new version of both (``domain/trigger.py``).
-"""
-
-
-def digest() -> str:
-    kinds = (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
-    names = sorted(f"{kind.__name__}.{name}" for kind in kinds for name in kind.__struct_fields__)
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
+OPTIONS_OF_VERSION_2 = "50be1ec2c3168863"
+"""A digest of the options that a release reads which knows version 2 of the events with configurations."""
+LATER = [
+    WebhookConfig(auth_type=AuthType.BASIC),
+    WebhookConfig(auth_type=AuthType.API_KEY, api_key_header="X-Token"),
+    WebhookConfig(timestamp_format=TimestampFormat.RFC_3339),
+    WebhookConfig(signature_labels=SignatureLabels(signature="v1")),
+]
 
 
-def test_an_option_that_is_added_takes_a_new_version_of_the_events_that_hold_it() -> None:
-    config = ManualConfig()
+def events_with(config: AnyTriggerConfig) -> list[triggers.TriggerEvent]:
     created = triggers.TriggerCreated(
         trigger_id=UUID(int=1), workspace="w", workflow_id=UUID(int=2), name="n", enabled=True, config=config
     )
-    changed = triggers.TriggerConfigChanged(config=config)
-    versions = {TRIGGERS.events.schema_version(event) for event in (created, changed)}
-    assert versions == {max(OPTIONS_OF_VERSION)}
-    assert OPTIONS_OF_VERSION[max(OPTIONS_OF_VERSION)] == digest()
+    return [created, triggers.TriggerConfigChanged(config=config)]
+
+
+def schema_versions(config: AnyTriggerConfig) -> set[int]:
+    return {TRIGGERS.events.schema_version(event) for event in events_with(config)}
+
+
+def test_the_options_that_older_releases_know_stay_the_same_ones() -> None:
+    kinds = (ScheduleConfig, WebhookConfig, EventConfig, ManualConfig)
+    names = [f"{kind.__name__}.{name}" for kind in kinds for name in kind.__struct_fields__]
+    older = sorted(name for name in names if name not in {f"WebhookConfig.{one}" for one in LATER_OPTIONS})
+    assert hashlib.sha256("\n".join(older).encode()).hexdigest()[:16] == OPTIONS_OF_VERSION_2
+
+
+def test_the_release_before_reads_every_event_without_a_later_option() -> None:
+    for config in (WebhookConfig(auth_type=AuthType.HMAC, id_header="X-Id"), ManualConfig()):
+        assert schema_versions(config) == {2}
+
+
+@pytest.mark.parametrize("config", LATER)
+def test_a_later_option_hides_the_event_and_the_message_from_the_release_before(
+    config: WebhookConfig,
+) -> None:
+    assert schema_versions(config) == {3}
+    assert options_version(config) == 2
+    for event in events_with(config):
+        stored = TRIGGERS.events.encode(event)
+        assert TRIGGERS.events.decode(name_of(event), schema_version=3, data=stored) == event
 
 
 def test_every_older_version_is_read_as_the_newest() -> None:

@@ -93,20 +93,28 @@ class EventCodec(Generic[E]):
     """The events of one kind of aggregate, as the log keeps them: JSON of a schema version.
 
     A class describes the newest version of its event. ``upcasts`` leads on from each older version when an
-    event is read; the log itself is never rewritten.
+    event is read, ``None`` where nothing changes; the log itself is never rewritten. ``written_as`` returns
+    the version in which older releases may still read an event, ``None`` for the newest one.
     """
 
-    def __init__(self, kinds: Any, *, upcasts: Mapping[tuple[str, int], Upcast] | None = None) -> None:
+    def __init__(
+        self,
+        kinds: Any,
+        *,
+        upcasts: Mapping[tuple[str, int], Upcast | None] | None = None,
+        written_as: Callable[[E], int | None] = lambda _: None,
+    ) -> None:
         self._decoder: msgspec.json.Decoder[E] = msgspec.json.Decoder(kinds)
         self._kinds = kinds
         self._upcasts = dict(upcasts or {})
+        self._written_as = written_as
         self._newest: dict[str, int] = {}
         for name, version in self._upcasts:
             self._newest[name] = max(self._newest.get(name, 1), version + 1)
 
     def schema_version(self, event: E) -> int:
         """Return the version that an event is written in."""
-        return self._newest.get(name_of(event), 1)
+        return self._written_as(event) or self._newest.get(name_of(event), 1)
 
     def encode(self, event: E) -> str:
         """Return an event as JSON text."""
@@ -116,13 +124,14 @@ class EventCodec(Generic[E]):
         """Return an event, brought up to its newest version. Raises ``UnreadableEventError``."""
         newest = self._newest.get(name, 1)
         try:
-            if schema_version == newest:
-                return self._decoder.decode(data)
             if schema_version > newest:
                 raise UnreadableEventError(f"{name} of schema version {schema_version}")
+            steps = [self._upcasts[name, version] for version in range(schema_version, newest)]
+            if not any(steps):
+                return self._decoder.decode(data)
             fields = msgspec.json.decode(data)
-            for version in range(schema_version, newest):
-                fields = self._upcasts[name, version](fields)
+            for step in steps:
+                fields = fields if step is None else step(fields)
             return msgspec.convert(fields, self._kinds)  # type: ignore[no-any-return]
         except msgspec.ValidationError as error:
             raise UnreadableEventError(f"{name} of schema version {schema_version}: {error}") from error

@@ -18,14 +18,16 @@ from trigger_api.domain.aggregate import (
 )
 from trigger_api.domain.workflow import WORKFLOWS
 from trigger_contracts import streams
+from trigger_contracts.codec import Message
 from trigger_contracts.config import (
     AnyTriggerConfig,
-    TriggerChanged,
     TriggerState,
     TriggerType,
+    trigger_changed,
     trigger_type_of,
 )
 from trigger_contracts.schedules import schedule_id
+from trigger_contracts.webhook_config import options_version
 
 
 class DeletionReason(StrEnum):
@@ -203,10 +205,10 @@ def _facts(trigger: Trigger) -> dict[str, Any]:
     }
 
 
-def _message(trigger: Trigger, recorded: Recorded[TriggerEvent], sealed: SealedSecrets) -> TriggerChanged:
+def _message(trigger: Trigger, recorded: Recorded[TriggerEvent], sealed: SealedSecrets) -> Message:
     # A republished state may name a secret that was rotated away meanwhile: a newer state follows.
     secrets = [(secret, sealed[secret.id]) for secret in trigger.secrets if secret.id in sealed]
-    return TriggerChanged(
+    return trigger_changed(
         change=change_of(recorded),
         trigger=TriggerState(
             id=trigger.id,
@@ -231,10 +233,15 @@ def _secret_rotated_1(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "origin": "generated"}
 
 
-def _options_added(fields: dict[str, Any]) -> dict[str, Any]:
-    # What a configuration does not say has its default. The version is there for older releases: one that
-    # does not know an option must not change a trigger that has it, for it would drop the option on the bus.
-    return fields
+# What a configuration does not say has its default. The version is there for older releases: one that does
+# not know an option must not change a trigger that has it, for it would drop the option on the bus.
+_OPTIONS_ADDED: Final = None
+
+
+def _written_as(event: TriggerEvent) -> int | None:
+    # Only what has such an option is hidden from the release before: it can go on with all others.
+    is_first = isinstance(event, TriggerCreated | TriggerConfigChanged) and options_version(event.config) == 1
+    return 2 if is_first else None
 
 
 TRIGGERS: Final[Aggregate[Trigger, TriggerEvent]] = Aggregate(
@@ -243,9 +250,12 @@ TRIGGERS: Final[Aggregate[Trigger, TriggerEvent]] = Aggregate(
         TriggerEvent,
         upcasts={
             ("SecretRotated", 1): _secret_rotated_1,
-            ("TriggerCreated", 1): _options_added,
-            ("TriggerConfigChanged", 1): _options_added,
+            ("TriggerCreated", 1): _OPTIONS_ADDED,
+            ("TriggerConfigChanged", 1): _OPTIONS_ADDED,
+            ("TriggerCreated", 2): _OPTIONS_ADDED,
+            ("TriggerConfigChanged", 2): _OPTIONS_ADDED,
         },
+        written_as=_written_as,
     ),
     evolve=evolve,
     facts=_facts,

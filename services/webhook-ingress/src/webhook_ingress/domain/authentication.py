@@ -44,7 +44,7 @@ def authenticate(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic
             return _credential(trigger, presented=signed.request.values(API_KEY_HEADER), signed=signed)
         case AuthType.BEARER:
             return _bearer(trigger, signed=signed)
-        case AuthType.HMAC:
+        case AuthType.HMAC | AuthType.BASIC:
             return NotAuthentic(reason=RejectionReason.NOT_SUPPORTED)
         case _:
             assert_never(auth_type)
