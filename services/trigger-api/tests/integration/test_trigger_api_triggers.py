@@ -42,7 +42,7 @@ async def create(api: Any, workflow_id: str, kind: str, **more: Any) -> Any:
     return await api.call("POST", "/api/triggers", body, status=201)
 
 
-async def last_state(api: Any, trigger_id: str) -> config.TriggerChanged | None:
+async def last_state(api: Any, trigger_id: str) -> config.TriggerChanged | config.TriggerChanged2 | None:
     client = await nats.connect(api.nats_url)
     try:
         message = await client.jetstream().get_last_msg("CONFIG", f"config.trigger.{trigger_id}")
