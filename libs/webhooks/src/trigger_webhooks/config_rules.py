@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from trigger_contracts.webhook_config import IdempotencyKeySource, WebhookResponse
+from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureLabels, WebhookResponse
 from trigger_paths import PathError, parse_path, stored_path
 from trigger_validation import FieldError, pointer_step
 from trigger_webhooks.networks import has_host_bits, parse_network
@@ -35,8 +35,36 @@ _HMAC_OPTIONS: Final = (
     "signed_content",
     "timestamp_header",
     "id_header",
+    "timestamp_format",
+    "signature_labels",
 )
 """What ``authType: hmac`` leaves to the user, and a provider's preset fixes."""
+_NO_KEY_HEADERS: Final = frozenset(
+    {
+        "accept-encoding",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "forwarded",
+        "host",
+        "idempotency-key",
+        "keep-alive",
+        "origin",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-request-id",
+    }
+)
+"""What frames the message, is changed on its way, or has a column of its own in the record."""
 
 
 def field_errors(name: str, value: Any) -> list[FieldError]:
@@ -54,6 +82,10 @@ def errors_between(config: WebhookConfig) -> Iterator[FieldError]:
             yield FieldError(f"/{_ENCODED[name]}", 'This applies only with "authType": "hmac".')
     else:
         yield from _hmac_errors(config)
+    if config.api_key_header is not None and (
+        config.provider is not None or config.auth_type is not AuthType.API_KEY
+    ):
+        yield FieldError("/apiKeyHeader", 'This applies only with "authType": "api_key".')
     if config.verify_token is not None and config.provider not in VERIFY_TOKEN_PROVIDERS:
         users = " and ".join(sorted(VERIFY_TOKEN_PROVIDERS))
         yield FieldError("/verifyToken", f"Only the providers {users} use this. Leave it out.")
@@ -70,7 +102,7 @@ def unserved_option(config: WebhookConfig) -> str | None:
         if value != getattr(_DEFAULTS, name) and any(True for _ in rule(value)):
             return name
     for error in errors_between(config):
-        return _NAMES[error.pointer.removeprefix("/")]
+        return _NAMES[error.pointer.split("/")[1]]
     return None
 
 
@@ -87,18 +119,44 @@ def _provider_errors(config: WebhookConfig) -> Iterator[FieldError]:
 
 
 def _hmac_errors(config: WebhookConfig) -> Iterator[FieldError]:
-    for placeholder, header, name in (
-        ("{timestamp}", config.timestamp_header, "timestampHeader"),
+    labels = config.signature_labels
+    time_label = None if labels is None else labels.timestamp
+    for placeholder, source, name in (
+        ("{timestamp}", config.timestamp_header or time_label, "timestampHeader"),
         ("{id}", config.id_header, "idHeader"),
     ):
-        if placeholder in config.signed_content and header is None:
+        if placeholder in config.signed_content and source is None:
             detail = f"signedContent has {placeholder}. Name the header that carries it."
             yield FieldError(f"/{name}", detail)
-        if placeholder not in config.signed_content and header is not None:
-            detail = f"{name} is set, but its value is not signed. Example: {placeholder}.{{body}}"
+        if placeholder not in config.signed_content and source is not None:
+            set_by = name if time_label is None or name == "idHeader" else "signatureLabels.timestamp"
+            detail = f"{set_by} is set, but its value is not signed. Example: {placeholder}.{{body}}"
             yield FieldError("/signedContent", detail)
-    if config.timestamp_header is None and config.tolerance_seconds != _DEFAULTS.tolerance_seconds:
-        yield FieldError("/toleranceSeconds", "This applies only with a timestampHeader.")
+    if config.timestamp_header is None and time_label is None:
+        for name in _set_options(config, names=("tolerance_seconds", "timestamp_format")):
+            detail = "This applies only with a timestampHeader, or with a signatureLabels.timestamp."
+            yield FieldError(f"/{_ENCODED[name]}", detail)
+    if labels is not None:
+        yield from _label_errors(config, labels=labels)
+
+
+def _label_errors(config: WebhookConfig, *, labels: SignatureLabels) -> Iterator[FieldError]:
+    if config.signature_header is None:
+        yield FieldError("/signatureHeader", "Name the header that has the labels. Example: X-Signature")
+    if config.signature_prefix is not None:
+        detail = f"The label {labels.signature} stands before the signature. Leave this out."
+        yield FieldError("/signaturePrefix", detail)
+    if labels.timestamp is not None and config.timestamp_header is not None:
+        detail = f"The label {labels.timestamp} holds the time. Leave one of the two out."
+        yield FieldError("/timestampHeader", detail)
+    if labels.timestamp == labels.signature:
+        detail = "The signature has this label. Example: t for the time, v1 for the signature"
+        yield FieldError("/signatureLabels/timestamp", detail)
+
+
+def _key_header(name: str | None) -> Iterator[FieldError]:
+    if name is not None and name.lower() in _NO_KEY_HEADERS:
+        yield FieldError("", "This header has a meaning of its own, and is on record. Example: X-Auth-Token")
 
 
 def _signed_content(template: str) -> Iterator[FieldError]:
@@ -168,7 +226,7 @@ def _network_spelling(networks: tuple[str, ...]) -> Iterator[FieldError]:
 
 def _origins(origins: tuple[str, ...]) -> Iterator[FieldError]:
     for index, origin in enumerate(origins):
-        if not _is_origin(origin):
+        if origin != "*" and not _is_origin(origin):
             detail = "Not an origin in lower case. Examples: https://app.example.com, http://localhost:3000"
             yield FieldError(f"/{index}", detail)
 
@@ -195,6 +253,7 @@ def _is_origin(text: str) -> bool:
 _SERVED: Final[dict[str, FieldRule]] = {
     "signed_content": _signed_content,
     "idempotency_key": _key_source,
+    "api_key_header": _key_header,
     "allowed_ips": _networks,
     "custom_headers": _headers,
     "response": _response_headers,

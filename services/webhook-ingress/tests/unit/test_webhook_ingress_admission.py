@@ -1,5 +1,6 @@
 """The order of the checks: exists, enabled, authentic, method, origin, then the body and the key."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,8 @@ KEY = ("X-API-Key", "s3cret-s3cret-s3cret")
 BAD_ORIGIN = ("Origin", "https://evil.example")
 BAD_KEY = ("Idempotency-Key", "x" * 256)
 
+BASIC = b"shop:s3cret-s3cret-s3cret"
+
 
 @pytest.mark.parametrize("auth_type", list(AuthType))
 def test_the_first_failing_check_decides(
@@ -28,11 +31,12 @@ def test_the_first_failing_check_decides(
         "allowed_origins": ("https://good.example",),
         "require_signature": False,
     }
-    secret = make_secret()
+    secret = make_secret(BASIC) if auth_type is AuthType.BASIC else make_secret()
     known = {
         AuthType.NONE: [],
         AuthType.API_KEY: [KEY],
         AuthType.BEARER: [("Authorization", "Bearer s3cret-s3cret-s3cret")],
+        AuthType.BASIC: [("Authorization", f"Basic {b64encode(BASIC).decode()}")],
         AuthType.HMAC: [],
     }[auth_type]
     wrong = [("X-Signature", "sha256=")] if auth_type is AuthType.HMAC else []
@@ -58,7 +62,8 @@ def test_the_first_failing_check_decides(
     accepted = verdict(trigger, *known, ("Idempotency-Key", "k 1"), method="POST")
     assert isinstance(accepted, Accepted)
     assert accepted.idempotency_key == "k 1"
-    assert (accepted.secret_id == secret.id) is (auth_type in {AuthType.API_KEY, AuthType.BEARER})
+    is_unsigned = auth_type in {AuthType.NONE, AuthType.HMAC}
+    assert accepted.secret_id == (None if is_unsigned else secret.id)
 
 
 @pytest.mark.parametrize(

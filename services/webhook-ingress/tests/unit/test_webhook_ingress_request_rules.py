@@ -17,6 +17,8 @@ from trigger_contracts.webhook_config import (
     RateLimit,
     SignatureAlgorithm,
     SignatureEncoding,
+    SignatureLabels,
+    TimestampFormat,
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
@@ -62,9 +64,24 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "missing_origin": {"allowed_origins": ("https://a.example",), "missing_origin": MissingOrigin.REJECT},
     "custom_headers": {"custom_headers": {"X-A": "b"}},
     "response": {"response": WebhookResponse(status=200)},
+    "timestamp_format": {**STAMPED, "timestamp_format": TimestampFormat.MILLISECONDS},
+    "signature_labels": {
+        "auth_type": AuthType.HMAC,
+        "signature_header": "X-Bank",
+        "signature_labels": SignatureLabels(signature="v1"),
+    },
+    "api_key_header": {"auth_type": AuthType.API_KEY, "api_key_header": "X-Token"},
 }
 # What does not do alone, and where the difference shows otherwise than in one unsigned POST.
-ELSEWHERE = {"rate_limit", "on_disabled", "verify_token", "tolerance_seconds"}
+ELSEWHERE = {
+    "rate_limit",
+    "on_disabled",
+    "verify_token",
+    "tolerance_seconds",
+    "timestamp_format",
+    "signature_labels",
+    "api_key_header",
+}
 
 
 def test_every_option_is_known_here() -> None:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason as Reason
-from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
+from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding, TimestampFormat
 from webhook_ingress.domain.admission import Accepted, decide_admission, rejected
-from webhook_ingress.domain.timestamps import TimeFormat, seconds_of
+from webhook_ingress.domain.timestamps import seconds_of
 
 Make = Callable[..., Any]
 
@@ -171,7 +171,7 @@ def test_a_text_that_is_not_a_time_is_refused(verdict: Make, sign: Make, now: da
             "X-Signature",
             f"sha256={sign(SECRET, text.encode('utf-8', 'surrogateescape') + b'.' + BODY)}",
         )
-        assert verdict(options, signature, ("X-Time", text)) == rejected(Reason.TIMESTAMP_INVALID), text
+        assert verdict(options, signature, ("X-Time", text)).reason is Reason.TIMESTAMP_INVALID, text
     signature = ("X-Signature", f"sha256={sign(SECRET, stamp.encode() + b'.' + BODY)}")
     assert verdict(options, signature) == rejected(Reason.TIMESTAMP_INVALID)
     assert verdict(options, signature, ("X-Time", stamp), ("X-Time", stamp)) == rejected(
@@ -192,26 +192,26 @@ def test_an_unsigned_request_needs_no_time_where_it_needs_no_signature(verdict: 
 @pytest.mark.parametrize(
     ("text", "written", "expected"),
     [
-        ("1700000000", TimeFormat.SECONDS, 1700000000.0),
-        ("0", TimeFormat.SECONDS, 0.0),
-        ("1700000000123", TimeFormat.MILLISECONDS, 1700000000.123),
-        ("2023-11-14T22:13:20Z", TimeFormat.RFC_3339, 1700000000.0),
-        ("2023-11-14T23:13:20+01:00", TimeFormat.RFC_3339, 1700000000.0),
-        ("2023-11-14T22:13:20.123456789Z", TimeFormat.RFC_3339, 1700000000.123456),
-        ("2023-11-14T22:13:20.5Z", TimeFormat.RFC_3339, 1700000000.5),
-        ("2023-11-14T22:13:20", TimeFormat.RFC_3339, None),
-        ("2023-11-14 22:13:20Z", TimeFormat.RFC_3339, None),
-        ("2023-13-14T22:13:20Z", TimeFormat.RFC_3339, None),
-        ("0001-01-01T00:00:00+23:00", TimeFormat.RFC_3339, None),
-        ("2023-11-14T22:13:20+99:00", TimeFormat.RFC_3339, None),
-        ("20231114T221320Z", TimeFormat.RFC_3339, None),
+        ("1700000000", TimestampFormat.SECONDS, 1700000000.0),
+        ("0", TimestampFormat.SECONDS, 0.0),
+        ("1700000000123", TimestampFormat.MILLISECONDS, 1700000000.123),
+        ("2023-11-14T22:13:20Z", TimestampFormat.RFC_3339, 1700000000.0),
+        ("2023-11-14T23:13:20+01:00", TimestampFormat.RFC_3339, 1700000000.0),
+        ("2023-11-14T22:13:20.123456789Z", TimestampFormat.RFC_3339, 1700000000.123456),
+        ("2023-11-14T22:13:20.5Z", TimestampFormat.RFC_3339, 1700000000.5),
+        ("2023-11-14T22:13:20", TimestampFormat.RFC_3339, None),
+        ("2023-11-14 22:13:20Z", TimestampFormat.RFC_3339, None),
+        ("2023-13-14T22:13:20Z", TimestampFormat.RFC_3339, None),
+        ("0001-01-01T00:00:00+23:00", TimestampFormat.RFC_3339, None),
+        ("2023-11-14T22:13:20+99:00", TimestampFormat.RFC_3339, None),
+        ("20231114T221320Z", TimestampFormat.RFC_3339, None),
     ],
 )
-def test_how_times_are_written(text: str, written: TimeFormat, expected: float | None) -> None:
+def test_how_times_are_written(text: str, written: TimestampFormat, expected: float | None) -> None:
     assert seconds_of(text, written=written) == expected
 
 
 @given(st.text(max_size=30))
 def test_no_text_breaks_a_parser(text: str) -> None:
-    for written in TimeFormat:
+    for written in TimestampFormat:
         seconds_of(text, written=written)

@@ -62,10 +62,14 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rejected(msgspec.Struct, frozen=True, kw_only=True):
-    """The reason, and the HTTP status of the response: 200 where a disabled trigger ignores requests."""
+    """The reason, and the HTTP status of the response: 200 where a disabled trigger ignores requests.
+
+    ``detail`` says the reason in words where they are not the usual ones.
+    """
 
     reason: RejectionReason
     status: int
+    detail: str | None = None
 
 
 class HandshakeReplied(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,9 +82,9 @@ class HandshakeReplied(msgspec.Struct, frozen=True, kw_only=True):
 Verdict = Accepted | Rejected | HandshakeReplied
 
 
-def rejected(reason: RejectionReason) -> Rejected:
+def rejected(reason: RejectionReason, *, detail: str | None = None) -> Rejected:
     """Return the refusal with its usual status."""
-    return Rejected(reason=reason, status=_STATUS[reason])
+    return Rejected(reason=reason, status=_STATUS[reason], detail=detail)
 
 
 def decide_before_body(
@@ -125,7 +129,7 @@ def decide_admission(
         return opened
     sender = authenticate(trigger, signed=signed)
     if isinstance(sender, NotAuthentic):
-        return rejected(sender.reason)
+        return rejected(sender.reason, detail=sender.detail)
     if preset is not None:
         replied = _signed_handshake(trigger, preset=preset, signed=signed, sender=sender)
         if replied is not None:

@@ -1,5 +1,6 @@
 """Whether the sender of a request is authentic. What is not listed here is refused."""
 
+import base64
 import hmac
 import re
 from collections.abc import Sequence
@@ -8,14 +9,15 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_contracts.config import AuthType
+from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 from webhook_ingress.domain.trigger import WebhookTrigger
 
-API_KEY_HEADER: Final = "x-api-key"
+API_KEY_HEADER: Final = "X-API-Key"
 
-_BEARER: Final = re.compile(r"bearer +(\S+)", re.ASCII | re.IGNORECASE)
+_BEARER: Final = re.compile(r"bearer +(\S.*)", re.ASCII | re.IGNORECASE)
+_BASIC: Final = re.compile(r"basic +(\S+)", re.ASCII | re.IGNORECASE)
 
 
 class Authentic(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +27,10 @@ class Authentic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotAuthentic(msgspec.Struct, frozen=True, kw_only=True):
-    """Why the sender is not believed."""
+    """Why the sender is not believed; ``detail`` says it in words where they are not the usual ones."""
 
     reason: RejectionReason
+    detail: str | None = None
 
 
 def authenticate(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
@@ -41,13 +44,23 @@ def authenticate(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic
         case AuthType.NONE:
             return Authentic()
         case AuthType.API_KEY:
-            return _credential(trigger, presented=signed.request.values(API_KEY_HEADER), signed=signed)
+            header = api_key_header(trigger.config).lower()
+            return _credential(
+                trigger, presented=[raw(key) for key in signed.request.values(header)], signed=signed
+            )
         case AuthType.BEARER:
-            return _bearer(trigger, signed=signed)
-        case AuthType.HMAC | AuthType.BASIC:
+            return _authorization(trigger, scheme=_BEARER, signed=signed)
+        case AuthType.BASIC:
+            return _authorization(trigger, scheme=_BASIC, signed=signed)
+        case AuthType.HMAC:
             return NotAuthentic(reason=RejectionReason.NOT_SUPPORTED)
         case _:
             assert_never(auth_type)
+
+
+def api_key_header(config: WebhookConfig) -> str:
+    """Return the header that holds the secret of a trigger with ``authType: api_key``."""
+    return config.api_key_header or API_KEY_HEADER
 
 
 def _signature(
@@ -60,33 +73,55 @@ def _signature(
         if trigger.usable_secrets(signed.now):
             return Authentic()
         return NotAuthentic(reason=RejectionReason.SECRET_UNAVAILABLE)
+    if check is RejectionReason.TIMESTAMP_INVALID and trigger.rules.time_problem is not None:
+        return NotAuthentic(reason=check, detail=trigger.rules.time_problem(signed))
     return _verify(trigger, check=check, signed=signed, mismatch=RejectionReason.SIGNATURE_INVALID)
 
 
-def _bearer(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic | NotAuthentic:
+def _authorization(
+    trigger: WebhookTrigger, *, scheme: re.Pattern[str], signed: SignedRequest
+) -> Authentic | NotAuthentic:
     values = signed.request.values("authorization")
-    matches = [_BEARER.fullmatch(value) for value in values]
+    matches = [scheme.fullmatch(value) for value in values]
     if len(values) == 1 and matches[0] is None:
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_MISSING)
-    presented = [match.group(1) if match else "" for match in matches]
+    credentials = [raw(match.group(1)) if match else b"" for match in matches]
+    presented = [_decoded(credential) for credential in credentials] if scheme is _BASIC else credentials
     return _credential(trigger, presented=presented, signed=signed)
 
 
+def _decoded(credential: bytes) -> bytes:
+    """Return the ``user:password`` of RFC 7617; what is no base64 is no secret either."""
+    try:
+        return base64.b64decode(credential + b"=" * (-len(credential) % 4), validate=True)
+    except ValueError:
+        return b""
+
+
 def _credential(
-    trigger: WebhookTrigger, *, presented: Sequence[str], signed: SignedRequest
+    trigger: WebhookTrigger, *, presented: Sequence[bytes], signed: SignedRequest
 ) -> Authentic | NotAuthentic:
     if not presented:
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_MISSING)
     if len(presented) != 1:
         # Another hop may have looked at either of two.
         return NotAuthentic(reason=RejectionReason.CREDENTIAL_INVALID)
-    credential = raw(presented[0])
+    credential = presented[0]
     return _verify(
         trigger,
-        check=lambda secret: hmac.compare_digest(credential, secret),
+        check=lambda secret: _is_same(credential, secret=secret),
         signed=signed,
         mismatch=RejectionReason.CREDENTIAL_INVALID,
     )
+
+
+def _is_same(credential: bytes, *, secret: bytes) -> bool:
+    """Tell whether a credential is a secret, in UTF-8 or, as many clients write headers, in Latin-1."""
+    if hmac.compare_digest(credential, secret):
+        return True
+    if secret.isascii():
+        return False
+    return hmac.compare_digest(credential, secret.decode(errors="replace").encode("latin-1", "replace"))
 
 
 def _verify(

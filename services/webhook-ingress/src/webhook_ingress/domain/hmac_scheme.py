@@ -11,10 +11,16 @@ from typing import Final
 
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
-from trigger_contracts.webhook_config import SignatureAlgorithm, SignatureEncoding
+from trigger_contracts.webhook_config import (
+    LabelSeparator,
+    SignatureAlgorithm,
+    SignatureEncoding,
+    SignatureLabels,
+    TimestampFormat,
+)
 from trigger_webhooks import SignedContent, signed_content_of
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
-from webhook_ingress.domain.timestamps import TimeFormat
+from webhook_ingress.domain.timestamps import format_of, seconds_of
 
 SIGNATURE_HEADERS: Final = ("x-signature", "x-hub-signature-256", "x-webhook-signature")
 """Where a signature may be when the trigger names no header."""
@@ -27,6 +33,15 @@ _BYTES: Final = {
 }
 _MAX_SIGNATURES: Final = 20
 _BODY: Final = signed_content_of("{body}")
+_LABELLED: Final = re.compile(r"([A-Za-z0-9_-]{1,20})=(.{0,1000})", re.ASCII)
+_VALUE: Final = re.compile(r"[A-Za-z0-9+/=_.:-]{1,200}", re.ASCII)
+_VERSION: Final = re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII)
+_SEPARATORS: Final = {separator: re.compile(rf"[ \t]*{separator}[ \t]*") for separator in LabelSeparator}
+_FORMATS: Final = {
+    TimestampFormat.SECONDS: "seconds",
+    TimestampFormat.MILLISECONDS: "milliseconds",
+    TimestampFormat.RFC_3339: "RFC 3339",
+}
 
 
 class SignatureSeparator(Enum):
@@ -49,12 +64,24 @@ class TimestampHeader:
     """Where the signed time is; header names are in lower case here."""
 
     name: str
-    written: TimeFormat = TimeFormat.SECONDS
+    written: TimestampFormat = TimestampFormat.SECONDS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Presented:
+    """What one header holds; ``times`` are those with a label."""
+
+    signatures: list[bytes]
+    times: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HmacScheme:
-    """One row: where the signature is, how it is written and what it covers. The key is the secret's text."""
+    """One row: where the signature is, how it is written and what it covers. The key is the secret's text.
+
+    With ``labels`` the header is like ``t=1700000000,v1=…,v1=…`` (Stripe, Paddle). In such a list, and in one
+    of signatures with a prefix, versions that the scheme does not name do not count: senders add them.
+    """
 
     headers: tuple[str, ...]
     prefix: str = ""
@@ -62,6 +89,9 @@ class HmacScheme:
     algorithm: SignatureAlgorithm = SignatureAlgorithm.SHA256
     content: SignedContent = _BODY
     timestamp: TimestampHeader | None = None
+    labels: SignatureLabels | None = None
+    written: TimestampFormat = TimestampFormat.SECONDS
+    """How the time with a label is written."""
     id_header: str | None = None
     separator: SignatureSeparator = SignatureSeparator.NONE
     required: RequiredSignatures = RequiredSignatures.ALL
@@ -69,40 +99,49 @@ class HmacScheme:
     def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read the request: strictly, and before any secret is looked at."""
         presented = []
+        times: list[str] = []
         for name in self.headers:
             values = signed.request.values(name)
             # Another hop may have looked at either of two.
-            signatures = self.signatures(values[0]) if len(values) == 1 else []
-            if values and not signatures:
+            header = self._presented(values[0]) if len(values) == 1 else None
+            if values and header is None:
                 return Reason.SIGNATURE_INVALID
-            if values:
-                presented.append(signatures)
+            if header is not None:
+                presented.append(header.signatures)
+                times += header.times
         if not presented:
             return Reason.SIGNATURE_MISSING
-        content = self.signed_content(signed)
+        content = self.signed_content(signed, times=times)
         if isinstance(content, Reason):
             return content
         return lambda secret: self.made_by(secret, presented=presented, content=content)
 
     def signatures(self, header: str) -> list[bytes]:
         """Return the signatures in a header, hex in lower case; none where one of them is malformed."""
-        if self.separator is SignatureSeparator.NONE:
-            only = self._signature(header)
-            return [only] if only else []
-        parts = re.split(self.separator.value, header)
-        if len(parts) > _MAX_SIGNATURES:
-            return []
-        signatures = [self._signature(part) for part in parts]
-        return [signature for signature in signatures if signature] if all(signatures) else []
+        presented = self._presented(header)
+        return [] if presented is None else presented.signatures
 
-    def signed_content(self, signed: SignedRequest) -> bytes | Reason:
-        """Return what has to be signed, or why the request does not say it."""
-        if self.content.is_body_alone and self.timestamp is None and self.id_header is None:
+    def time_problem(self, signed: SignedRequest) -> str | None:
+        """Return in words why the time of a request is none, where it looks like another format's."""
+        time, written = self._time(signed)
+        if time is None or (seconds_of(time, written=written) is not None and format_of(time) is written):
+            return None
+        looks = format_of(time)
+        as_what = "" if looks is None else f" It looks like {_FORMATS[looks]}."
+        return f"The time does not look like {_FORMATS[written]}, as this webhook expects it.{as_what}"
+
+    def signed_content(self, signed: SignedRequest, *, times: Sequence[str] = ()) -> bytes | Reason:
+        """Return what has to be signed, or why the request does not say it; ``times`` have a label."""
+        labelled = self.labels is not None and self.labels.timestamp is not None
+        if self.content.is_body_alone and not labelled and self.timestamp is None and self.id_header is None:
             return signed.body
         values = {"body": signed.body}
-        if self.timestamp is not None:
-            time = signed.header(self.timestamp.name)
-            if time is None or not signed.is_timely(time, written=self.timestamp.written):
+        if labelled or self.timestamp is not None:
+            if labelled:
+                time, written = times[0] if len(times) == 1 else None, self.written
+            else:
+                time, written = self._time(signed)
+            if time is None or not signed.is_timely(time, written=written):
                 return Reason.TIMESTAMP_INVALID
             values["timestamp"] = time.encode()
         if self.id_header is not None:
@@ -131,6 +170,52 @@ class HmacScheme:
             return mac.hexdigest().encode()
         return base64.b64encode(mac.digest())
 
+    def _time(self, signed: SignedRequest) -> tuple[str | None, TimestampFormat]:
+        if self.timestamp is not None:
+            return signed.header(self.timestamp.name), self.timestamp.written
+        value = signed.header(self.headers[0])
+        header = None if value is None else self._presented(value)
+        times = [] if header is None else header.times
+        return times[0] if len(times) == 1 else None, self.written
+
+    def _presented(self, header: str) -> _Presented | None:
+        """Return what a header holds; ``None`` where it is malformed, or has no signature."""
+        if self.labels is not None:
+            return self._labelled(header, labels=self.labels)
+        if self.separator is SignatureSeparator.NONE:
+            only = self._signature(header)
+            return _Presented(signatures=[only], times=[]) if only else None
+        parts = re.split(self.separator.value, header)
+        if len(parts) > _MAX_SIGNATURES:
+            return None
+        made = [self._signature(part) for part in parts if not self._is_of_another_version(part)]
+        signatures = [signature for signature in made if signature]
+        is_whole = signatures and len(signatures) == len(made)
+        return _Presented(signatures=signatures, times=[]) if is_whole else None
+
+    def _labelled(self, header: str, *, labels: SignatureLabels) -> _Presented | None:
+        parts = _SEPARATORS[labels.separator].split(header)
+        matches = [_LABELLED.fullmatch(part) for part in parts]
+        if len(parts) > _MAX_SIGNATURES or not all(matches):
+            return None
+        own = {labels.signature, labels.timestamp}
+        pairs = [match.groups() for match in matches if match and match.group(1) in own]
+        # A comma in a value is that of a header that was sent twice, which another hop has joined.
+        if not all(_VALUE.fullmatch(value) for _, value in pairs):
+            return None
+        made = [self._signature(value) for label, value in pairs if label == labels.signature]
+        signatures = [signature for signature in made if signature]
+        times = [value for label, value in pairs if label == labels.timestamp]
+        # Paddle's own example has a dummy value beside the right one.
+        return _Presented(signatures=signatures, times=times) if signatures else None
+
+    def _is_of_another_version(self, text: str) -> bool:
+        """Tell whether a part has a prefix like this scheme's, and not this one: ``v2=`` for ``v1=``."""
+        if not self.prefix or self.prefix[-1].isalnum() or text.startswith(self.prefix):
+            return False
+        label, _, _ = text.partition(self.prefix[-1])
+        return label != text and _VERSION.fullmatch(label) is not None
+
     def _signature(self, text: str) -> bytes | None:
         if not text.startswith(self.prefix):
             return None
@@ -154,6 +239,8 @@ def hmac_scheme_of(config: WebhookConfig) -> HmacScheme:
         config.signed_content,
         config.timestamp_header,
         config.id_header,
+        config.timestamp_format,
+        config.signature_labels,
     )
 
 
@@ -166,8 +253,11 @@ def _scheme(
     content: str,
     timestamp: str | None,
     id_header: str | None,
+    written: TimestampFormat,
+    labels: SignatureLabels | None,
 ) -> HmacScheme:
-    prefix = f"{algorithm}=" if own_prefix is None else own_prefix
+    usual = f"{algorithm}=" if labels is None else ""
+    prefix = usual if own_prefix is None else own_prefix
     separator = SignatureSeparator.SPACE if "," in prefix else SignatureSeparator.SPACE_OR_COMMA
     return HmacScheme(
         headers=SIGNATURE_HEADERS if header is None else (header.lower(),),
@@ -176,7 +266,9 @@ def _scheme(
         encoding=encoding,
         algorithm=algorithm,
         content=signed_content_of(content),
-        timestamp=TimestampHeader(name=timestamp.lower()) if timestamp else None,
+        timestamp=TimestampHeader(name=timestamp.lower(), written=written) if timestamp else None,
+        labels=labels,
+        written=written,
         id_header=id_header.lower() if id_header else None,
     )
 

@@ -4,6 +4,7 @@ Nothing fails open: an option that this release does not enforce, or that contra
 every request. ``trigger_webhooks`` has the rules, which trigger-api asks when a trigger is saved.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +16,7 @@ from trigger_webhooks import Network, is_token_hash, parse_network, unserved_opt
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.presets import PRESETS, DeliveryId, Preset, Redelivery, Url
 from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins
-from webhook_ingress.domain.signed_request import SignatureScheme
+from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
 
 ENFORCED: Final = frozenset(
     {
@@ -41,6 +42,9 @@ ENFORCED: Final = frozenset(
         "missing_origin",
         "custom_headers",
         "response",
+        "timestamp_format",
+        "signature_labels",
+        "api_key_header",
     }
 )
 """The fields of ``WebhookConfig`` that this service acts on. Every other one has to have its default."""
@@ -61,6 +65,8 @@ class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
     preset: Preset | None = None
     scheme: SignatureScheme | None = None
     """``None`` where requests are not signed: the trigger's ``authType`` says how they are verified."""
+    time_problem: Callable[[SignedRequest], str | None] | None = None
+    """Says in words that a time is not written in the format that the trigger's options name."""
     tolerance: int = _DEFAULTS.tolerance_seconds
     networks: tuple[Network, ...] = ()
     origins: AllowedOrigins = ALL_ORIGINS
@@ -78,12 +84,13 @@ def request_rules(config: WebhookConfig) -> RequestRules:
     unserved = _unserved_option(config, preset=preset)
     if unserved is not None:
         return RequestRules(unserved_option=unserved)
+    time_problem: Callable[[SignedRequest], str | None] | None = None
     if preset is not None:
         scheme: SignatureScheme | None = preset.scheme
         url_option = "provider" if preset.url is Url.SIGNED else None
     elif config.auth_type is AuthType.HMAC:
         generic = hmac_scheme_of(config)
-        scheme = generic.signature_check
+        scheme, time_problem = generic.signature_check, generic.time_problem
         url_option = "signed_content" if "url" in generic.content.placeholders else None
     else:
         scheme, url_option = None, None
@@ -91,6 +98,7 @@ def request_rules(config: WebhookConfig) -> RequestRules:
         url_option=url_option,
         preset=preset,
         scheme=scheme,
+        time_problem=time_problem,
         tolerance=_tolerance(config, preset=preset),
         networks=tuple([parse_network(text) for text in config.allowed_ips]),
         origins=AllowedOrigins(config.allowed_origins, missing=config.missing_origin)

@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.deliveries import RejectionReason
+from trigger_contracts.webhook_config import TimestampFormat
 from webhook_ingress.domain.request import WebhookRequest
-from webhook_ingress.domain.timestamps import TimeFormat, seconds_of
+from webhook_ingress.domain.timestamps import seconds_of
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -44,7 +45,7 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
         label = self.header("content-type") or ""
         return label.partition(";")[0].strip().lower() == _FORM
 
-    def is_timely(self, text: str | None, *, written: TimeFormat = TimeFormat.SECONDS) -> bool:
+    def is_timely(self, text: str | None, *, written: TimestampFormat = TimestampFormat.SECONDS) -> bool:
         """Tell whether a text is a time that is at most ``tolerance`` from now, before or after."""
         seconds = None if text is None else seconds_of(text, written=written)
         return seconds is not None and self.is_near(seconds)

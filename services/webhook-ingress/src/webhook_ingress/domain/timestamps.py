@@ -2,17 +2,9 @@
 
 import re
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Final
 
-
-class TimeFormat(Enum):
-    """How a sender writes the time."""
-
-    SECONDS = "seconds since 1970"
-    MILLISECONDS = "milliseconds since 1970"
-    RFC_3339 = "RFC 3339, with up to nine digits of a second"
-
+from trigger_contracts.webhook_config import TimestampFormat
 
 # int() would take other alphabets' digits, underscores and spaces.
 _DIGITS: Final = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
@@ -22,15 +14,25 @@ _RFC_3339: Final = re.compile(
 )
 
 
-def seconds_of(text: str, *, written: TimeFormat) -> float | None:
+def seconds_of(text: str, *, written: TimestampFormat) -> float | None:
     """Return the seconds since 1970 that the text names; ``None`` where it is not a time in this format."""
     match written:
-        case TimeFormat.SECONDS:
+        case TimestampFormat.SECONDS:
             return float(text) if _DIGITS.fullmatch(text) else None
-        case TimeFormat.MILLISECONDS:
+        case TimestampFormat.MILLISECONDS:
             return int(text) / 1000 if _DIGITS.fullmatch(text) else None
-        case TimeFormat.RFC_3339:
+        case TimestampFormat.RFC_3339:
             return _rfc_3339(text)
+
+
+def format_of(text: str) -> TimestampFormat | None:
+    """Return the format that a text looks like; ``None`` where it looks like none.
+
+    Until the year 5138 seconds have at most eleven digits, and since March 1973 milliseconds have twelve.
+    """
+    if _DIGITS.fullmatch(text):
+        return TimestampFormat.SECONDS if len(text) < 12 else TimestampFormat.MILLISECONDS
+    return TimestampFormat.RFC_3339 if _rfc_3339(text) is not None else None
 
 
 def _rfc_3339(text: str) -> float | None:

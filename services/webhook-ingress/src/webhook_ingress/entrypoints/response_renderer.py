@@ -10,6 +10,7 @@ from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
 from webhook_ingress.domain.admission import Accepted, HandshakeReplied, Rejected
+from webhook_ingress.domain.authentication import api_key_header
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
@@ -42,8 +43,8 @@ _DETAILS: Final = {
     RejectionReason.HANDSHAKE: "The address has been confirmed.",
 }
 _CHALLENGES: Final = {
-    AuthType.API_KEY: 'ApiKey realm="webhook", header="X-API-Key"',
     AuthType.BEARER: 'Bearer realm="webhook"',
+    AuthType.BASIC: 'Basic realm="webhook", charset="UTF-8"',
 }
 _EXPOSED: Final = "X-Execution-Id, X-Request-Id, Retry-After, RateLimit, RateLimit-Policy"
 _PREFLIGHT_SECONDS: Final = "600"
@@ -123,7 +124,9 @@ class ResponseRenderer:
             headers["Allow"] = trigger.config.method.value
         if verdict.status == 503:
             headers["Retry-After"] = _MENDING_SECONDS
-        problem = ProblemError(verdict.status, code=reason.value, detail=_DETAILS[reason], headers=headers)
+        problem = ProblemError(
+            verdict.status, code=reason.value, detail=verdict.detail or _DETAILS[reason], headers=headers
+        )
         return _problem(problem, request=request, trigger=trigger, extra={"rejectionReason": reason.value})
 
     def unavailable(
@@ -204,6 +207,8 @@ def _challenge(config: WebhookConfig) -> str:
     if config.auth_type is AuthType.HMAC:
         scheme = hmac_scheme_of(config)
         return f'HMAC-{config.algorithm.upper()} realm="webhook", headers="{" ".join(scheme.headers)}"'
+    if config.auth_type is AuthType.API_KEY:
+        return f'ApiKey realm="webhook", header="{api_key_header(config)}"'
     return _CHALLENGES.get(config.auth_type, 'Webhook realm="webhook"')
 
 

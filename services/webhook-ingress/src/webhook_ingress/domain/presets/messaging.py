@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from trigger_contracts.webhook_config import TimestampFormat
 from trigger_contracts.webhook_providers import WebhookProvider
 from trigger_webhooks import signed_content_of
 from webhook_ingress.domain import handshake
@@ -28,7 +29,6 @@ from webhook_ingress.domain.presets.columns import (
     v0_hmac,
 )
 from webhook_ingress.domain.providers import delivery_ids, discord, line, slack, tokens, twilio
-from webhook_ingress.domain.timestamps import TimeFormat
 
 _DISCORD: Final = "https://docs.discord.com/developers"
 _LINE: Final = "https://developers.line.biz/en/docs"
@@ -225,7 +225,9 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
             headers=("twitch-eventsub-message-signature",),
             prefix="sha256=",
             content=signed_content_of("{id}{timestamp}{body}"),
-            timestamp=TimestampHeader(name="twitch-eventsub-message-timestamp", written=TimeFormat.RFC_3339),
+            timestamp=TimestampHeader(
+                name="twitch-eventsub-message-timestamp", written=TimestampFormat.RFC_3339
+            ),
             id_header="twitch-eventsub-message-id",
         ).signature_check,
         signature=Signature(

@@ -2,8 +2,11 @@
 
 from typing import Final
 
+from trigger_contracts.webhook_config import LabelSeparator, SignatureLabels
 from trigger_contracts.webhook_providers import WebhookProvider
+from trigger_webhooks import signed_content_of
 from webhook_ingress.domain.handshake import Reply
+from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.presets.columns import (
     BOTH,
     HMAC,
@@ -21,7 +24,6 @@ from webhook_ingress.domain.presets.columns import (
     stated,
 )
 from webhook_ingress.domain.providers import adyen, stripe
-from webhook_ingress.domain.providers.labelled_header import LabelledHeader
 
 _ADYEN: Final = "https://docs.adyen.com/development-resources/webhooks"
 _PADDLE: Final = "https://developer.paddle.com/webhooks"
@@ -56,8 +58,10 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
         verified_against=BOTH,
     ),
     WebhookProvider.PADDLE: Preset(
-        scheme=LabelledHeader(
-            header="paddle-signature", separator=";", time="ts", signature="h1", joiner=b":"
+        scheme=HmacScheme(
+            headers=("paddle-signature",),
+            labels=SignatureLabels(timestamp="ts", signature="h1", separator=LabelSeparator.SEMICOLON),
+            content=signed_content_of("{timestamp}:{body}"),
         ).signature_check,
         signature=Signature(
             headers=("paddle-signature",),
@@ -122,8 +126,10 @@ ROWS: Final[dict[WebhookProvider, Preset]] = {
         verified_against=BOTH,
     ),
     WebhookProvider.STRIPE: Preset(
-        scheme=LabelledHeader(
-            header="stripe-signature", separator=",", time="t", signature="v1", joiner=b"."
+        scheme=HmacScheme(
+            headers=("stripe-signature",),
+            labels=SignatureLabels(timestamp="t", signature="v1"),
+            content=signed_content_of("{timestamp}.{body}"),
         ).signature_check,
         signature=Signature(
             headers=("stripe-signature",),

@@ -9,18 +9,17 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from trigger_contracts.webhook_config import SignatureEncoding
+from trigger_contracts.webhook_config import SignatureEncoding, TimestampFormat
 from trigger_webhooks import signed_content_of
 from webhook_ingress.domain.hmac_scheme import HmacScheme, RequiredSignatures, TimestampHeader
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
-from webhook_ingress.domain.timestamps import TimeFormat
 
 _SCHEME: Final = HmacScheme(
     headers=("box-signature-primary", "box-signature-secondary"),
     required=RequiredSignatures.ANY,
     encoding=SignatureEncoding.BASE64,
     content=signed_content_of("{body}{timestamp}"),
-    timestamp=TimestampHeader(name="box-delivery-timestamp", written=TimeFormat.RFC_3339),
+    timestamp=TimestampHeader(name="box-delivery-timestamp", written=TimestampFormat.RFC_3339),
 )
 _BACKSLASH: Final = re.compile(r"\\(?!/)")
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")

@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from trigger_contracts.deliveries import RejectionReason as Reason
-from trigger_contracts.webhook_config import SignatureEncoding
+from trigger_contracts.webhook_config import SignatureEncoding, TimestampFormat
 from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
-from webhook_ingress.domain.timestamps import TimeFormat
 
 _V3: Final = HmacScheme(headers=("x-hubspot-signature-v3",), encoding=SignatureEncoding.BASE64)
 _HEX: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
@@ -50,7 +49,7 @@ def _v3(signed: SignedRequest, *, values: Sequence[str]) -> SignatureCheck:
     if len(values) > 1 or not presented:
         return Reason.SIGNATURE_INVALID
     time = signed.header("x-hubspot-request-timestamp")
-    if time is None or not signed.is_timely(time, written=TimeFormat.MILLISECONDS):
+    if time is None or not signed.is_timely(time, written=TimestampFormat.MILLISECONDS):
         return Reason.TIMESTAMP_INVALID
     url = _DECODED.sub(lambda match: bytes([int(match.group(1), 16)]), signed.url)
     content = raw(signed.request.method) + url + signed.body + time.encode()
