@@ -22,6 +22,8 @@ from trigger_contracts.webhook_config import (
     RateLimit,
     SignatureAlgorithm,
     SignatureEncoding,
+    SignatureLabels,
+    TimestampFormat,
     WebhookResponse,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS, WebhookProvider
@@ -77,6 +79,11 @@ CONFIGS = st.builds(
         ).map(tuple),
         usual=(),
     ),
+    timestamp_format=st.sampled_from(TimestampFormat),
+    signature_labels=rarely(
+        st.builds(SignatureLabels, signature=st.sampled_from(["v1", "t"]), timestamp=rarely(st.just("t")))
+    ),
+    api_key_header=rarely(st.sampled_from(["Authorization", "X-Token", "Host"])),
     rate_limit=rarely(st.builds(RateLimit, requests=st.integers(1, 9), per_seconds=st.integers(1, 60))),
     on_disabled=st.sampled_from(OnDisabled),
     missing_origin=st.sampled_from(MissingOrigin),

@@ -5,12 +5,25 @@ from typing import Any
 import pytest
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureAlgorithm, WebhookResponse
+from trigger_contracts.webhook_config import (
+    IdempotencyKeySource,
+    SignatureAlgorithm,
+    SignatureLabels,
+    TimestampFormat,
+    WebhookResponse,
+)
 from trigger_contracts.webhook_providers import WebhookProvider
 from trigger_validation import FieldError
 from trigger_webhooks import RULED_FIELDS, errors_between, field_errors, unserved_option
 
 HMAC = {"auth_type": AuthType.HMAC}
+KEY = {"auth_type": AuthType.API_KEY}
+LABELS = {
+    **HMAC,
+    "signature_header": "X-Sig",
+    "signed_content": "{timestamp}.{body}",
+    "signature_labels": SignatureLabels(signature="v1", timestamp="t"),
+}
 
 
 def errors(config: WebhookConfig) -> list[FieldError]:
@@ -41,6 +54,22 @@ def errors(config: WebhookConfig) -> list[FieldError]:
         ({**HMAC, "signed_content": "{id}{body}"}, "/idHeader", "Name the header that carries it"),
         ({**HMAC, "timestamp_header": "X-Time"}, "/signedContent", "{timestamp}.{body}"),
         ({**HMAC, "tolerance_seconds": 9}, "/toleranceSeconds", "timestampHeader"),
+        ({**HMAC, "timestamp_format": TimestampFormat.RFC_3339}, "/timestampFormat", "timestampHeader"),
+        ({**LABELS, "signature_header": None}, "/signatureHeader", "X-Signature"),
+        ({**LABELS, "signature_prefix": "v1="}, "/signaturePrefix", "The label v1 stands before"),
+        ({**LABELS, "timestamp_header": "X-Time"}, "/timestampHeader", "The label t holds the time"),
+        ({**LABELS, "signed_content": "{body}"}, "/signedContent", "signatureLabels.timestamp is set"),
+        (
+            {**LABELS, "signature_labels": SignatureLabels(signature="t", timestamp="t")},
+            "/signatureLabels/timestamp",
+            "t for the time",
+        ),
+        ({**LABELS, "id_header": "X-Id"}, "/signedContent", "idHeader is set"),
+        ({"signature_labels": SignatureLabels(signature="v1")}, "/signatureLabels", '"authType": "hmac"'),
+        ({"api_key_header": "X-Token"}, "/apiKeyHeader", '"authType": "api_key"'),
+        ({**HMAC, "api_key_header": "X-Token"}, "/apiKeyHeader", '"authType": "api_key"'),
+        ({**KEY, "api_key_header": "User-Agent"}, "/api_key_header", "X-Auth-Token"),
+        ({**KEY, "api_key_header": "x-request-ID"}, "/api_key_header", "X-Auth-Token"),
         ({"algorithm": SignatureAlgorithm.SHA1}, "/algorithm", '"authType": "hmac"'),
         ({"verify_token": "a-token"}, "/verifyToken", "meta and whatsapp"),
         (

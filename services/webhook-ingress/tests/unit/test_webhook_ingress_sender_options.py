@@ -14,7 +14,7 @@ from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import LabelSeparator, SignatureLabels, TimestampFormat, WebhookConfig
 from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.admission import Accepted, decide_admission
-from webhook_ingress.domain.proof_headers import credential_headers, signature_headers
+from webhook_ingress.domain.sender_headers import credential_headers, signature_headers
 from webhook_ingress.domain.timestamps import format_of
 
 Make = Callable[..., Any]

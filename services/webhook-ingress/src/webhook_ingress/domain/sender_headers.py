@@ -1,4 +1,4 @@
-"""Which headers of a trigger's requests hold what its senders prove themselves with.
+"""Which headers of a trigger's requests hold what verifies their sender.
 
 A record of a request must not let anyone send it again, whatever the names of these headers sound like.
 """
