@@ -9,7 +9,7 @@ import os
 import uvloop
 
 from trigger_contracts import streams
-from trigger_contracts.deliveries import AcceptedDelivery
+from trigger_contracts.deliveries import AcceptedDelivery, DeliveriesAccepted
 from trigger_runtime import logs
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.settings import load
@@ -25,7 +25,9 @@ class UngroupedPublisher(AcceptedPublisher):
 
     def publish(self, delivery: AcceptedDelivery) -> "asyncio.Future[None]":
         """Publish it at once, alone."""
-        return asyncio.ensure_future(self._publish_one(accepted_message([encoded(delivery)])))
+        return asyncio.ensure_future(
+            self._publish_one(accepted_message([encoded(delivery)], kind=DeliveriesAccepted))
+        )
 
     async def _publish_one(self, message: bytes) -> None:
         try:

@@ -53,10 +53,13 @@ from trigger_contracts.definition import (
 )
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
+    BodyReading,
     ClaimCheck,
     DeliveriesAccepted,
+    DeliveriesAccepted2,
     DeliveriesRejected,
     LargeDeliveryAccepted,
+    LargeDeliveryAccepted2,
     RejectedDelivery,
     RejectionReason,
 )
@@ -392,6 +395,49 @@ MESSAGES: dict[str, Message] = {
             processing_ms=14.2,
             secret_id=SECRET,
             execution_id=EXECUTION,
+        ),
+        claim=ClaimCheck(
+            key=DELIVERY,
+            size=2 * 1024 * 1024,
+            sha256="8a39d2abd3999ab73c34db2476849cddf303ce389b35826850f9a700589b4a90",
+        ),
+    ),
+    "DeliveriesAccepted.2": DeliveriesAccepted2(
+        deliveries=(
+            AcceptedDelivery(
+                **REQUEST,
+                trigger_id=TRIGGER,
+                workspace="acme",
+                workflow_id=WORKFLOW,
+                trigger_name="GitHub push",
+                trigger_version=3,
+                body=b'{"ref":"refs/heads/main"}\xff',
+                body_sha256="a5ea9499b23694144c3805fd0e1a0943a04ab4a9897c321b6ae07d94ad21828a",
+                response_status=202,
+                response_body='{"success":true}',
+                processing_ms=1.9,
+                secret_id=SECRET,
+                execution_id=EXECUTION,
+                idempotency_key="72d3162e-cc78-11e3-81ab-4c9367dc0958",
+                reading=BodyReading(json_fields=("payload",), raw_body=True),
+            ),
+        )
+    ),
+    "LargeDeliveryAccepted.2": LargeDeliveryAccepted2(
+        delivery=AcceptedDelivery(
+            **REQUEST,
+            trigger_id=TRIGGER,
+            workspace="acme",
+            workflow_id=WORKFLOW,
+            trigger_name="GitHub push",
+            trigger_version=3,
+            body_sha256="8a39d2abd3999ab73c34db2476849cddf303ce389b35826850f9a700589b4a90",
+            response_status=202,
+            response_body='{"success":true}',
+            processing_ms=14.2,
+            secret_id=SECRET,
+            execution_id=EXECUTION,
+            reading=BodyReading(raw_body=True),
         ),
         claim=ClaimCheck(
             key=DELIVERY,

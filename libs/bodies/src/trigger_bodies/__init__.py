@@ -1,7 +1,15 @@
 """Bodies of HTTP requests, read as a JSON value."""
 
 from trigger_bodies.content_encodings import DecodedTooLargeError, EncodingError, decoded
-from trigger_bodies.read_body import BodyFormat, ReadBody, ReadingProblem, binary_body, read_body
+from trigger_bodies.logged_body import embeddable_json, logged_body
+from trigger_bodies.read_body import (
+    BodyFormat,
+    ReadBody,
+    ReadingProblem,
+    binary_body,
+    read_body,
+    without_files,
+)
 
 __all__ = [
     "BodyFormat",
@@ -11,5 +19,8 @@ __all__ = [
     "ReadingProblem",
     "binary_body",
     "decoded",
+    "embeddable_json",
+    "logged_body",
     "read_body",
+    "without_files",
 ]

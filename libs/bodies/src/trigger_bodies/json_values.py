@@ -11,9 +11,9 @@ from trigger_contracts.json_depth import nesting
 
 MAX_NESTING: Final = 100
 
-_LONGEST_NUMBER: Final = 308
+LONGEST_NUMBER: Final = 308
 """Digits: a longer whole number is beyond what a double holds, and some readers fail on it."""
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{%d}" % (_LONGEST_NUMBER + 1))
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{%d}" % (LONGEST_NUMBER + 1))
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _UTF_16_OR_32: Final = re.compile(rb"\0|[\x01-\x7f]\0")
 
@@ -41,7 +41,7 @@ _UNREAD: Final = object()
 
 def _fast(content: bytes) -> Any:
     """Return the value of what is wholly in order, which nearly every body is."""
-    if len(content) > _LONGEST_NUMBER and _LONG_NUMBER.search(content):
+    if len(content) > LONGEST_NUMBER and _LONG_NUMBER.search(content):
         return _UNREAD
     try:
         return msgspec.json.decode(content)
@@ -84,7 +84,7 @@ def _careful(text: str, *, problems: list[str]) -> Any:
     """Read what the fast reader refuses whole: lone surrogates, and numbers that are too large."""
 
     def whole(digits: str) -> int | str:
-        if len(digits) <= _LONGEST_NUMBER:
+        if len(digits) <= LONGEST_NUMBER:
             return int(digits)
         problems.append("number_out_of_range")
         return digits

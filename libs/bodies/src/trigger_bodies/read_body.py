@@ -110,6 +110,20 @@ def read_body(
     return _form(form, json_fields=json_fields)
 
 
+def without_files(read: ReadBody) -> ReadBody:
+    """Return a form without the contents of its files, for a reader that has no room for them."""
+
+    def described(value: Any) -> Any:
+        if isinstance(value, list):
+            return [described(item) for item in value]
+        if isinstance(value, dict) and value.keys() == {"name", "type", "size", "base64"}:
+            return {**{key: value[key] for key in ("name", "type", "size")}, "omitted": True}
+        return value
+
+    value = {name: described(one) for name, one in read.value.items()}
+    return ReadBody(value=value, format=read.format, problem=ReadingProblem.TOO_LARGE)
+
+
 def binary_body(body: bytes, *, problem: ReadingProblem | None) -> ReadBody:
     """Return a body as base64, for a reader that has no room for its value."""
     return _binary(body, problem=problem)

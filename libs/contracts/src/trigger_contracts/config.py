@@ -14,13 +14,13 @@ from msgspec import Meta
 
 from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_contracts.option_versions import options_version
 from trigger_contracts.trigger_config import Name, Time, TriggerConfig, TriggerType
 from trigger_contracts.webhook_config import (
     AuthType,
     HttpMethod,
     ResponseFormat,
     WebhookConfig,
-    options_version,
 )
 
 __all__ = [

@@ -32,6 +32,8 @@ class RejectionReason(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     BODY_INCOMPLETE = "body_incomplete"
     MALFORMED_REQUEST = "malformed_request"
+    BODY_UNREADABLE = "body_unreadable"
+    """The body is not what it claims to be, and the trigger takes no such body."""
     RATE_LIMITED = "rate_limited"
     HANDSHAKE = "handshake"
     """Not a refusal: a provider tested the address and got its reply; nothing started."""
@@ -67,6 +69,15 @@ class Delivery(Part, frozen=True, kw_only=True):
     """Which of the trigger's secrets matched."""
 
 
+class BodyReading(Part, frozen=True, kw_only=True):
+    """What the trigger and its provider say of how the body is to be read."""
+
+    json_fields: tuple[str, ...] = ()
+    """Fields of a form whose text is JSON."""
+    raw_body: bool = False
+    """Whether the workflow gets the exact bytes, too."""
+
+
 class AcceptedDelivery(Delivery, frozen=True, kw_only=True):
     """A request whose response is, or will be, 202."""
 
@@ -75,6 +86,8 @@ class AcceptedDelivery(Delivery, frozen=True, kw_only=True):
     workflow_id: UUID
     execution_id: UUID
     idempotency_key: str | None = None
+    reading: BodyReading | None = None
+    """``None`` is the usual reading. Any other needs version 2 of the message."""
 
 
 class RejectedDelivery(Delivery, frozen=True, kw_only=True):
@@ -87,6 +100,10 @@ class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_on
     """On ``deliveries.accepted``: at least one delivery."""
 
     deliveries: tuple[AcceptedDelivery, ...]
+
+
+class DeliveriesAccepted2(DeliveriesAccepted, tag="DeliveriesAccepted/2", frozen=True, kw_only=True):
+    """Where one of the deliveries has a ``reading``: a reader of version 1 would read its body otherwise."""
 
 
 class ClaimCheck(Part, frozen=True, kw_only=True):
@@ -112,6 +129,10 @@ class LargeDeliveryAccepted(Message, tag="LargeDeliveryAccepted/1", frozen=True,
     claim: ClaimCheck
 
 
+class LargeDeliveryAccepted2(LargeDeliveryAccepted, tag="LargeDeliveryAccepted/2", frozen=True, kw_only=True):
+    """Where the delivery has a ``reading``."""
+
+
 class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_only=True):
     """On ``deliveries.rejected``."""
 
@@ -121,8 +142,12 @@ class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_on
 
 
 ACCEPTED: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted]] = Codec(
-    DeliveriesAccepted, LargeDeliveryAccepted
+    DeliveriesAccepted, DeliveriesAccepted2, LargeDeliveryAccepted, LargeDeliveryAccepted2
 )
 DELIVERIES: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted | DeliveriesRejected]] = Codec(
-    DeliveriesAccepted, LargeDeliveryAccepted, DeliveriesRejected
+    DeliveriesAccepted,
+    DeliveriesAccepted2,
+    LargeDeliveryAccepted,
+    LargeDeliveryAccepted2,
+    DeliveriesRejected,
 )

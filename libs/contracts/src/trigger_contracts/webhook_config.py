@@ -1,7 +1,7 @@
 """What a webhook trigger takes, how it verifies its senders, and what it answers."""
 
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -130,6 +130,21 @@ class SignatureLabels(Part, frozen=True, kw_only=True):
     separator: LabelSeparator = LabelSeparator.COMMA
 
 
+class OnUnreadableBody(StrEnum):
+    """What happens to a request whose body is not what it claims to be, such as broken JSON."""
+
+    ACCEPT = "accept"
+    """The workflow gets it as text or base64, and ``bodyProblem`` says why."""
+    REJECT = "reject"
+
+
+class SignedBody(StrEnum):
+    """What a signature covers where the body is compressed."""
+
+    AS_SENT = "asSent"
+    DECODED = "decoded"
+
+
 class IdempotencyKeySource(Part, frozen=True, kw_only=True):
     """Where a delivery's own id is: in a header, or at a path into the body. One of the two."""
 
@@ -216,6 +231,15 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     ) = None
     """What Meta's handshake has to bring. Kept as ``sha256:`` and the hash, never as it was given."""
     idempotency_key: IdempotencyKeySource | None = None
+    signed_body: SignedBody = SignedBody.AS_SENT
+    """``hmac`` only: ``decoded`` is for senders that sign what they then compress."""
+    on_unreadable_body: OnUnreadableBody = OnUnreadableBody.ACCEPT
+    json_fields: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...], Meta(max_length=20)
+    ] = ()
+    """Fields of a form whose text is JSON, beside those that the provider is known for."""
+    raw_body: bool = False
+    """Whether the workflow also gets the exact bytes, as base64: ``trigger.payload.rawBody``."""
     allowed_ips: Annotated[tuple[Annotated[str, Meta(max_length=50)], ...], Meta(max_length=200)] = ()
     """Networks (CIDR) or addresses; empty allows all."""
     rate_limit: RateLimit | None = None
@@ -232,50 +256,3 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     """Where the signature header has labels, as in ``t=…,v1=…``; instead of ``signaturePrefix``."""
     api_key_header: HeaderName | None = None
     """``api_key`` only: the header that holds nothing but the secret; ``None`` is ``X-API-Key``."""
-
-
-_OPTIONS_OF_FIRST: Final = frozenset(
-    {
-        "method",
-        "auth_type",
-        "require_signature",
-        "allowed_origins",
-        "response_format",
-        "provider",
-        "signature_header",
-        "signature_prefix",
-        "signature_encoding",
-        "algorithm",
-        "signed_content",
-        "timestamp_header",
-        "id_header",
-        "tolerance_seconds",
-        "verify_token",
-        "idempotency_key",
-        "allowed_ips",
-        "rate_limit",
-        "on_disabled",
-        "missing_origin",
-        "custom_headers",
-        "response",
-    }
-)
-LATER_OPTIONS: Final = tuple(
-    field for field in WebhookConfig.__struct_fields__ if field not in _OPTIONS_OF_FIRST
-)
-"""The options that the readers of version 1 do not know: each field that is added is one."""
-_DEFAULTS: Final = WebhookConfig()
-
-
-def options_version(config: TriggerConfig) -> int:
-    """Return the version of the options that a reader has to know: 1, or 2 where one that came later is set.
-
-    A reader passes over fields that it does not know, so that one that does not know an option would serve
-    the trigger without it.
-    """
-    if not isinstance(config, WebhookConfig):
-        return 1
-    is_second = config.auth_type is AuthType.BASIC or any(
-        getattr(config, name) != getattr(_DEFAULTS, name) for name in LATER_OPTIONS
-    )
-    return 2 if is_second else 1

@@ -37,6 +37,7 @@ _HMAC_OPTIONS: Final = (
     "id_header",
     "timestamp_format",
     "signature_labels",
+    "signed_body",
 )
 """What ``authType: hmac`` leaves to the user, and a provider's preset fixes."""
 _NO_KEY_HEADERS: Final = frozenset(

@@ -15,9 +15,9 @@ from msgspec import UNSET, Meta, Raw, UnsetType
 from execution_recorder.domain.execution import ExecutionStatus
 from execution_recorder.domain.webhook_log import WebhookLogFields
 from execution_recorder.domain.webhook_rates import Span
+from trigger_bodies import embeddable_json, logged_body, read_body
 from trigger_contracts.config import Time
 from trigger_contracts.deliveries import RejectionReason
-from trigger_contracts.payloads import embeddable_json, logged_body
 
 LISTED_BYTES: Final = 16 * 1024
 """A body, payload, outputs or error over this is left out of lists: a page of 200 would be 200 MiB."""
@@ -139,13 +139,19 @@ def webhook_log_document(
     *, request_body: bytes | UnsetType, response_body: str, request_headers: Raw, **fields: Any
 ) -> WebhookLogDocument:
     """Return a row as the API shows it."""
-    headers = msgspec.json.decode(request_headers, type=dict[str, str])
-    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), None)
+    shown: Any = UNSET
+    if request_body is not UNSET:
+        sent = msgspec.json.decode(request_headers, type=dict[str, str])
+        headers = {name.lower(): value for name, value in sent.items()}
+        read = read_body(
+            request_body,
+            content_type=headers.get("content-type"),
+            content_encoding=headers.get("content-encoding"),
+        )
+        shown = logged_body(request_body, read=read)
     response = embeddable_json(response_body.encode())
     return WebhookLogDocument(
-        request_body=request_body
-        if request_body is UNSET
-        else logged_body(request_body, content_type=content_type),
+        request_body=shown,
         response_body=(response_body or None) if response is None else response,
         request_headers=request_headers,
         **fields,

@@ -37,6 +37,8 @@ def test_the_envelope_of_a_delivery() -> None:
     assert delivery_payload(delivery) == {
         "headers": {"x-tag": "one, two", "cookie": "a=1; b=2", "content-type": JSON},
         "body": {"ref": "main"},
+        "bodyFormat": "json",
+        "bodyProblem": None,
         "query": {"a": ["1", "2"], "b": ""},
         "method": "PUT",
         "timestamp": "2026-01-02T03:04:05.678000Z",

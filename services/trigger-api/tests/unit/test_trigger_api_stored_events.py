@@ -18,11 +18,10 @@ from trigger_contracts.config import (
     ScheduleConfig,
     WebhookConfig,
 )
+from trigger_contracts.option_versions import LATER_OPTIONS, options_version
 from trigger_contracts.webhook_config import (
-    LATER_OPTIONS,
     SignatureLabels,
     TimestampFormat,
-    options_version,
 )
 
 OPTIONS_OF_VERSION_2 = "50be1ec2c3168863"

@@ -23,7 +23,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 def key(provider: WebhookProvider, request: Any, *, body: bytes) -> str | Reason | None:
     signed = SignedRequest(request=request, body=body, now=NOW, tolerance=300)
-    return key_of(signed, delivery_id=request_rules(WebhookConfig(provider=provider)).delivery_id)
+    rules = request_rules(WebhookConfig(provider=provider))
+    return key_of(signed, delivery_id=rules.delivery_id, reading=rules.reading)
 
 
 def line(*ids: str, again: bool) -> bytes:

@@ -1,6 +1,7 @@
 """An option that the door does not enforce closes it: new ones cannot be forgotten."""
 
 import base64
+import gzip
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -14,10 +15,12 @@ from trigger_contracts.webhook_config import (
     IdempotencyKeySource,
     MissingOrigin,
     OnDisabled,
+    OnUnreadableBody,
     RateLimit,
     SignatureAlgorithm,
     SignatureEncoding,
     SignatureLabels,
+    SignedBody,
     TimestampFormat,
     WebhookResponse,
 )
@@ -57,6 +60,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "id_header": {"auth_type": AuthType.HMAC, "signed_content": "{id}.{body}", "id_header": "X-Id"},
     "tolerance_seconds": {**STAMPED, "tolerance_seconds": 10},
     "verify_token": META,
+    "signed_body": {"auth_type": AuthType.HMAC, "signed_body": SignedBody.DECODED},
+    "on_unreadable_body": {"on_unreadable_body": OnUnreadableBody.REJECT},
+    "json_fields": {"json_fields": ("payload",)},
+    "raw_body": {"raw_body": True},
     "idempotency_key": {"idempotency_key": IdempotencyKeySource(body="id")},
     "allowed_ips": {"allowed_ips": ("192.0.2.0/24",)},
     "rate_limit": {"rate_limit": RateLimit(requests=1, per_seconds=60)},
@@ -82,6 +89,16 @@ ELSEWHERE = {
     "signature_labels",
     "api_key_header",
 }
+
+
+REQUESTS: dict[str, tuple[tuple[tuple[str, str], ...], bytes]] = {
+    "allowed_origins": ((("Origin", "https://evil.example"),), b"{}"),
+    "idempotency_key": ((), b'{"id": 7}'),
+    "json_fields": ((("Content-Type", "application/x-www-form-urlencoded"),), b"payload=%7B%7D"),
+    "on_unreadable_body": ((("Content-Type", "application/json"),), b"{"),
+    "signed_body": ((("Content-Encoding", "gzip"),), gzip.compress(b"{}", mtime=0)),
+}
+"""The headers and the body with which an option shows, where the usual request does not do."""
 
 
 def test_every_option_is_known_here() -> None:
@@ -118,15 +135,15 @@ def test_every_option_makes_a_difference(
     secret = make_secret(b"s3cret-s3cret-s3cret")
     signed = f"sha256={sign(b's3cret-s3cret-s3cret', b'{}')}"
     headers = [] if name == "require_signature" else [("X-Signature", signed)]
-    if name == "allowed_origins":
-        headers.append(("Origin", "https://evil.example"))
+    more, body = REQUESTS.get(name, ((), b"{}"))
+    headers += more
     responses = []
     for options in (EXAMPLES[name], {**EXAMPLES[name], name: getattr(WebhookConfig(), name)}):
         door = make_door(make_trigger(secrets=(secret,), **options), public_url=URL)
         request = make_request(*headers, trigger_id=door.trigger.id, client_address="198.51.100.1")
-        response = door.send(request, body=b'{"id": 7}' if name == "idempotency_key" else b"{}")
-        ids = [delivery.idempotency_key for delivery in door.accepted]
-        responses.append((response.status, response.content_type, len(response.headers), ids))
+        response = door.send(request, body=body)
+        records = [(delivery.idempotency_key, delivery.reading) for delivery in door.accepted]
+        responses.append((response.status, response.content_type, len(response.headers), records))
     assert responses[0] != responses[1]
 
 

@@ -1,31 +1,60 @@
 """What a workflow sees of a webhook request as ``trigger.payload``."""
 
+import base64
 from typing import Any
 
 import msgspec
 
 from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
-from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
-from trigger_contracts.payloads import group_values, join_headers, payload_body, rfc3339
+from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, binary_body, read_body, without_files
+from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, ClaimCheck
+from trigger_contracts.payloads import group_values, join_headers, rfc3339
 from trigger_contracts.workflow_io import encoded_size
 
 
 def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
-    """Return a webhook's payload. Header names are in lower case."""
+    """Return a webhook's payload. Header names are in lower case.
+
+    ``bodyFormat`` says what the body was read as, and ``bodyProblem`` why it is not wholly what the sender
+    meant. ``rawBody`` is there where the trigger asks for it, and null where there is no room for it.
+    """
     headers = {name.lower(): value for name, value in join_headers(delivery.headers).items()}
-    return {
+    reading = delivery.reading or BodyReading()
+    read = _fitting(delivery, headers=headers, json_fields=reading.json_fields)
+    payload = {
         "headers": headers,
-        "body": payload_body(
-            delivery.body,
-            content_type=headers.get("content-type"),
-            content_encoding=headers.get("content-encoding"),
-            max_bytes=MAX_VALUE_BYTES,
-        ),
+        "body": read.value,
+        "bodyFormat": read.format,
+        "bodyProblem": read.problem,
         "query": group_values(delivery.query),
         "method": delivery.method,
         "timestamp": rfc3339(delivery.received_at),
         "triggerId": str(delivery.trigger_id),
     }
+    if reading.raw_body:
+        room = MAX_VALUE_BYTES - encoded_size(read.value)
+        raw = base64.b64encode(delivery.body).decode("ascii")
+        payload["rawBody"] = raw if len(raw) <= room else None
+    return payload
+
+
+def _fitting(
+    delivery: AcceptedDelivery, *, headers: dict[str, str], json_fields: tuple[str, ...]
+) -> ReadBody:
+    """Read the body; without its files, or as base64, where its value is more than Temporal carries."""
+    read = read_body(
+        delivery.body,
+        content_type=headers.get("content-type"),
+        content_encoding=headers.get("content-encoding"),
+        json_fields=json_fields,
+    )
+    if encoded_size(read.value) <= MAX_VALUE_BYTES:
+        return read
+    if read.format is BodyFormat.MULTIPART:
+        read = without_files(read)
+        if encoded_size(read.value) <= MAX_VALUE_BYTES:
+            return read
+    return binary_body(delivery.body, problem=ReadingProblem.TOO_LARGE)
 
 
 def large_delivery_payload(
@@ -42,4 +71,10 @@ def large_delivery_payload(
         if encoded_size(payload["body"]) <= MAX_VALUE_BYTES:
             return payload
     reference = {"webhookLogId": str(delivery.id), "bytes": claim.size, "sha256": claim.sha256}
-    return {**delivery_payload(delivery), "body": None, "bodyReference": reference}
+    return {
+        **delivery_payload(delivery),
+        "body": None,
+        "bodyFormat": None,
+        "bodyProblem": ReadingProblem.TOO_LARGE,
+        "bodyReference": reference,
+    }

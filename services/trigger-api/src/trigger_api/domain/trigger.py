@@ -26,8 +26,8 @@ from trigger_contracts.config import (
     trigger_changed,
     trigger_type_of,
 )
+from trigger_contracts.option_versions import options_version
 from trigger_contracts.schedules import schedule_id
-from trigger_contracts.webhook_config import options_version
 
 
 class DeletionReason(StrEnum):

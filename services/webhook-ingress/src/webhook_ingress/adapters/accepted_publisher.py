@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from trigger_contracts import streams
-from trigger_contracts.deliveries import AcceptedDelivery
+from trigger_contracts.deliveries import AcceptedDelivery, DeliveriesAccepted, DeliveriesAccepted2
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 from trigger_runtime.lifecycle import BackgroundTask
@@ -29,6 +29,7 @@ class _Waiting(msgspec.Struct):
     """``deadline`` is of the loop's clock. ``data`` is empty once ``stored`` is done."""
 
     data: bytes
+    kind: type[DeliveriesAccepted]
     stored: Future[None]
     deadline: float
 
@@ -81,7 +82,12 @@ class AcceptedPublisher(BackgroundTask):
         if (refusal := self._refusal(len(data))) is not None:
             stored.set_exception(refusal)
             return stored
-        waiting = _Waiting(data=data, stored=stored, deadline=loop.time() + self._publish_seconds)
+        waiting = _Waiting(
+            data=data,
+            kind=DeliveriesAccepted if delivery.reading is None else DeliveriesAccepted2,
+            stored=stored,
+            deadline=loop.time() + self._publish_seconds,
+        )
         self._held_bytes += len(data)
         self._queue.append(waiting)
         self._callers.append(waiting)
@@ -169,7 +175,7 @@ class AcceptedPublisher(BackgroundTask):
             try:
                 await self._bus.publish(
                     streams.DELIVERIES_ACCEPTED,
-                    accepted_message(waiting.data for waiting in live),
+                    accepted_message((one.data for one in live), kind=_newest(live)),
                     message_id=message_id,
                     timeout=self._publish_seconds / 2,
                 )
@@ -190,10 +196,6 @@ class AcceptedPublisher(BackgroundTask):
                 self._settle(live, error=None)
 
 
-def _resolve(stored: "asyncio.Future[None]", error: Exception | None) -> None:
-    if stored.done():
-        return
-    if error is None:
-        stored.set_result(None)
-    else:
-        stored.set_exception(error)
+def _newest(batch: list[_Waiting]) -> type[DeliveriesAccepted]:
+    kinds = {waiting.kind for waiting in batch}
+    return DeliveriesAccepted2 if DeliveriesAccepted2 in kinds else DeliveriesAccepted

@@ -28,9 +28,9 @@ def encoded(delivery: Delivery) -> bytes:
     return _encoder.encode(delivery)
 
 
-def accepted_message(deliveries: Iterable[bytes]) -> bytes:
-    """Return the message of encoded accepted deliveries."""
-    return encode(DeliveriesAccepted(deliveries=_raw(deliveries)))
+def accepted_message(deliveries: Iterable[bytes], *, kind: type[DeliveriesAccepted]) -> bytes:
+    """Return the message of encoded accepted deliveries, in the version that they need."""
+    return encode(kind(deliveries=_raw(deliveries)))
 
 
 def rejected_message(deliveries: Iterable[bytes], *, dropped: int) -> bytes:

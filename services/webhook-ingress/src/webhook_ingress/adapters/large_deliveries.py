@@ -11,7 +11,12 @@ import structlog
 
 from trigger_contracts import streams
 from trigger_contracts.codec import encode
-from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck, LargeDeliveryAccepted
+from trigger_contracts.deliveries import (
+    AcceptedDelivery,
+    ClaimCheck,
+    LargeDeliveryAccepted,
+    LargeDeliveryAccepted2,
+)
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 from trigger_runtime.bus.object_store import ObjectStore
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
@@ -74,7 +79,8 @@ class LargeDeliveries:
         size = len(delivery.body)
         seconds = self._publish_seconds / 2 + size / _BYTES_PER_SECOND
         sha256 = await self._store.put(str(delivery.id), data=delivery.body, seconds=seconds)
-        message = LargeDeliveryAccepted(
+        kind = LargeDeliveryAccepted if delivery.reading is None else LargeDeliveryAccepted2
+        message = kind(
             delivery=msgspec.structs.replace(delivery, body=b""),
             claim=ClaimCheck(key=delivery.id, size=size, sha256=sha256),
         )

@@ -13,9 +13,10 @@ from uuid import UUID
 
 import msgspec
 
+from trigger_bodies import DecodedTooLargeError, EncodingError, decoded
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
-from trigger_contracts.webhook_config import OnDisabled
+from trigger_contracts.webhook_config import OnDisabled, OnUnreadableBody, SignedBody
 from trigger_webhooks import is_allowed
 from webhook_ingress.domain import idempotency
 from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
@@ -42,12 +43,15 @@ _STATUS: Final = {
     RejectionReason.BODY_TOO_LARGE: 413,
     RejectionReason.BODY_INCOMPLETE: 400,
     RejectionReason.MALFORMED_REQUEST: 400,
+    RejectionReason.BODY_UNREADABLE: 400,
     RejectionReason.RATE_LIMITED: 429,
     RejectionReason.HANDSHAKE: 200,
 }
 BODY_NOT_READ: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
 """Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
+_MAX_DECODED_UNVERIFIED: Final = 4 * 1024 * 1024
+"""Bytes that a body of a sender who is not verified yet may decompress to: some milliseconds."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +131,10 @@ def decide_admission(
     preset = trigger.rules.preset
     if preset is not None and (opened := _opening(trigger, preset=preset, signed=signed)) is not None:
         return opened
-    sender = authenticate(trigger, signed=signed)
+    covered = _covered(config, signed=signed)
+    if isinstance(covered, Rejected):
+        return covered
+    sender = authenticate(trigger, signed=covered)
     if isinstance(sender, NotAuthentic):
         return rejected(sender.reason, detail=sender.detail)
     if preset is not None:
@@ -148,6 +155,18 @@ def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str
     if not is_allowed(request.client_address, networks=trigger.rules.networks):
         return rejected(RejectionReason.IP_NOT_ALLOWED)
     return None
+
+
+def _covered(config: WebhookConfig, *, signed: SignedRequest) -> SignedRequest | Rejected:
+    """Return the request with the body that the signature covers."""
+    encoding = signed.header("content-encoding")
+    if config.signed_body is SignedBody.AS_SENT or not encoding:
+        return signed
+    try:
+        body = decoded(signed.body, content_encoding=encoding, max_bytes=_MAX_DECODED_UNVERIFIED)
+    except (EncodingError, DecodedTooLargeError):
+        return rejected(RejectionReason.BODY_UNREADABLE)
+    return msgspec.structs.replace(signed, body=body)
 
 
 def _needs_body(config: WebhookConfig) -> bool:
@@ -189,7 +208,10 @@ def _admitted(
         return rejected(RejectionReason.ORIGIN_NOT_ALLOWED)
     if isinstance(body, BodyProblem):
         return _unreadable(body)
-    key = idempotency.key_of(signed, delivery_id=rules.delivery_id)
+    takes_any = trigger.config.on_unreadable_body is OnUnreadableBody.ACCEPT
+    if not takes_any and signed.read_body(rules.reading).problem is not None:
+        return rejected(RejectionReason.BODY_UNREADABLE)
+    key = idempotency.key_of(signed, delivery_id=rules.delivery_id, reading=rules.reading)
     if isinstance(key, RejectionReason):
         return rejected(key)
     preset = rules.preset

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery, RejectionReason
+from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.presets import BodyContains
-from webhook_ingress.domain.request import Body, ReceivedRequest
+from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import WebhookTrigger
 
@@ -51,6 +51,7 @@ def accepted_delivery(
         secret_id=verdict.secret_id,
         execution_id=execution_id,
         idempotency_key=scrubber.text(verdict.idempotency_key) if verdict.idempotency_key else None,
+        reading=_reading(recorded.received.request, usual=trigger.rules.reading),
     )
 
 
@@ -78,6 +79,15 @@ def rejected_delivery(
         trigger_version=trigger.version if trigger else None,
         reason=reason,
     )
+
+
+def _reading(request: WebhookRequest, *, usual: BodyReading) -> BodyReading | None:
+    """Return how the body is to be read where that differs from the usual way: only forms have fields."""
+    if usual.raw_body:
+        return usual
+    if not usual.json_fields or not any("form" in label for label in request.values("content-type")):
+        return None
+    return usual
 
 
 def _brings_secret(trigger: WebhookTrigger) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.deliveries import BodyReading
 from trigger_paths import stored_path
 from trigger_webhooks import Network, is_token_hash, parse_network, unserved_option
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
@@ -36,6 +37,10 @@ ENFORCED: Final = frozenset(
         "tolerance_seconds",
         "verify_token",
         "idempotency_key",
+        "signed_body",
+        "on_unreadable_body",
+        "json_fields",
+        "raw_body",
         "allowed_ips",
         "rate_limit",
         "on_disabled",
@@ -70,6 +75,8 @@ class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: int = _DEFAULTS.tolerance_seconds
     networks: tuple[Network, ...] = ()
     origins: AllowedOrigins = ALL_ORIGINS
+    reading: BodyReading = BodyReading()
+    """How the body of a request is to be read."""
     delivery_id: DeliveryId | None = None
     """What makes a repeated request the same execution, before ``Idempotency-Key``."""
 
@@ -104,6 +111,7 @@ def request_rules(config: WebhookConfig) -> RequestRules:
         origins=AllowedOrigins(config.allowed_origins, missing=config.missing_origin)
         if config.allowed_origins
         else ALL_ORIGINS,
+        reading=_reading(config, preset=preset),
         delivery_id=_delivery_id(config, preset=preset),
     )
     return _shared(rules)
@@ -130,6 +138,11 @@ def _tolerance(config: WebhookConfig, *, preset: Preset | None) -> int:
     if preset is not None and config.tolerance_seconds == _DEFAULTS.tolerance_seconds:
         return preset.tolerance
     return config.tolerance_seconds
+
+
+def _reading(config: WebhookConfig, *, preset: Preset | None) -> BodyReading:
+    names = (*(preset.json_fields if preset is not None else ()), *config.json_fields)
+    return BodyReading(json_fields=tuple(dict.fromkeys(names)), raw_body=config.raw_body)
 
 
 def _delivery_id(config: WebhookConfig, *, preset: Preset | None) -> DeliveryId | None:

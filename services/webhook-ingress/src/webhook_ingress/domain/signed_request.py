@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
-from trigger_contracts.deliveries import RejectionReason
+from trigger_bodies import ReadBody, read_body
+from trigger_contracts.deliveries import BodyReading, RejectionReason
+from trigger_contracts.payloads import join_headers
 from trigger_contracts.webhook_config import TimestampFormat
 from webhook_ingress.domain.request import WebhookRequest
 from webhook_ingress.domain.timestamps import seconds_of
@@ -44,6 +46,16 @@ class SignedRequest(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether the body is labelled as a form, once."""
         label = self.header("content-type") or ""
         return label.partition(";")[0].strip().lower() == _FORM
+
+    def read_body(self, reading: BodyReading) -> ReadBody:
+        """Return the body as the workflow gets it."""
+        headers = join_headers(self.request.headers.fields)
+        return read_body(
+            self.body,
+            content_type=headers.get("content-type"),
+            content_encoding=headers.get("content-encoding"),
+            json_fields=reading.json_fields,
+        )
 
     def is_timely(self, text: str | None, *, written: TimestampFormat = TimestampFormat.SECONDS) -> bool:
         """Tell whether a text is a time that is at most ``tolerance`` from now, before or after."""

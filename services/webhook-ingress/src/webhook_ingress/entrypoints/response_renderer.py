@@ -36,6 +36,9 @@ _DETAILS: Final = {
     RejectionReason.ORIGIN_NOT_ALLOWED: "This webhook does not take requests from this origin.",
     RejectionReason.BODY_TOO_LARGE: "The request is over the size limit.",
     RejectionReason.BODY_INCOMPLETE: "The request body did not arrive whole, and in time.",
+    RejectionReason.BODY_UNREADABLE: (
+        "The body is not what its Content-Type or Content-Encoding says, and this webhook takes no such body."
+    ),
     RejectionReason.MALFORMED_REQUEST: (
         "Send Idempotency-Key, or what stands for it, once, with 1 to 255 printable ASCII characters."
     ),
