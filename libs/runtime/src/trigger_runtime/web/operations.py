@@ -239,15 +239,13 @@ def _serve(one: Operation, *, handler: Callable[..., Awaitable[Any]], edge: _Edg
     scope, takes, status = one.scope, one.takes, one.successes[0].status
     reads = tuple((name, argument.read) for name, argument in one.arguments.items())
     body = one.body if takes & {"body", "sent_body"} else None
+    authenticate, takes_caller = edge.authenticate, "caller" in takes
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        arguments: dict[str, Any] = {}
-        if scope is not None:
-            caller = await edge.authenticate(request, scope=scope)
-            if "caller" in takes:
-                arguments["caller"] = caller
-        for name, read in reads:
-            arguments[name] = read(request)
+        caller = await authenticate(request, scope=scope) if scope is not None else None
+        arguments = {name: read(request) for name, read in reads}
+        if takes_caller:
+            arguments["caller"] = caller
         if body is not None:
             arguments |= await _read(body, request=request, takes=takes, edge=edge)
         return _written(await handler(**arguments), status=status)

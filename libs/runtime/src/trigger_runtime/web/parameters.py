@@ -88,6 +88,9 @@ def query_argument(kind: type[msgspec.Struct]) -> Argument:
     required = [name for name, one in fields.items() if one.parameter.required]
 
     def read(request: web.Request) -> Any:
+        # Most requests have none, and the address need not be parsed to see it.
+        if not required and "?" not in request.raw_path:
+            return kind()
         query, values, problems = request.query, dict[str, Any](), list[str]()
         for name in dict.fromkeys(query):
             one = fields.get(name)
