@@ -180,6 +180,19 @@ async def test_every_problem_of_a_query_is_named(http: aiohttp.ClientSession) ->
     assert (await call(http, "DELETE", f"/doors/{ID}"))[0] == 204
 
 
+async def test_an_address_without_parameters_is_read_as_one_without_a_query(
+    http: aiohttp.ClientSession,
+) -> None:
+    for mark in ("", "?", "?&"):
+        assert (await call(http, "DELETE", f"/doors/{ID}{mark}"))[0] == 204
+        status, body = await call(http, "GET", f"/doors{mark}", Who="ada")
+        assert (status, body["detail"]) == (400, "Query parameter 'house': This is required.")
+    for sent in ("?=", "?x", "?x=", "?%78=1", "??"):
+        status, body = await call(http, "DELETE", f"/doors/{ID}{sent}")
+        assert (status, body["code"]) == (400, "bad_parameter")
+        assert "There is no such parameter." in body["detail"]
+
+
 async def test_every_argument_comes_from_its_place(http: aiohttp.ClientSession) -> None:
     path = f"/houses/{ID}/doors/{ID}"
     async with http.put(path, json={"colour": "blue"}, headers={"Who": "ada", "Colour": "c"}) as response:

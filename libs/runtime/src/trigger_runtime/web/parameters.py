@@ -88,7 +88,7 @@ def query_argument(kind: type[msgspec.Struct]) -> Argument:
     required = [name for name, one in fields.items() if one.parameter.required]
 
     def read(request: web.Request) -> Any:
-        # Most requests have none, and the address need not be parsed to see it.
+        # Most requests have no query: their address need not be parsed.
         if not required and "?" not in request.raw_path:
             return kind()
         query, values, problems = request.query, dict[str, Any](), list[str]()
