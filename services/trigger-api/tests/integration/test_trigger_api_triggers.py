@@ -179,6 +179,41 @@ async def test_put_replaces_and_the_type_is_fixed(api: Any, workflow_id: str) ->
     assert replaced.json["config"] == {"eventType": "a.*", "source": None, "filters": {}, "expression": None}
     answer = await api.call("PATCH", path, {"triggerType": "manual", "workflowId": str(uuid4())}, status=422)
     assert {item["pointer"] for item in answer.json["errors"]} == {"/triggerType", "/workflowId"}
+    repeated = {
+        "name": "F",
+        "config": {"eventType": "a.*"},
+        "workflowId": workflow_id,
+        "triggerType": "event",
+    }
+    for method in ("PUT", "PATCH"):
+        assert (await api.call(method, path, repeated, status=200)).json["name"] == "F"
+
+
+async def test_an_odd_secret_is_taken_with_a_warning(api: Any, workflow_id: str) -> None:
+    body = {
+        "workflowId": workflow_id,
+        "name": "w",
+        "triggerType": "webhook",
+        "config": {"provider": "github"},
+        "secret": "It's a Secret to Everybody",
+    }
+    created = await api.call("POST", "/api/triggers", body, status=201)
+    assert [warning["pointer"] for warning in created.json["warnings"]] == ["/secret"]
+    path = f"/api/triggers/{created.json['id']}"
+    assert (await api.call("GET", path, status=200)).json["warnings"] == []
+    odd = await api.call("POST", f"{path}/rotate-secret", {"secret": "caf\u00e9 and a password"}, status=200)
+    assert len(odd.json["warnings"]) == 2
+    refused = await api.call("POST", f"{path}/rotate-secret", {"secret": "ends-with-a-break\n"}, status=422)
+    assert "line break" in refused.json["errors"][0]["detail"]
+    basic = {**body, "config": {"authType": "basic"}, "secret": "no-user-in-this-one"}
+    refused = await api.call("POST", "/api/triggers", basic, status=422)
+    assert "Example: shop:" in refused.json["errors"][0]["detail"]
+    basic.pop("secret")
+    assert (
+        (await api.call("POST", "/api/triggers", basic, status=201))
+        .json["webhookSecret"]
+        .startswith("webhook:")
+    )
 
 
 async def test_a_webhook_that_begins_to_need_a_secret_gets_one(api: Any, workflow_id: str) -> None:

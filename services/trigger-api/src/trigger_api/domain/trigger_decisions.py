@@ -20,9 +20,8 @@ from trigger_api.domain.trigger import (
     TriggerResumed,
 )
 from trigger_api.domain.trigger_settings import DesiredTrigger
-from trigger_contracts.config import AnyTriggerConfig, WebhookConfig, trigger_type_of
-from trigger_contracts.webhook_providers import WebhookProvider
-from trigger_webhooks import needs_secret
+from trigger_contracts.config import trigger_type_of
+from trigger_webhooks import is_same_form, needs_secret
 
 
 class TriggerTypeFixedError(Exception):
@@ -77,7 +76,7 @@ def decide_revision(
     if desired.name != trigger.name:
         events.append(TriggerRenamed(name=desired.name))
     missing = needs_secret(desired.config) and (
-        trigger.secret_in_force is None or _provider(desired.config) is not _provider(trigger.config)
+        trigger.secret_in_force is None or not is_same_form(desired.config, trigger.config)
     )
     if missing or secret.origin is SecretOrigin.SUPPLIED:
         # Before the configuration: at no version may a webhook need a secret that does not exist.
@@ -107,7 +106,3 @@ def decide_rotation(*, secret: NewSecret, overlap: timedelta, now: datetime) -> 
 def decide_deletion(trigger: Trigger, *, reason: DeletionReason) -> list[TriggerEvent]:
     """Return the end of a trigger; nothing where it has ended."""
     return [] if trigger.deleted_at else [TriggerDeleted(reason=reason)]
-
-
-def _provider(config: AnyTriggerConfig) -> WebhookProvider | None:
-    return config.provider if isinstance(config, WebhookConfig) else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Protocol
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -24,11 +25,11 @@ from trigger_webhooks import needs_secret, secret_errors, without_plain_token
 SecretText = Annotated[
     str,
     Meta(
-        min_length=16,
         max_length=256,
-        pattern=r"^[\x21-\x7e]+(?!\n)$",
-        description="What the sender proves itself with; left out, one is made up and shown once.",
-        extra={"words": "Expected ASCII characters without spaces. Example: 4c1f0d9b7a62e853."},
+        description=(
+            "What the sender proves itself with, of at least 16 characters; left out, one is made up and"
+            " shown once. With `authType: basic` it is `user:password`."
+        ),
     ),
 ]
 
@@ -44,6 +45,10 @@ class DesiredTrigger(msgspec.Struct, frozen=True, kw_only=True):
 
 class CurrentTrigger(Protocol):
     """What a change is read against."""
+
+    @property
+    def workflow_id(self) -> UUID:
+        """What it starts."""
 
     @property
     def name(self) -> str:
@@ -92,14 +97,16 @@ _BODIES: Final[dict[TriggerType, type[_Body]]] = {
 
 def decode_replacement(current: CurrentTrigger, *, body: Any) -> DesiredTrigger:
     """Return what the body of a PUT makes of a trigger. Raises ``InvalidError``."""
-    return _decode(current, whole=body, sent=body)
+    fields = _without_repeated(current, sent=body)
+    return _decode(current, whole=fields, sent=fields)
 
 
 def decode_patch(current: CurrentTrigger, *, patch: Any) -> DesiredTrigger:
     """Return what a merge patch (RFC 7396) makes of a trigger. Raises ``InvalidError``."""
+    fields = _without_repeated(current, sent=patch)
     config = config_fields(current.config)
-    whole = merge({"name": current.name, "enabled": current.enabled, "config": config}, patch)
-    return _decode(current, whole=whole, sent=patch)
+    whole = merge({"name": current.name, "enabled": current.enabled, "config": config}, fields)
+    return _decode(current, whole=whole, sent=fields)
 
 
 def accept(
@@ -120,6 +127,23 @@ def config_fields(config: AnyTriggerConfig) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(config)
     del fields["triggerType"]
     return fields
+
+
+def _without_repeated(current: CurrentTrigger, *, sent: Any) -> Any:
+    """Return what was sent without the fixed fields that repeat what they are. Raises ``InvalidError``."""
+    if not isinstance(sent, dict):
+        return sent
+    fixed = {"workflowId": str(current.workflow_id), "triggerType": trigger_type_of(current.config).value}
+    raise_if_invalid(
+        FieldError(f"/{name}", f"This cannot be changed: it is {value}. Leave it out.")
+        for name, value in fixed.items()
+        if name in sent and _spelled(sent[name]) != value
+    )
+    return {name: value for name, value in sent.items() if name not in fixed}
+
+
+def _spelled(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _decode(current: CurrentTrigger, *, whole: Any, sent: Any) -> DesiredTrigger:

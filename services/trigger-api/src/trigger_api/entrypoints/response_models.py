@@ -1,5 +1,6 @@
 """From what is stored to what the API shows."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,14 @@ from trigger_contracts.config import (
     trigger_type_of,
 )
 from trigger_contracts.schedules import schedule_id
+from trigger_validation import FieldError
+
+
+class FieldWarning(Document, frozen=True, kw_only=True):
+    """What looks odd in a request that was taken all the same; ``pointer`` is into its body."""
+
+    pointer: str
+    detail: str
 
 
 class TriggerDocument(Document, frozen=True, kw_only=True):
@@ -40,6 +49,8 @@ class TriggerDocument(Document, frozen=True, kw_only=True):
     trigger_count: int | None
     created_at: Time
     updated_at: Time
+    warnings: list[FieldWarning]
+    """Only in the answer to the request that they are about; empty in every other one."""
 
 
 class TriggerPage(Document, frozen=True, kw_only=True):
@@ -159,7 +170,12 @@ class TriggerTypesDocument(Document, frozen=True, kw_only=True):
 
 
 def trigger_document(
-    view: TriggerView, *, public_url: str, now: datetime, secret: str | None = None
+    view: TriggerView,
+    *,
+    public_url: str,
+    now: datetime,
+    secret: str | None = None,
+    warnings: Sequence[FieldError] = (),
 ) -> TriggerDocument:
     """Return a trigger. ``secret`` is given only in the answer to the request that made it."""
     kind = trigger_type_of(view.config)
@@ -181,6 +197,7 @@ def trigger_document(
         trigger_count=view.activity.trigger_count,
         created_at=view.created_at,
         updated_at=view.updated_at,
+        warnings=[FieldWarning(pointer=warning.pointer, detail=warning.detail) for warning in warnings],
     )
 
 

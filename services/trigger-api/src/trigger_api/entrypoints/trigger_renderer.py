@@ -1,6 +1,6 @@
 """How a trigger is shown, also in the response to a command that changed it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -11,6 +11,7 @@ from trigger_api.entrypoints.http import stored_response
 from trigger_api.entrypoints.response_models import TriggerDocument, trigger_document
 from trigger_api.read_model import Activity, TriggerView, view_of
 from trigger_api.usecases.trigger_command import ChangedTrigger, Render
+from trigger_validation import FieldError
 
 
 class TriggerRenderer:
@@ -44,11 +45,15 @@ class TriggerRenderer:
         caching = {"Cache-Control": "no-store"} if changed.secret else {}
         view = view_of(changed.trigger, activity=activity)
         return stored_response(
-            self.document(view, secret=changed.secret),
+            self.document(view, secret=changed.secret, warnings=changed.warnings),
             status=status,
             headers={"ETag": f'"{view.version}"', **caching, **(headers or {})},
         )
 
-    def document(self, view: TriggerView, *, secret: str | None = None) -> TriggerDocument:
+    def document(
+        self, view: TriggerView, *, secret: str | None = None, warnings: Sequence[FieldError] = ()
+    ) -> TriggerDocument:
         """Return a trigger as the API shows it."""
-        return trigger_document(view, public_url=self._public_url, now=self._now(), secret=secret)
+        return trigger_document(
+            view, public_url=self._public_url, now=self._now(), secret=secret, warnings=warnings
+        )

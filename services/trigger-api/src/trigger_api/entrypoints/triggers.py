@@ -38,7 +38,7 @@ from trigger_runtime.web.operations import JSON, MERGE_PATCH, Response, Success,
 from trigger_runtime.web.parameters import encode_cursor
 
 _UNKNOWN: Final = Activity(trigger_count=None)
-_FIXED: Final = ("id", "workflowId", "triggerType", "version", "createdAt", "updatedAt")
+_FIXED: Final = ("id", "version", "createdAt", "updatedAt")
 _SHOWN: Final = Success(description="The trigger.", headers=ETAG)
 _ID: Final = {"id": "$response.body#/id"}
 _OPERATIONS_ON_IT: Final = dict.fromkeys(

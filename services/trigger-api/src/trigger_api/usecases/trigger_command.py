@@ -1,6 +1,6 @@
 """What can be asked of a trigger: each command is one value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,14 +10,19 @@ from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse
 from trigger_api.domain.trigger import Trigger
 from trigger_api.domain.trigger_settings import DesiredTrigger
 from trigger_api.usecases.command import Caller, ExpectedVersions
+from trigger_validation import FieldError
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedTrigger:
-    """A trigger after a command. ``secret`` is there only where the command put one in force: shown once."""
+    """A trigger after a command. ``secret`` is there only where the command put one in force: shown once.
+
+    ``warnings`` are what looks odd about it, and is taken all the same.
+    """
 
     trigger: Trigger
     secret: str | None = None
+    warnings: Sequence[FieldError] = ()
 
 
 Render = Callable[[ChangedTrigger], StoredResponse]

@@ -49,7 +49,7 @@ from trigger_api.usecases.trigger_command import (
 from trigger_contracts.config import AnyTriggerConfig
 from trigger_runtime.fair_threads import FairThreads
 from trigger_validation import FieldError, raise_if_invalid
-from trigger_webhooks import generate_secret, needs_secret, secret_errors
+from trigger_webhooks import generate_secret, needs_secret, secret_errors, secret_warnings
 
 
 class TriggerCommands:
@@ -98,7 +98,7 @@ class TriggerCommands:
             now = self._clock_and_ids.now()
             shown = self._store_secret(unit, secret, trigger_id=trigger_id, events=events, now=now)
             trigger = await unit.append(TRIGGERS, None, events=events, at=now, author=caller.author)
-            response = command.render(ChangedTrigger(trigger, secret=shown))
+            response = command.render(_changed(trigger, shown=shown))
             return await self._idempotency.store(unit, command.key, response=response)
 
     @retry_lost_race
@@ -228,7 +228,7 @@ class TriggerCommands:
         after = await unit.append(
             TRIGGERS, trigger, events=events, at=now, author=author, cause=decision.cause
         )
-        return ChangedTrigger(after, secret=shown)
+        return _changed(after, shown=shown)
 
     def _new_secret(self, config: AnyTriggerConfig, *, supplied: str | None) -> NewSecret:
         origin = SecretOrigin.GENERATED if supplied is None else SecretOrigin.SUPPLIED
@@ -259,6 +259,11 @@ class _Decision:
     events: Sequence[TriggerEvent]
     secret: NewSecret | None = None
     cause: EventRef | None = None
+
+
+def _changed(trigger: Trigger, *, shown: str | None) -> ChangedTrigger:
+    warnings = secret_warnings(trigger.config, secret=shown)
+    return ChangedTrigger(trigger, secret=shown, warnings=warnings)
 
 
 def _decide_pause(trigger: Trigger) -> _Decision:

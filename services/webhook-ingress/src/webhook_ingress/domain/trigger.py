@@ -41,12 +41,11 @@ class WebhookTrigger:
     unopened: tuple[UUID, ...] = ()
     rules: RequestRules = field(init=False)
     usable: tuple[OpenedSecret, ...] = field(init=False)
-    """The secrets that are long enough and of the provider's form, expired ones included."""
+    """The secrets that are long enough, and a key where the provider has keys, expired ones included."""
 
     def __post_init__(self) -> None:
         self.rules = request_rules(self.config)
-        provider = self.config.provider
-        self.usable = tuple([one for one in self.secrets if is_usable(one.value, provider=provider)])
+        self.usable = tuple([one for one in self.secrets if is_usable(one.value, config=self.config)])
 
     def usable_secrets(self, now: datetime) -> list[OpenedSecret]:
         """Return the secrets that count at ``now``: neither short nor expired, and of the provider's form."""
