@@ -229,7 +229,7 @@ def test_multipart_is_an_object_with_files() -> None:
     ("body", "content_type"),
     [
         (b"event=media.play", MULTIPART),
-        (multipart(('name="a"', b"b")), "multipart/form-data"),
+        (b"preamble\r\n" + multipart(('name="a"', b"b")), "multipart/form-data"),
         (multipart(('name="a"', b"b"))[:40], MULTIPART),
         (multipart(*[('name="a"', b"b")] * 1001), MULTIPART),
         (b"--" + BOUNDARY.encode() + b"\r\nX: 1\r\n\r\nb\r\n--" + BOUNDARY.encode() + b"--\r\n", MULTIPART),
@@ -321,3 +321,74 @@ def test_json_comes_back_whatever_it_was_wrapped_in(value: Any, codec: str, enco
     text = json.dumps(value, ensure_ascii=False).encode(codec)
     body = {None: text, "gzip": zipped(text), "deflate": zlib.compress(text)}[encoding]
     assert outcome(body, JSON, encoding=encoding) == ("json", value, None)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"%7B%22s%22%3A%221%2B1=2%22%7D", b'{"s":"1+1=2"}=', b'{"s":"1+1=2"}&', b" " * 100 + b'{"s":"1+1=2"}'],
+)
+def test_json_that_became_the_only_name_of_a_form(body: bytes) -> None:
+    assert outcome(body, FORM) == ("json", {"s": "1+1=2"}, None)
+
+
+def test_escaped_text_that_begins_like_an_object_is_no_name_of_a_form() -> None:
+    assert outcome(b"%7B%22a%22", FORM) == ("text", "%7B%22a%22", "invalid_json")
+    assert outcome(b"%5Ba%5D=1", FORM) == ("form", {"[a]": "1"}, None)
+
+
+@pytest.mark.parametrize("label", [MULTIPART, "multipart/form-data", FORM + ", text/plain"])
+def test_json_under_any_label_of_a_form(label: str) -> None:
+    assert outcome(b'{"a":1}', label) == ("json", {"a": 1}, None)
+    assert outcome(b'{"a":1', "multipart/form-data") == ("text", '{"a":1', "invalid_json")
+
+
+@pytest.mark.parametrize("charset", ["replacement", "iso-2022-kr", "x-user-defined", "utf-7", "zip"])
+def test_charsets_that_decode_nothing_are_unknown(charset: str) -> None:
+    assert outcome(f"a=1&charset={charset}".encode(), FORM) == ("form", {"a": "1", "charset": charset}, None)
+    assert outcome(b"a=1", f"{FORM}; charset={charset}") == ("form", {"a": "1"}, "charset_unknown")
+    assert outcome(b"a", f"text/plain; charset={charset}") == ("text", "a", "charset_unknown")
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_a_form_with_a_byte_order_mark(codec: str) -> None:
+    assert outcome("a=é&b=%C3%A9".encode(codec), FORM) == ("form", {"a": "é", "b": "é"}, None)
+
+
+def test_wide_charsets_of_forms() -> None:
+    assert outcome(b"a=%C3%A9", FORM + "; charset=utf-16") == ("form", {"a": "é"}, None)
+    assert outcome("a=é".encode("utf-16-le"), FORM + "; charset=utf-16le") == ("form", {"a": "é"}, None)
+    assert outcome(b"a=1&charset=utf-16", FORM) == ("form", {"a": "1", "charset": "utf-16"}, None)
+
+
+def test_xml_says_its_charset_itself() -> None:
+    text = '<?xml version="1.0" encoding="iso-8859-1"?><a>é</a>'
+    assert outcome(text.encode("latin-1"), "application/xml") == ("text", text, None)
+    wide = text.replace("iso-8859-1", "utf-16")
+    assert outcome(wide.encode(), "text/xml") == ("text", wide, None)
+
+
+def test_multipart_of_senders_that_leave_rules_out() -> None:
+    latin = multipart(('name="Jos\xe9"', b"x")).decode().encode("latin-1")
+    assert outcome(latin, MULTIPART) == ("multipart", {"Jos\ufffd": "x"}, "replaced_characters")
+    labelled = multipart(('name="_charset_"', b"iso-8859-1"), ('name="a"', b"Jos\xe9"))
+    assert outcome(labelled, MULTIPART)[1:] == ({"_charset_": "iso-8859-1", "a": "José"}, None)
+    extended = multipart(("name=\"f\"; filename*=UTF-8''%e2%82%ac.txt", b"x"))
+    assert read(extended, MULTIPART).value["f"]["name"] == "€.txt"
+    assert outcome(multipart(('name="a"', b"1")), "multipart/form-data") == ("multipart", {"a": "1"}, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(zipped(b"[1]"), "deflate"), (zlib.compress(b"[1]"), "gzip"), (zipped(b"[1]"), "gzip;q=1.0")],
+)
+def test_gzip_and_deflate_are_taken_for_each_other(body: bytes, encoding: str) -> None:
+    assert outcome(body, JSON, encoding=encoding) == ("json", [1], None)
+
+
+def test_endless_members_of_gzip_are_not_read() -> None:
+    assert read(zipped(b"") * 5000, JSON, encoding="gzip").problem is ReadingProblem.TOO_LARGE
+
+
+def test_json_in_a_field_that_is_repeated() -> None:
+    found = read(b"payload=%5B1%5D&payload=%7B%7D", FORM, json_fields=("payload",))
+    assert found.value == {"payload": [[1], {}]}

@@ -1,6 +1,7 @@
 """Bytes to text: a byte order mark counts most, then the declared charset, then UTF-8 (Encoding standard)."""
 
 import codecs
+import re
 from typing import Final
 
 import webencodings
@@ -15,6 +16,12 @@ _MARKS: Final = (
 )
 _UTF_32: Final = {"utf-32": "utf-32-le", "utf-32le": "utf-32-le", "utf-32be": "utf-32-be"}
 """The Encoding standard has none of them; some senders do."""
+
+
+_WIDE: Final = ("utf-16", "utf-32")
+_XML_DECLARATION: Final = re.compile(
+    rb"<\?xml\s[^>]{0,100}?encoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]{0,40})[\"']"
+)
 
 
 class UnknownCharsetError(ValueError):
@@ -40,7 +47,27 @@ def codec_of(charset: str | None) -> str:
     encoding = webencodings.lookup(label)
     if encoding is None:
         raise UnknownCharsetError(label)
-    return str(encoding.codec_info.name)
+    name = str(encoding.codec_info.name)
+    try:
+        # The standard's "replacement" and "x-user-defined" are no codecs, and decode nothing.
+        return codecs.lookup(name).name
+    except LookupError:
+        raise UnknownCharsetError(label) from None
+
+
+def is_wide(codec: str) -> bool:
+    """Tell whether a codec writes ASCII's characters as more than one byte."""
+    return codec.startswith(_WIDE)
+
+
+def xml_charset(content: bytes) -> str | None:
+    """Return the charset of an XML declaration (XML 1.0, 4.3.3), which bytes of one width can be read for."""
+    match = _XML_DECLARATION.match(content)
+    label = match[1].decode("ascii") if match else None
+    # What is readable as ASCII is in no wide charset, whatever it says.
+    return (
+        None if label is None or label.lower().startswith(("utf-16", "utf-32", "ucs", "iso-10646")) else label
+    )
 
 
 def decode(content: bytes, *, charset: str | None) -> tuple[str, bool]:

@@ -5,8 +5,11 @@ from typing import Final
 
 _MAX_ENCODINGS: Final = 3
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
+_MAX_GZIP_MEMBERS: Final = 256
+"""Each costs a copy of the rest: block-wise gzip of what is read at all has fewer."""
 _UNSUPPORTED: Final = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"})
 """The registered ones that are not decoded here. Any other word is no encoding, such as ``utf-8``."""
+_GZIP_OR_ZLIB: Final = zlib.MAX_WBITS | 32
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _NOT_DEFLATED: Final = frozenset({b"{", b"[", b"<"})
 """How JSON and XML begin, and no block of deflate that a compressor writes."""
@@ -26,7 +29,7 @@ class DecodedTooLargeError(ValueError):
 
 def encodings_of(content_encoding: str | None) -> list[str]:
     """Return the encodings in the order in which they were applied, without words that are none."""
-    words = [word.strip().lower() for word in (content_encoding or "").split(",")]
+    words = [word.partition(";")[0].strip().lower() for word in (content_encoding or "").split(",")]
     return [word for word in words if word in _GZIP or word == "deflate" or word in _UNSUPPORTED]
 
 
@@ -47,19 +50,24 @@ def decoded(body: bytes, *, content_encoding: str | None, max_bytes: int) -> byt
             raise EncodingError(encoding, is_known=False)
         if encoding == "deflate":
             body = _inflated(body, max_bytes=max_bytes)
-        elif body.startswith(_GZIP_MAGIC):
-            body = _decompressed(body, wbits=zlib.MAX_WBITS | 16, max_bytes=max_bytes)
+        elif body.startswith(_GZIP_MAGIC) or _is_zlib(body):
+            body = _decompressed(body, wbits=_GZIP_OR_ZLIB, max_bytes=max_bytes)
     return body
 
 
 def _inflated(body: bytes, *, max_bytes: int) -> bytes:
-    """``deflate`` is zlib's format (RFC 9110, 8.4.1.2); some senders leave its frame away."""
+    """``deflate`` is zlib's format (RFC 9110, 8.4.1.2); some senders leave its frame away, or send gzip."""
     try:
-        return _decompressed(body, wbits=zlib.MAX_WBITS, max_bytes=max_bytes)
+        return _decompressed(body, wbits=_GZIP_OR_ZLIB, max_bytes=max_bytes)
     except EncodingError:
         if body.lstrip()[:1] in _NOT_DEFLATED:
             return body
         return _decompressed(body, wbits=-zlib.MAX_WBITS, max_bytes=max_bytes)
+
+
+def _is_zlib(body: bytes) -> bool:
+    """Tell whether a body begins as zlib's format does (RFC 1950, 2.2)."""
+    return len(body) > 2 and body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
 
 
 def _decompressed(body: bytes, *, wbits: int, max_bytes: int) -> bytes:
@@ -76,9 +84,9 @@ def _decompressed(body: bytes, *, wbits: int, max_bytes: int) -> bytes:
             raise EncodingError(str(error), is_known=True) from None
         parts.append(part)
         size += len(part)
-        if size > max_bytes:
+        if size > max_bytes or len(parts) > _MAX_GZIP_MEMBERS:
             raise DecodedTooLargeError
         if not decompressor.eof:
             raise EncodingError("it ends too early", is_known=True)
-        body = decompressor.unused_data if wbits & 16 else b""
+        body = decompressor.unused_data if decompressor.unused_data.startswith(_GZIP_MAGIC) else b""
     return b"".join(parts)

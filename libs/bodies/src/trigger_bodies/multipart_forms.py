@@ -1,20 +1,25 @@
 """``multipart/form-data`` (RFC 7578): its fields as texts, its files with their content."""
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import multipart
 
-from trigger_bodies.charsets import UnknownCharsetError, decode
+from trigger_bodies.charsets import UnknownCharsetError, codec_of, decode
 from trigger_bodies.forms import Form
 from trigger_bodies.json_values import json_value
 from trigger_bodies.media_types import media_type_of
 from trigger_contracts.payloads import group_values
 
 MAX_PARTS: Final = 1_000
+_FIRST_LINE: Final = re.compile(rb"(?:\r\n)*--([0-9A-Za-z'()+_,./:=?-]{1,200})\r\n")
+_EXTENDED_NAME: Final = re.compile(r";\s*filename\*\s*=\s*([\w-]*)'[\w-]*'([^;\s]*)", re.IGNORECASE)
 _MAX_HEADER_BYTES: Final = 8 * 1024
 _MAX_HEADERS: Final = 16
+_MAX_BOUNDARY: Final = 200
 
 
 class MultipartError(ValueError):
@@ -28,7 +33,7 @@ class _Part:
     content_type: str
     chunks: list[bytes] = field(default_factory=list)
 
-    def value(self, problems: list[str]) -> Any:
+    def value(self, problems: list[str], *, charset: str | None) -> Any:
         """Return a file as an object, a field as its text, or as JSON where it is labelled so."""
         content = b"".join(self.chunks)
         if self.filename is not None:
@@ -48,7 +53,7 @@ class _Part:
                 problems += repaired
                 return read
         try:
-            text, is_replaced = decode(content, charset=media_type.charset)
+            text, is_replaced = decode(content, charset=media_type.charset or charset)
         except UnknownCharsetError:
             problems.append("charset_unknown")
             text, is_replaced = decode(content, charset=None)
@@ -59,34 +64,65 @@ class _Part:
 
 def multipart_of(content: bytes, *, boundary: str) -> Form:
     """Read a form with files; a repeated name has the list of its values. Raises ``MultipartError``."""
-    if not boundary or len(boundary) > 200:
-        raise MultipartError("no boundary")
+    mark = boundary.encode("latin-1", "replace") or _first_boundary(content)
+    if len(mark) > _MAX_BOUNDARY:
+        raise MultipartError("the boundary is too long")
     parts: list[_Part] = []
+    problems: list[str] = []
     try:
         with multipart.PushMultipartParser(
-            boundary.encode("latin-1", "replace"),
+            mark,
             content_length=len(content),
             max_header_size=_MAX_HEADER_BYTES,
             max_header_count=_MAX_HEADERS,
             max_segment_count=MAX_PARTS,
+            # Whatever the bytes of a name are, they come back: see _text.
+            header_charset="latin-1",
         ) as parser:
             for event in [*parser.parse(content), *parser.parse(b"")]:
                 if isinstance(event, multipart.MultipartSegment):
-                    parts.append(
-                        _Part(name=event.name, filename=event.filename, content_type=_content_type(event))
-                    )
+                    parts.append(_part(event, problems=problems))
                 elif event:
                     parts[-1].chunks.append(bytes(event))
     except (multipart.MultipartError, UnicodeError, AssertionError) as error:
         raise MultipartError(str(error)) from None
-    problems: list[str] = []
-    value = _grouped([(part.name, part.value(problems)) for part in parts])
+    charset = next((_label(part) for part in parts if part.name == "_charset_"), None)
+    value = dict(group_values([(part.name, part.value(problems, charset=charset)) for part in parts]))
     return Form(value=value, problems=tuple(dict.fromkeys(problems)))
 
 
-def _grouped(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return dict(group_values(pairs))
+def _first_boundary(content: bytes) -> bytes:
+    """Return the boundary that the body begins with: a sender that sets its label by hand leaves it out."""
+    match = _FIRST_LINE.match(content)
+    if match is None:
+        raise MultipartError("no boundary")
+    return match[1]
 
 
-def _content_type(segment: Any) -> str:
-    return str(segment.header("Content-Type", ""))
+def _part(segment: Any, *, problems: list[str]) -> _Part:
+    filename = segment.filename
+    if filename is None and (match := _EXTENDED_NAME.search(segment.header("Content-Disposition", ""))):
+        # RFC 7578, 4.2, has senders not use it (RFC 8187); some do, and it is a file all the same.
+        filename = unquote_to_bytes(match[2]).decode("latin-1")
+    return _Part(
+        name=_text(segment.name, problems=problems),
+        filename=None if filename is None else _text(filename, problems=problems),
+        content_type=str(segment.header("Content-Type", "")),
+    )
+
+
+def _text(header: str, *, problems: list[str]) -> str:
+    text, is_replaced = decode(header.encode("latin-1", "replace"), charset=None)
+    if is_replaced:
+        problems.append("replaced_characters")
+    return text
+
+
+def _label(part: _Part) -> str | None:
+    """Return the default charset that a form states in a field (RFC 7578, 4.6), where there is such a one."""
+    label = b"".join(part.chunks).decode("ascii", "replace")
+    try:
+        codec_of(label)
+    except UnknownCharsetError:
+        return None
+    return label

@@ -5,21 +5,26 @@ is repaired where it is, and never costs the rest. Whatever cannot be read is te
 """
 
 import base64
+import re
 from collections.abc import Collection
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
-from trigger_bodies.charsets import UnknownCharsetError, decode, has_byte_order_mark
+from trigger_bodies.charsets import UnknownCharsetError, decode, has_byte_order_mark, xml_charset
 from trigger_bodies.content_encodings import DecodedTooLargeError, EncodingError, decoded
-from trigger_bodies.forms import Form, TooManyFieldsError, form_of
+from trigger_bodies.forms import Form, TooManyFieldsError, form_of, unescaped
 from trigger_bodies.json_values import TooDeepError, json_value
 from trigger_bodies.media_types import MediaType, media_type_of
 from trigger_bodies.multipart_forms import MultipartError, multipart_of
 
 MAX_DECODED_BYTES: Final = 16 * 1024 * 1024
 """Of a compressed body: what it may be at most once it is decompressed."""
+
+
+_JSON_START: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*([\[{])")
+_ESCAPED_JSON_START: Final = re.compile(rb"%(?:7[Bb]|5[Bb])")
 
 
 class BodyFormat(StrEnum):
@@ -94,14 +99,12 @@ def read_body(
     if not content:
         return ReadBody(value=None, format=BodyFormat.EMPTY)
     media_type = media_type_of(content_type)
-    if media_type.is_multipart_form:
+    if media_type.is_multipart_form and not _JSON_START.match(content):
         return _multipart(content, media_type=media_type, json_fields=json_fields)
-    if not media_type.is_form or _begins_like_json_object(content):
+    if not media_type.is_form:
         return _json_or_text(content, media_type=media_type)
-    if _begins_like_json(content):
-        read = _json_or_text(content, media_type=media_type)
-        if read.format is BodyFormat.JSON:
-            return read
+    if (read := _json_in_place_of_form(content, media_type=media_type)) is not None:
+        return read
     try:
         form = form_of(content, charset=media_type.charset)
     except TooManyFieldsError:
@@ -129,9 +132,26 @@ def binary_body(body: bytes, *, problem: ReadingProblem | None) -> ReadBody:
     return _binary(body, problem=problem)
 
 
+def _json_in_place_of_form(content: bytes, *, media_type: MediaType) -> ReadBody | None:
+    """Return what has the label of a form, and is JSON: curl's ``-d``, or JSON escaped as a form's only name.
+
+    No form has a name that begins with ``{"``: what begins so and is not JSON is text.
+    """
+    tries = [content, content.rstrip(b"=&\r\n")] if _begins_like_json(content) else []
+    if _ESCAPED_JSON_START.match(content):
+        tries.append(unescaped(content.rstrip(b"=&\r\n")))
+    for text in dict.fromkeys(tries):
+        read = _json_or_text(text, media_type=media_type)
+        if read.format is BodyFormat.JSON or read.problem is ReadingProblem.TOO_DEEP:
+            return read
+    if tries and any(_begins_like_json_object(text) for text in tries):
+        return _json_or_text(content, media_type=media_type)
+    return None
+
+
 def _json_or_text(content: bytes, *, media_type: MediaType) -> ReadBody:
     problem: ReadingProblem | None = None
-    claims_json = media_type.is_json or media_type.is_form
+    claims_json = media_type.is_json or media_type.is_form or media_type.is_multipart_form
     if claims_json or not media_type.name or (_begins_like_json(content) and not media_type.is_json_lines):
         try:
             value, problems = json_value(content, charset=media_type.charset)
@@ -144,7 +164,7 @@ def _json_or_text(content: bytes, *, media_type: MediaType) -> ReadBody:
     if media_type.is_binary or (not media_type.is_text and not _is_text(content)):
         return _binary(content, problem=problem)
     try:
-        text, is_replaced = decode(content, charset=media_type.charset)
+        text, is_replaced = decode(content, charset=media_type.charset or xml_charset(content))
     except UnknownCharsetError:
         text, is_replaced = decode(content, charset=None)
         problem = problem or ReadingProblem.CHARSET_UNKNOWN
@@ -175,16 +195,25 @@ def _multipart(content: bytes, *, media_type: MediaType, json_fields: Collection
 def _with_json_fields(value: dict[str, Any], *, names: Collection[str]) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     for name in names:
-        text = value.get(name)
-        if isinstance(text, str):
-            try:
-                read, repaired = json_value(text.encode("utf-8", "replace"), charset=None)
-            except (ValueError, RecursionError):
-                problems.append(ReadingProblem.INVALID_JSON_FIELD)
-                continue
-            value = {**value, name: read}
-            problems += repaired
+        if name not in value:
+            continue
+        field = value[name]
+        texts = field if isinstance(field, list) else [field]
+        values = [_json_field(text, problems=problems) for text in texts]
+        value = {**value, name: values if isinstance(field, list) else values[0]}
     return value, problems
+
+
+def _json_field(text: Any, *, problems: list[str]) -> Any:
+    if not isinstance(text, str):
+        return text
+    try:
+        value, repaired = json_value(text.encode("utf-8", "replace"), charset=None)
+    except (ValueError, RecursionError):
+        problems.append(ReadingProblem.INVALID_JSON_FIELD)
+        return text
+    problems += repaired
+    return value
 
 
 def _binary(body: bytes, *, problem: ReadingProblem | None) -> ReadBody:
@@ -208,8 +237,9 @@ def _is_text(content: bytes) -> bool:
 
 
 def _begins_like_json(content: bytes) -> bool:
-    return has_byte_order_mark(content) or content[:64].lstrip()[:1] in {b"{", b"["}
+    return has_byte_order_mark(content) or _JSON_START.match(content) is not None
 
 
 def _begins_like_json_object(content: bytes) -> bool:
-    return content[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+    match = _JSON_START.match(content)
+    return match is not None and match[1] == b"{"
