@@ -293,6 +293,8 @@ def test_empty_binary_and_text_without_a_label() -> None:
     assert outcome(b"plain", "image/png") == ("binary", {"base64": "cGxhaW4="}, None)
     assert outcome(b"hello") == ("text", "hello", None)
     assert outcome(b"x\xffy", "text/plain") == ("text", "x\ufffdy", "replaced_characters")
+    assert outcome(b"\x82\xa0\x82\xa2", "text/plain") == ("binary", {"base64": "gqCCog=="}, "charset_unknown")
+    assert outcome(b"\xff", JSON) == ("binary", {"base64": "/w=="}, "invalid_json")
     assert outcome(b"Jos\xe9", "text/plain; charset=latin1") == ("text", "José", None)
 
 

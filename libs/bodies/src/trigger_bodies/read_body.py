@@ -168,8 +168,9 @@ def _json_or_text(content: bytes, *, media_type: MediaType) -> ReadBody:
     except UnknownCharsetError:
         text, is_replaced = decode(content, charset=None)
         problem = problem or ReadingProblem.CHARSET_UNKNOWN
-    if is_replaced and "\0" in text:
-        return _binary(content, problem=problem)
+    if is_replaced and ("\0" in text or text.count("\ufffd") * 3 > len(text)):
+        # So little of it is text that the bytes say more.
+        return _binary(content, problem=problem or ReadingProblem.CHARSET_UNKNOWN)
     if is_replaced:
         problem = problem or ReadingProblem.REPLACED_CHARACTERS
     return ReadBody(value=text, format=BodyFormat.TEXT, problem=problem)

@@ -251,7 +251,13 @@ async def test_a_large_payload_is_kept_whole_and_left_out_of_lists(recorder: Any
 
 @pytest.mark.parametrize(
     ("body", "shown"),
-    [(b"a\0b", "a\0b"), (b"\xff", {"base64": "/w=="}), (b"[1e130000]", None), (b"[" * 900 + b"]" * 900, ...)],
+    [
+        (b"a\0b", "a\0b"),
+        (b"\xff", {"base64": "/w=="}),
+        (b"[1e130000]", ["1e130000"]),
+        (b"[1.50]", None),
+        (b"[" * 900 + b"]" * 900, ...),
+    ],
 )
 async def test_odd_bodies(recorder: Any, given: Any, body: bytes, shown: Any) -> None:
     delivery = given.accepted(body=body, user_agent="a\x00", path="/\x00", query=(("\x00", "\x00"),))
