@@ -37,6 +37,39 @@ class RejectionReason(StrEnum):
     RATE_LIMITED = "rate_limited"
     HANDSHAKE = "handshake"
     """Not a refusal: a provider tested the address and got its reply; nothing started."""
+    PROBE = "probe"
+    """Not a refusal: HEAD or GET asked whether the address is there."""
+    PATH_UNKNOWN = "path_unknown"
+    """The address is below that of a trigger."""
+    TRIGGER_DELETED = "trigger_deleted"
+    REPEATED = "repeated"
+    """Not a refusal: the same key was accepted before, and the response names the same execution."""
+    FILTERED = "filtered"
+    """Not a refusal: the trigger does not start for requests like this one."""
+
+
+FIRST_REASONS: Final = frozenset(
+    {
+        RejectionReason.UNKNOWN_TRIGGER,
+        RejectionReason.TRIGGER_DISABLED,
+        RejectionReason.SIGNATURE_MISSING,
+        RejectionReason.SIGNATURE_INVALID,
+        RejectionReason.CREDENTIAL_MISSING,
+        RejectionReason.CREDENTIAL_INVALID,
+        RejectionReason.TIMESTAMP_INVALID,
+        RejectionReason.SECRET_UNAVAILABLE,
+        RejectionReason.NOT_SUPPORTED,
+        RejectionReason.IP_NOT_ALLOWED,
+        RejectionReason.METHOD_NOT_ALLOWED,
+        RejectionReason.ORIGIN_NOT_ALLOWED,
+        RejectionReason.BODY_TOO_LARGE,
+        RejectionReason.BODY_INCOMPLETE,
+        RejectionReason.MALFORMED_REQUEST,
+        RejectionReason.RATE_LIMITED,
+        RejectionReason.HANDSHAKE,
+    }
+)
+"""What a reader of ``DeliveriesRejected/1`` knows; it takes no other. Never add to it."""
 
 
 class Delivery(Part, frozen=True, kw_only=True):
@@ -67,6 +100,8 @@ class Delivery(Part, frozen=True, kw_only=True):
     processing_ms: float
     secret_id: UUID | None = None
     """Which of the trigger's secrets matched."""
+    visible_names: tuple[str, ...] = ()
+    """Names of headers and of query parameters that the log need not hide, as the trigger lists them."""
 
 
 class BodyReading(Part, frozen=True, kw_only=True):
@@ -93,7 +128,11 @@ class AcceptedDelivery(Delivery, frozen=True, kw_only=True):
 class RejectedDelivery(Delivery, frozen=True, kw_only=True):
     """A request that started nothing."""
 
-    reason: RejectionReason
+    reason: str
+    """A ``RejectionReason``, or one of a later release."""
+    execution_id: UUID | None = None
+    """Of a repetition: the execution that its key started before."""
+    idempotency_key: str | None = None
 
 
 class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_only=True):
@@ -134,11 +173,15 @@ class LargeDeliveryAccepted2(LargeDeliveryAccepted, tag="LargeDeliveryAccepted/2
 
 
 class DeliveriesRejected(Message, tag="DeliveriesRejected/1", frozen=True, kw_only=True):
-    """On ``deliveries.rejected``."""
+    """On ``deliveries.rejected``: every reason is one of ``FIRST_REASONS``."""
 
     deliveries: tuple[RejectedDelivery, ...]
     dropped: int = 0
     """Refusals that were counted but not recorded since the last batch, under a flood."""
+
+
+class DeliveriesRejected2(DeliveriesRejected, tag="DeliveriesRejected/2", frozen=True, kw_only=True):
+    """The same with reasons of any text, so that a new one needs no further version."""
 
 
 ACCEPTED: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted]] = Codec(
@@ -150,4 +193,5 @@ DELIVERIES: Final[Codec[DeliveriesAccepted | LargeDeliveryAccepted | DeliveriesR
     LargeDeliveryAccepted,
     LargeDeliveryAccepted2,
     DeliveriesRejected,
+    DeliveriesRejected2,
 )

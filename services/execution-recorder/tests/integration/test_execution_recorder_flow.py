@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from trigger_contracts import executions, streams
+from trigger_contracts import deliveries, executions, streams
 from trigger_contracts.codec import encode
 from trigger_contracts.config import TriggerType
 from trigger_contracts.deliveries import ClaimCheck, LargeDeliveryAccepted
@@ -404,3 +404,14 @@ async def test_a_large_body_is_in_its_row(recorder: Any, given: Any) -> None:
     assert (found["requestBody"], found["responseStatus"]) == (None, 202)
     assert found["error"].startswith("The body is lost")
     assert (await recorder.shown(f"/api/executions/{lost.execution_id}"))["status"] == "accepted"
+
+
+async def test_a_reason_of_a_later_release_is_recorded_as_it_came(recorder: Any, given: Any) -> None:
+    refusal = given.rejected(reason="of_a_later_release")
+    await recorder.publish(streams.DELIVERIES_REJECTED, deliveries.DeliveriesRejected2(deliveries=(refusal,)))
+    row = await recorder.shown(f"/api/webhook-logs/{refusal.id}")
+    assert row["rejectionReason"] == "of_a_later_release"
+    rates = await recorder.shown(
+        f"/api/triggers/{refusal.trigger_id}/webhook-rates?from=2026-11-01T00:00:00Z"
+    )
+    assert rates["items"][0]["outcomes"] == {"of_a_later_release": 1}

@@ -13,7 +13,13 @@ from trigger_contracts.deliveries import RejectedDelivery
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 from trigger_runtime.lifecycle import BackgroundTask
-from webhook_ingress.adapters.batch import HEADROOM, BatchLimits, encoded, rejected_message
+from webhook_ingress.adapters.batch import (
+    HEADROOM,
+    BatchLimits,
+    EncodedRejection,
+    encoded_rejection,
+    rejected_message,
+)
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -41,7 +47,7 @@ class RejectedPublisher(BackgroundTask):
         self._queue_bytes = queue_bytes
         self._new_id = new_id
         self._metrics = metrics
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[EncodedRejection] = deque()
         self._held_bytes = 0
         self._in_flight = 0
         self._dropped = 0
@@ -50,13 +56,13 @@ class RejectedPublisher(BackgroundTask):
 
     def record(self, delivery: RejectedDelivery) -> None:
         """Take a refusal, or count it where there is no room."""
-        data = encoded(delivery)
-        too_large = len(data) > self._bus.max_payload - HEADROOM
-        if too_large or self._held_bytes + len(data) > self._queue_bytes:
+        rejection = encoded_rejection(delivery)
+        size = len(rejection.data)
+        if size > self._bus.max_payload - HEADROOM or self._held_bytes + size > self._queue_bytes:
             self._drop(1)
             return
-        self._held_bytes += len(data)
-        self._queue.append(data)
+        self._held_bytes += size
+        self._queue.append(rejection)
         self._wake.set()
 
     async def stop(self) -> None:
@@ -78,25 +84,25 @@ class RejectedPublisher(BackgroundTask):
             self._in_flight = len(batch)
             await self._publish(batch)
             self._in_flight = 0
-            self._held_bytes -= sum(len(data) for data in batch)
+            self._held_bytes -= sum(len(one.data) for one in batch)
 
-    async def _next_batch(self) -> list[bytes]:
+    async def _next_batch(self) -> list[EncodedRejection]:
         while not (batch := self._take()) and not self._stopping:
             self._wake.clear()
             await self._wake.wait()
         return batch
 
-    def _take(self) -> list[bytes]:
-        batch: list[bytes] = []
+    def _take(self) -> list[EncodedRejection]:
+        batch: list[EncodedRejection] = []
         size = 0
         while self._queue and len(batch) < self._limits.deliveries:
-            size += len(self._queue[0]) + 1
+            size += len(self._queue[0].data) + 1
             if batch and size > min(self._limits.bytes, self._bus.max_payload - HEADROOM):
                 break
             batch.append(self._queue.popleft())
         return batch
 
-    async def _publish(self, batch: list[bytes]) -> None:
+    async def _publish(self, batch: list[EncodedRejection]) -> None:
         message_id = str(self._new_id())
         dropped = self._dropped
         data = rejected_message(batch, dropped=dropped)

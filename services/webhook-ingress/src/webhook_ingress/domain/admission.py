@@ -46,6 +46,11 @@ _STATUS: Final = {
     RejectionReason.BODY_UNREADABLE: 400,
     RejectionReason.RATE_LIMITED: 429,
     RejectionReason.HANDSHAKE: 200,
+    RejectionReason.PROBE: 200,
+    RejectionReason.PATH_UNKNOWN: 404,
+    RejectionReason.TRIGGER_DELETED: 404,
+    RejectionReason.REPEATED: 202,
+    RejectionReason.FILTERED: 200,
 }
 BODY_NOT_READ: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
 """Refusals for which the body does not matter: it is neither read nor recorded."""

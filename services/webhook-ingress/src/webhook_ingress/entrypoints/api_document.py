@@ -18,7 +18,7 @@ from webhook_ingress.entrypoints.response_renderer import WebhookIgnored, Webhoo
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE
 
 _TAG: Final = "Webhooks"
-_ALWAYS: Final = {HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE}
+_ALWAYS: Final = {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.SERVICE_UNAVAILABLE}
 _STATUSES: Final = {rejected(reason).status for reason in RejectionReason} | {HTTPStatus.REQUEST_TIMEOUT}
 _ERRORS: Final = tuple(sorted(int(status) for status in _STATUSES - _ALWAYS))
 _WITH_BODY: Final = frozenset({HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE})
@@ -41,7 +41,7 @@ _DESCRIPTION: Final = (
     + ", ".join(
         f"`{reason}` ({rejected(reason).status})"
         for reason in RejectionReason
-        if rejected(reason).status != HTTPStatus.OK
+        if rejected(reason).status >= HTTPStatus.BAD_REQUEST
     )
     + ". A body that comes too slowly is a 408."
 )

@@ -44,6 +44,11 @@ _DETAILS: Final = {
     ),
     RejectionReason.RATE_LIMITED: "This webhook gets more requests than it takes.",
     RejectionReason.HANDSHAKE: "The address has been confirmed.",
+    RejectionReason.PROBE: "There is a webhook at this address.",
+    RejectionReason.PATH_UNKNOWN: "There is no webhook at this address.",
+    RejectionReason.TRIGGER_DELETED: "There is no webhook at this address.",
+    RejectionReason.REPEATED: "The delivery was accepted before.",
+    RejectionReason.FILTERED: "The webhook does not start for requests like this one.",
 }
 _CHALLENGES: Final = {
     AuthType.BEARER: 'Bearer realm="webhook"',
