@@ -225,6 +225,21 @@ def test_a_key_comes_in_the_header_that_the_trigger_names(
     assert decide(("X-API-Key", value), **options).reason is Reason.CREDENTIAL_MISSING
 
 
+@pytest.mark.parametrize(
+    ("secret", "value"),
+    [
+        ("\u79d8\u5bc6" * 9, "?" * 18),
+        ("p\u00e4ss\u79d8\u5bc6 of many words", "p\udce4ss?? of many words"),
+        ("p\u00e4ssw\u00f6rd of many words", "p?ssw?rd of many words"),
+    ],
+)
+def test_no_character_of_a_secret_has_a_stand_in(decide: Make, secret: str, value: str) -> None:
+    options: dict[str, Any] = {"secret": secret.encode(), "auth_type": AuthType.API_KEY}
+    assert decide(("X-API-Key", value), **options).reason is Reason.CREDENTIAL_INVALID
+    exact = secret.encode().decode("ascii", "surrogateescape")
+    assert isinstance(decide(("X-API-Key", exact), **options), Accepted)
+
+
 def test_a_bearer_token_may_hold_spaces(decide: Make) -> None:
     token = ("Authorization", "Bearer It's a Secret to Everybody")
     assert isinstance(

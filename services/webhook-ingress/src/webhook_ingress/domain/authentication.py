@@ -121,7 +121,12 @@ def _is_same(credential: bytes, *, secret: bytes) -> bool:
         return True
     if secret.isascii():
         return False
-    return hmac.compare_digest(credential, secret.decode(errors="replace").encode("latin-1", "replace"))
+    try:
+        # Strictly: a replacement character would stand for any other one.
+        in_latin_1 = secret.decode().encode("latin-1")
+    except UnicodeError:
+        return False
+    return hmac.compare_digest(credential, in_latin_1)
 
 
 def _verify(
