@@ -47,13 +47,12 @@ class Authenticate(Protocol):
     async def __call__(self, request: web.Request, *, scope: str) -> Any: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response(Generic[T]):
+class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A success with a status or headers of its own. ``content`` may be encoded already."""
 
     content: T | msgspec.Raw
     status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,10 +241,13 @@ def _serve(one: Operation, *, handler: Callable[..., Awaitable[Any]], edge: _Edg
     authenticate, takes_caller = edge.authenticate, "caller" in takes
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        caller = await authenticate(request, scope=scope) if scope is not None else None
-        arguments = {name: read(request) for name, read in reads}
-        if takes_caller:
-            arguments["caller"] = caller
+        arguments: dict[str, Any] = {}
+        if scope is not None:
+            caller = await authenticate(request, scope=scope)
+            if takes_caller:
+                arguments["caller"] = caller
+        for name, read in reads:
+            arguments[name] = read(request)
         if body is not None:
             arguments |= await _read(body, request=request, takes=takes, edge=edge)
         return _written(await handler(**arguments), status=status)
@@ -265,11 +267,12 @@ async def _read(body: Body, *, request: web.Request, takes: frozenset[str], edge
 
 def _written(result: Any, *, status: int) -> web.StreamResponse:
     match result:
-        case web.StreamResponse():
-            return result
+        # First, since it is the most frequent; aiohttp's class is an ABC, which takes longer to recognise.
         case Response():
             return json_response(result.content, status=result.status or status, headers=result.headers)
         case None:
             return web.Response(status=status)
+        case web.StreamResponse():
+            return result
         case _:
             return json_response(result, status=status)

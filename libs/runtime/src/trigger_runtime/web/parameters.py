@@ -115,10 +115,10 @@ def path_argument(name: str, *, noun: str) -> Argument:
     """Return how an id in the path is read. A text that is not an id names nothing: 404."""
 
     def read(request: web.Request) -> UUID:
-        parsed = uuid_in(request.match_info[name])
-        if parsed is None:
+        text = request.match_info[name]
+        if not _UUID.fullmatch(text):
             raise not_found(noun)
-        return parsed
+        return UUID(text)
 
     parameter = Parameter(name=name, where="path", schema=_UUID_SCHEMA, description="Its id.", required=True)
     return Argument(read, (parameter,), (404,))
