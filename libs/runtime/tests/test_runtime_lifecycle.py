@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from trigger_runtime.cancelling import cancel
-from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, Watched
+from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, Watched, cancel
 
 
 class Part:

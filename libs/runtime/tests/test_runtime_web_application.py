@@ -467,13 +467,14 @@ async def test_stopping_finishes_what_is_under_way(
         async with http.get("/slow") as answer:
             return await answer.text()
 
+    port = listener.port
     getting = asyncio.create_task(get_slow())
     await asyncio.wait_for(door.entered.wait(), 5)
     stopping = asyncio.create_task(listener.stop())
     await asyncio.sleep(0.05)
     with pytest.raises(aiohttp.ClientConnectorError):
         async with aiohttp.ClientSession() as other:
-            await other.get(f"http://127.0.0.1:{http._base_url.port}/livez")  # type: ignore[union-attr]
+            await other.get(f"http://127.0.0.1:{port}/livez")
     assert not stopping.done()
     door.release.set()
     assert await asyncio.wait_for(getting, 5) == "finished"

@@ -3,14 +3,37 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
-from trigger_runtime.cancelling import cancel
-
 log = structlog.stdlib.get_logger(__name__)
+
+
+async def cancel(tasks: Iterable[asyncio.Task[Any]], *, again_seconds: float = 1.0) -> None:
+    """Cancel the tasks and wait until they have ended, however they end.
+
+    A task that goes on is cancelled again after ``again_seconds``: ``asyncio.wait_for`` of Python 3.11,
+    on which the clients of our servers are built, loses a cancellation that meets its result
+    (bpo-42130, mended in 3.12).
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=again_seconds)
+
+
+def raise_if_cancelled() -> None:
+    """Raise ``CancelledError`` where this task was cancelled and a library swallowed that.
+
+    Besides ``asyncio.wait_for`` (above), closing a NATS client swallows a cancellation. A loop that tries for
+    ever calls this once a round: while its server refused connections, one cancellation in ten was lost.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class Component(Protocol):
@@ -95,7 +118,7 @@ class HealthWatch(BackgroundTask):
         seconds: float,
         initial: str = "not connected yet",
     ) -> None:
-        super().__init__(f"{name}-watch", self._probe_for_ever)
+        super().__init__(name, self._probe_for_ever)
         # The log counts lines by their text, so that each dependency has its own.
         self._away = f"{name} away"
         self._check_failed = f"{name} check failed"
@@ -121,7 +144,7 @@ class HealthWatch(BackgroundTask):
             await asyncio.sleep(0.25 if problem else self._seconds)
 
 
-class StartAfter:
+class StartAfter(BackgroundTask):
     """Starts a component once ``ready`` returns.
 
     A consumer waits like this for a directory: an event that is matched with half a directory is
@@ -129,24 +152,14 @@ class StartAfter:
     """
 
     def __init__(self, component: Component, *, ready: Callable[[], Awaitable[None]]) -> None:
-        self.name = component.name
+        super().__init__(component.name, self._start_when_ready)
         self._component = component
         self._ready = ready
-        self._waiting: asyncio.Task[None] | None = None
         self._started = False
-
-    async def start(self) -> None:
-        """Begin to wait."""
-        self._waiting = asyncio.create_task(self._start_when_ready(), name=f"{self.name} waiting")
-
-    def tasks(self) -> Sequence[asyncio.Task[Any]]:
-        """Return what must not end by itself."""
-        return [self._waiting] if self._waiting is not None else []
 
     async def stop(self) -> None:
         """Stop waiting, or the component where it was started."""
-        if self._waiting is not None:
-            await cancel([self._waiting])
+        await cancel(self.tasks())
         if self._started:
             await self._component.stop()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -99,20 +99,18 @@ async def _leave_as_it_is(_connection: object) -> None:
     """Reset nothing."""
 
 
-class Database:
+class Database(HealthWatch):
     """A pool of connections. It connects when it is first used, and again whenever that is needed."""
-
-    name = "database"
 
     def __init__(
         self, url: Secret, *, application: str, max_connections: int = 10, statement_seconds: float = 10.0
     ) -> None:
+        super().__init__("database", self._select_one, seconds=1.0)
         self._url = url
         self._application = application
         self._max = max_connections
-        self._seconds = statement_seconds
+        self._statement_seconds = statement_seconds
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._health = HealthWatch(self.name, self._probe, seconds=1.0)
         self._in_use = 0
 
     async def start(self) -> None:
@@ -121,7 +119,7 @@ class Database:
             self._url.reveal(),
             min_size=0,
             max_size=self._max,
-            command_timeout=self._seconds,
+            command_timeout=self._statement_seconds,
             timeout=5,
             # asyncpg ends an open transaction by itself. Its query that resets the session would be a second
             # exchange for each use. Borrowed connections keep their session settings: LISTEN, SET and
@@ -129,21 +127,13 @@ class Database:
             reset=_leave_as_it_is,
             server_settings={"application_name": self._application, **LIMITS},
         )
-        await self._health.start()
+        await super().start()
 
     async def stop(self) -> None:
         """Wait for what is under way and close."""
-        await self._health.stop()
+        await super().stop()
         if self._pool is not None:
             await self._pool.close()
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the database is stopped."""
-        return self._health.tasks()
-
-    def check(self) -> str | None:
-        """Return why the database cannot be used, as of the last probe, or ``None``."""
-        return self._health.check()
 
     @asynccontextmanager
     async def connection(self, *, refused: type[Exception] | None = None) -> AsyncIterator[Connection]:
@@ -209,13 +199,13 @@ class Database:
             return await asyncpg.connect(
                 self._url.reveal(),
                 timeout=5,
-                command_timeout=self._seconds,
+                command_timeout=self._statement_seconds,
                 server_settings={"application_name": f"{self._application} (dedicated)", **LIMITS},
             )
         except _NO_CONNECTION as error:
             raise DatabaseUnavailableError(type(error).__name__) from error
 
-    async def _probe(self) -> str | None:
+    async def _select_one(self) -> str | None:
         try:
             async with self.connection() as connection:
                 await connection.execute("SELECT 1")

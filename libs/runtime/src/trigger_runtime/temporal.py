@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -74,16 +74,14 @@ DATA_CONVERTER: Final = DataConverter(payload_converter_class=_PayloadConverter)
 """What every client and worker of these services uses."""
 
 
-class TemporalConnection:
+class TemporalConnection(HealthWatch):
     """A client for the life of the process. It connects on first use and reconnects by itself."""
 
-    name = "temporal"
-
     def __init__(self, settings: TemporalSettings, *, identity: str) -> None:
+        super().__init__("temporal", self._check_health, seconds=2.0)
         self._settings = settings
         self._identity = identity
         self._client: Client | None = None
-        self._health = HealthWatch(self.name, self._probe, seconds=2.0)
         self._reached = asyncio.Event()
 
     @property
@@ -96,19 +94,7 @@ class TemporalConnection:
     async def start(self) -> None:
         """Make the client, without connecting, and begin to watch the server."""
         self._client = await self._connect()(lazy=True)
-        await self._health.start()
-
-    async def stop(self) -> None:
-        """Stop watching; the client holds nothing that needs closing."""
-        await self._health.stop()
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the connection is stopped."""
-        return self._health.tasks()
-
-    def check(self) -> str | None:
-        """Return why Temporal cannot be used, as of the last probe, or ``None``."""
-        return self._health.check()
+        await super().start()
 
     async def reachable(self) -> None:
         """Wait until Temporal was reached once."""
@@ -133,7 +119,7 @@ class TemporalConnection:
             tls=key is not None,
         )
 
-    async def _probe(self) -> str | None:
+    async def _check_health(self) -> str | None:
         try:
             await self.client.service_client.check_health(timeout=dt.timedelta(seconds=3))
         except (RPCError, RuntimeError):

@@ -43,7 +43,7 @@ from trigger_contracts import ids, streams
 from trigger_runtime import postgres_schema
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
-from trigger_runtime.fair_threads import FairThreads
+from trigger_runtime.concurrency import FairThreads
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service
 from trigger_runtime.metrics import Metrics

@@ -22,7 +22,7 @@ from trigger_runtime.bus.jetstream_api import (
     WrongLastSequenceError,
     describe,
 )
-from trigger_runtime.cancelling import cancel, raise_if_cancelled
+from trigger_runtime.lifecycle import BackgroundTask, cancel, raise_if_cancelled
 
 __all__ = [
     "Bus",
@@ -38,7 +38,7 @@ log = structlog.stdlib.get_logger(__name__)
 _CLOSE_SECONDS: Final = 2.0
 
 
-class Bus:
+class Bus(BackgroundTask):
     """One connection, kept up for the life of the process.
 
     ``start`` returns at once; ``ready`` waits until the connection stands and the streams exist, which
@@ -46,8 +46,6 @@ class Bus:
     Publishes are never buffered while the connection is down: one that was given up on must not go
     out after the reconnect, when its sender already counts it as failed.
     """
-
-    name = "bus"
 
     def __init__(
         self,
@@ -63,6 +61,7 @@ class Bus:
 
         ``poll_seconds`` is how long a client whose reconnecting has ended by itself can stay unnoticed.
         """
+        super().__init__("bus", self._keep_usable)
         self._servers = [server.strip() for server in url.split(",")]
         self._client_name = client_name
         self._streams = list(streams)
@@ -71,18 +70,12 @@ class Bus:
         self._poll_seconds = poll_seconds
         self._usable = asyncio.Event()
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._js: JetStreamContext | None = None
 
-    async def start(self) -> None:
-        """Begin to connect."""
-        self._task = asyncio.create_task(self._keep_usable(), name="bus-connect")
-
     async def stop(self) -> None:
         """Flush what was published and close."""
-        if self._task is not None:
-            await cancel([self._task])
+        await cancel(self.tasks())
         self._usable.clear()
         if self._client is None:
             return
@@ -173,10 +166,6 @@ class Bus:
     async def stream_state(self, stream: str) -> StreamState:
         """Ask the stream's leader. Raises ``BusUnavailableError``, also where the stream does not exist."""
         return await jetstream_api.stream_state(self.client, stream=stream)
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the bus is stopped."""
-        return [self._task] if self._task is not None else []
 
     async def _keep_usable(self) -> None:
         while True:

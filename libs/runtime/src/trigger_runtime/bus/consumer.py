@@ -17,7 +17,7 @@ from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
 from trigger_runtime.bus.pull import pull_messages
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import BackgroundTask, cancel
 from trigger_runtime.metrics import Metrics
 
 log = structlog.stdlib.get_logger(__name__)
@@ -57,7 +57,7 @@ class Subscription:
     max_attempts: int = 8
 
 
-class Consumer:
+class Consumer(BackgroundTask):
     """A component that feeds one durable consumer's messages to a handler.
 
     The handler returns: the message is acknowledged. It raises: see ``Subscription``. Delivery is at least
@@ -65,7 +65,7 @@ class Consumer:
     """
 
     def __init__(self, bus: Bus, *, subscription: Subscription, handle: Handler, metrics: Metrics) -> None:
-        self.name = f"consumer {subscription.durable}"
+        super().__init__(f"consumer {subscription.durable}", self._pull_forever)
         self._bus = bus
         self._subscription = subscription
         self._handle = handle
@@ -75,31 +75,27 @@ class Consumer:
         self._handlers: set[asyncio.Task[None]] = set()
         self._handler_ended = asyncio.Event()
         self._failures: dict[int, int] = {}
-        self._pull_task: asyncio.Task[None] | None = None
-        self._keep_alive_task: asyncio.Task[None] | None = None
+        self._keeping_alive = BackgroundTask(f"{self.name} keep-alive", self._keep_alive)
         self._consuming = False
 
     async def start(self) -> None:
         """Start to pull as soon as the bus can be used."""
-        self._pull_task = asyncio.create_task(self._pull_forever(), name=self.name)
-        self._keep_alive_task = asyncio.create_task(self._keep_alive(), name=f"{self.name} keep-alive")
+        await super().start()
+        await self._keeping_alive.start()
 
     async def stop(self) -> None:
         """Stop pulling and wait for the handlers; the message of a cancelled one is delivered again."""
         try:
-            if self._pull_task is not None:
-                await cancel([self._pull_task])
+            await cancel(super().tasks())
             if self._handlers:
                 await asyncio.wait(set(self._handlers))
         finally:
             self._consuming = False
-            await cancel(
-                [*self._handlers, *([self._keep_alive_task] if self._keep_alive_task is not None else [])]
-            )
+            await cancel([*self._handlers, *self._keeping_alive.tasks()])
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the consumer is stopped."""
-        return [task for task in (self._pull_task, self._keep_alive_task) if task is not None]
+        return [*super().tasks(), *self._keeping_alive.tasks()]
 
     def check(self) -> str | None:
         """Return why nothing is being consumed, or ``None``."""

@@ -15,8 +15,7 @@ from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
 from trigger_runtime.bus.pull import PullLostError, pull_messages
-from trigger_runtime.cancelling import cancel
-from trigger_runtime.lifecycle import BackgroundTask
+from trigger_runtime.lifecycle import BackgroundTask, cancel
 
 log = structlog.stdlib.get_logger(__name__)
 

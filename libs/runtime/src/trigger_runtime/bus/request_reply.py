@@ -1,7 +1,7 @@
 """Request and reply over NATS: at most one reply, in time or never. The bus stores nothing of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -14,7 +14,7 @@ from trigger_runtime import backoff
 from trigger_runtime.bus import jetstream_api
 from trigger_runtime.bus.connection import Bus, MessageTooLargeError
 from trigger_runtime.bus.jetstream_api import OUTAGE, describe
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import BackgroundTask, cancel
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -23,7 +23,7 @@ _POLL_SECONDS: Final = 0.5
 _DRAIN_SECONDS: Final = 2.0
 
 
-class Responder:
+class Responder(BackgroundTask):
     """A component that replies to the requests on a subject.
 
     Replicas with the same ``queue`` share them: each request goes to one. ``handle`` returns the reply to a
@@ -44,7 +44,7 @@ class Responder:
         seconds: float = 5.0,
         max_in_flight: int = 1024,
     ) -> None:
-        self.name = f"responder {subject}"
+        super().__init__(f"responder {subject}", self._serve_forever)
         self._bus = bus
         self._subject = subject
         self._queue = queue
@@ -53,28 +53,18 @@ class Responder:
         self._slots = asyncio.Semaphore(concurrency)
         self._max_in_flight = max_in_flight
         self._in_flight: set[asyncio.Task[None]] = set()
-        self._serving: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._subscription: Subscription | None = None
-
-    async def start(self) -> None:
-        """Start to reply as soon as the bus can be used."""
-        self._serving = asyncio.create_task(self._serve_forever(), name=self.name)
 
     async def stop(self) -> None:
         """Accept no more requests, and reply to those that are in flight."""
         try:
-            if self._serving is not None:
-                await cancel([self._serving])
+            await cancel(self.tasks())
             await self._unsubscribe()
             if self._in_flight:
                 await asyncio.wait(set(self._in_flight))
         finally:
             await cancel(self._in_flight)
-
-    def tasks(self) -> Sequence[asyncio.Task[None]]:
-        """Return what runs until the responder is stopped."""
-        return [self._serving] if self._serving is not None else []
 
     def in_flight(self) -> int:
         """Return how many requests have no reply yet."""

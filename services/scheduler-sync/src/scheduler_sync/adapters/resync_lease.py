@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, describe
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import cancel
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -34,7 +34,7 @@ from scheduler_sync.usecases.status_publisher import PUBLISHED_TIMES, StatusPubl
 from trigger_contracts.config import TriggerState, TriggerType, trigger_type_of
 from trigger_contracts.schedules import schedule_id
 from trigger_contracts.workflow_io import MAX_INPUT_BYTES, encoded_size
-from trigger_runtime.key_locks import KeyLocks
+from trigger_runtime.concurrency import KeyLocks
 
 log = structlog.stdlib.get_logger(__name__)
 

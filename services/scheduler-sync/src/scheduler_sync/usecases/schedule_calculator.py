@@ -9,7 +9,7 @@ from scheduler_sync.domain.backfill import Backfill, Rejected, decide_backfill
 from scheduler_sync.domain.desired import DesiredSchedule, desired_schedule
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_cron import is_cached
-from trigger_runtime.fair_threads import FairThreads
+from trigger_runtime.concurrency import FairThreads
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ from trigger_contracts.config import ScheduleConfig
 from trigger_contracts.schedule_requests import ScheduleStatus
 from trigger_contracts.schedules import schedule_id
 from trigger_cron import TimetableError
-from trigger_runtime.fair_threads import FairThreads
+from trigger_runtime.concurrency import FairThreads
 from trigger_runtime.web.operations import Response, Success, operation
 from trigger_validation import FieldError, InvalidError, decode, raise_if_invalid
 

@@ -3,7 +3,7 @@
 from trigger_api.domain import config_rules
 from trigger_contracts.config import AnyTriggerConfig, ScheduleConfig
 from trigger_cron import is_cached
-from trigger_runtime.fair_threads import FairThreads
+from trigger_runtime.concurrency import FairThreads
 from trigger_validation import FieldError
 
 

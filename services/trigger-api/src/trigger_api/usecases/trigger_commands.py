@@ -47,7 +47,7 @@ from trigger_api.usecases.trigger_command import (
     TriggerCommand,
 )
 from trigger_contracts.config import AnyTriggerConfig
-from trigger_runtime.fair_threads import FairThreads
+from trigger_runtime.concurrency import FairThreads
 from trigger_validation import FieldError, raise_if_invalid
 from trigger_webhooks import generate_secret, needs_secret, secret_errors, secret_warnings
 

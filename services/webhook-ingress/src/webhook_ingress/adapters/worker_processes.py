@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from trigger_runtime import backoff
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import cancel
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from trigger_runtime.cancelling import cancel
+from trigger_runtime.lifecycle import cancel
 from trigger_runtime.web.listener import require_port
 from webhook_ingress.entrypoints.body_budget import BodyBudget
 from webhook_ingress.entrypoints.connections import ConnectionLimits, Connections
