@@ -152,11 +152,14 @@ def _input_schema(schema: dict[str, Any] | None) -> list[FieldError]:
 
 
 def _manual(config: ManualConfig) -> list[FieldError]:
-    if config.input_schema is None or not config.inputs:
+    if config.input_schema is None:
         return []
-    # Defaults may be incomplete (a run adds to them), so only what is there is checked.
+    # What is there before a run may be incomplete (a run adds to it), so only what is there is checked.
     relaxed = {name: item for name, item in config.input_schema.items() if name != "required"}
-    return input_errors(config.inputs, schema=relaxed, pointer="/inputs")
+    defaults = input_errors({}, schema=relaxed, pointer="/inputSchema")
+    if defaults:
+        return [FieldError("/inputSchema", f"A default does not fit: {error.detail}") for error in defaults]
+    return input_errors(config.inputs, schema=relaxed, pointer="/inputs") if config.inputs else []
 
 
 _FIELD_RULES: Final[dict[tuple[type, str], Callable[[Any], list[FieldError]]]] = {

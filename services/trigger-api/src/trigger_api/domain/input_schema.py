@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from trigger_api.domain.input_defaults import contradiction_of, resolved, takes_objects, with_defaults
 from trigger_validation import FieldError, pointer_step
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -42,7 +43,11 @@ def schema_errors(schema: dict[str, Any], *, pointer: str) -> list[FieldError]:
                     pointer, f"With all references followed this is more than {_MAX_EXPANDED} schemas."
                 )
             ]
-        _validator(schema)
+        # The names of formats are looked up only here: an earlier release took any.
+        _validator(schema, ignore_unknown_formats=False)
+        reason = _unmeetable(schema)
+        if reason is not None:
+            return [FieldError(pointer, f"No inputs can meet this schema: {reason}.")]
     except _UnboundedError as error:
         return [FieldError(pointer, f"{error}.")]
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
@@ -57,6 +62,7 @@ def input_errors(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str
     if _expanded(schema, root=schema, under=()) * _values(inputs) > _MAX_WORK:
         return [FieldError(pointer, "These inputs are too many for a schema of this size.")]
     errors = []
+    inputs = with_defaults(inputs, schema=schema, root=schema)
     for error in _validator(schema).iter_errors(inputs):
         steps = "".join(f"/{pointer_step(str(step)[:100])}" for step in error.instance_path)
         errors.append(FieldError(pointer + steps, f"{_first_line(error)}."))
@@ -65,11 +71,27 @@ def input_errors(inputs: dict[str, Any], *, schema: dict[str, Any], pointer: str
     return errors
 
 
-def _validator(schema: dict[str, Any]) -> Any:
+def completed(inputs: dict[str, Any], *, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return inputs that have no errors, with the schema's defaults for what they lack."""
+    complete: dict[str, Any] = with_defaults(inputs, schema=schema, root=schema)
+    return complete
+
+
+def _validator(schema: dict[str, Any], *, ignore_unknown_formats: bool = True) -> Any:
     # offline: a user's $ref must not make this service fetch or read anything.
     return jsonschema_rs.Draft202012Validator(
-        {"$schema": _DRAFT, **schema}, offline=True, pattern_options=_PATTERNS
+        {"$schema": _DRAFT, **schema},
+        offline=True,
+        pattern_options=_PATTERNS,
+        validate_formats=True,
+        ignore_unknown_formats=ignore_unknown_formats,
     )
+
+
+def _unmeetable(schema: dict[str, Any]) -> str | None:
+    if not takes_objects(schema, root=schema):
+        return 'inputs are an object, such as {"name": "Ann"}'
+    return contradiction_of(schema, root=schema)
 
 
 def _expanded(node: Any, *, root: dict[str, Any], under: tuple[str, ...]) -> int:
@@ -110,13 +132,10 @@ def _parts(node: Any) -> Iterator[Any]:
 def _resolved(reference: str, *, root: dict[str, Any]) -> Any:
     if not reference.startswith("#/"):
         raise _UnboundedError("A $ref may only be a pointer into the schema itself, like #/$defs/name")
-    node: Any = root
-    for step in reference.removeprefix("#/").split("/"):
-        name = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(node, dict) or name not in node:
-            raise _UnboundedError(f"There is nothing at {reference[:100]!r}")
-        node = node[name]
-    return node
+    try:
+        return resolved(reference, root=root)
+    except LookupError:
+        raise _UnboundedError(f"There is nothing at {reference[:100]!r}") from None
 
 
 def _values(value: Any) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse
-from trigger_api.domain.input_schema import input_errors
+from trigger_api.domain.input_schema import completed, input_errors
 from trigger_api.ports import (
     ClockAndIds,
     EventStore,
@@ -99,7 +99,10 @@ class ManualRuns:
 
 
 def effective_inputs(config: AnyTriggerConfig, *, inputs: dict[str, Any] | None) -> dict[str, Any]:
-    """Return what a run gets: the trigger's own inputs, overridden key by key. Raises ``InvalidError``."""
+    """Return what a run gets: the trigger's own inputs, overridden key by key, and its schema's defaults.
+
+    Raises ``InvalidError``.
+    """
     effective = inputs or {}
     if isinstance(config, ManualConfig):
         if config.require_inputs and not inputs:
@@ -107,5 +110,6 @@ def effective_inputs(config: AnyTriggerConfig, *, inputs: dict[str, Any] | None)
         effective = {**config.inputs, **effective}
         if config.input_schema is not None:
             raise_if_invalid(input_errors(effective, schema=config.input_schema, pointer="/inputs"))
+            effective = completed(effective, schema=config.input_schema)
     raise_if_invalid(size_errors(effective, limit=MAX_INPUT_BYTES, pointer="/inputs"))
     return effective
