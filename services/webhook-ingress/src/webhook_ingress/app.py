@@ -27,7 +27,7 @@ from webhook_ingress.adapters.secret_use_publisher import SecretUsePublisher
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
 from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
-from webhook_ingress.domain.rate_limit import RateLimits
+from webhook_ingress.domain.rate_limit import Quota, RateLimits
 from webhook_ingress.entrypoints.api_document import show_document
 from webhook_ingress.entrypoints.body_budget import BodyBudget
 from webhook_ingress.entrypoints.connections import ConnectionLimits
@@ -36,7 +36,8 @@ from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE, WebhookEndpoint
 from webhook_ingress.entrypoints.worker_peers import WorkerPeers
 from webhook_ingress.settings import Settings, WorkerListens
-from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
+from webhook_ingress.usecases.receive_delivery import ReceiveDelivery
+from webhook_ingress.usecases.request_records import RequestRecords
 
 NAME = "webhook-ingress"
 
@@ -123,15 +124,19 @@ def _worker(settings: Settings) -> Service:
     receive = ReceiveDelivery(
         directory,
         accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
-        rejected=rejected,
+        records=RequestRecords(
+            rejected,
+            clock=clock,
+            unknown=Quota(settings.unknown_per_minute),
+            count_outcome=ingress_metrics.count_outcome,
+            longest_body=settings.rejected_body_bytes,
+        ),
         responses=ResponseRenderer(),
         secret_uses=secret_uses,
         rates=RateLimits(),
         clock=clock,
         count_outcome=ingress_metrics.count_outcome,
-        limits=ReceiveLimits(
-            longest_rejected_body=settings.rejected_body_bytes, public_url=settings.public_url
-        ),
+        public_url=settings.public_url,
     )
     readiness = Readiness()
     readiness.require("bus", bus.check)

@@ -11,7 +11,7 @@ from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from webhook_ingress.domain.admission import Accepted, HandshakeReplied, Rejected
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
-from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 
 
 class UnavailableError(Exception):
@@ -35,7 +35,7 @@ class HttpResponse(msgspec.Struct, frozen=True, kw_only=True):
 class Triggers(Protocol):
     """The webhook triggers that there are."""
 
-    def find(self, trigger_id: UUID) -> WebhookTrigger | None:
+    def find(self, trigger_id: UUID) -> WebhookTrigger | DeletedTrigger | None:
         """Return the trigger; ``UnavailableError`` where that is not known yet."""
 
 
@@ -51,6 +51,9 @@ class RejectedLog(Protocol):
 
     def record(self, delivery: RejectedDelivery) -> None:
         """Take it, or count it where there is no room; never waits, never fails."""
+
+    def count(self) -> None:
+        """Count one that is not to be recorded."""
 
 
 class SecretUses(Protocol):

@@ -66,6 +66,9 @@ class Settings(ServiceSettings, frozen=True, kw_only=True):
     rejected_body_bytes: Annotated[int, Meta(ge=0, le=_MIB)] = 64 * _KIB
     """A refused request's body is recorded whole up to this size, and over it not at all."""
 
+    unknown_per_minute: Annotated[int, Meta(ge=1, le=1_000_000)] = 600
+    """Requests to addresses of no trigger that are recorded in a minute; over it they are counted."""
+
     def __post_init__(self) -> None:
         problems = []
         try:

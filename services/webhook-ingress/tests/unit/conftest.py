@@ -16,12 +16,13 @@ from trigger_contracts.config import AuthType, HttpMethod, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
-from webhook_ingress.domain.rate_limit import RateLimits
+from webhook_ingress.domain.rate_limit import Quota, RateLimits
 from webhook_ingress.domain.request import Body, Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.ports import HttpResponse
-from webhook_ingress.usecases import ReceiveDelivery, ReceiveLimits
+from webhook_ingress.usecases.receive_delivery import ReceiveDelivery
+from webhook_ingress.usecases.request_records import RequestRecords
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -100,16 +101,24 @@ class Door:
         self.rejected: list[RejectedDelivery] = []
         self.uses: list[UUID] = []
         self.outcomes: list[str] = []
+        self.unrecorded = 0
+        clock = ClockAndIds(now=lambda: self.now, monotonic=lambda: self.seconds, random_bytes=bytes)
         self._receive = ReceiveDelivery(
             self,
             accepted=self,
-            rejected=self,
+            records=RequestRecords(
+                self,
+                clock=clock,
+                unknown=Quota(60),
+                count_outcome=self.outcomes.append,
+                longest_body=10_000,
+            ),
             responses=ResponseRenderer(),
             secret_uses=self,
             rates=RateLimits(),
-            clock=ClockAndIds(now=lambda: self.now, monotonic=lambda: self.seconds, random_bytes=bytes),
+            clock=clock,
             count_outcome=self.outcomes.append,
-            limits=ReceiveLimits(longest_rejected_body=10_000, public_url=public_url),
+            public_url=public_url,
         )
 
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
@@ -126,6 +135,9 @@ class Door:
 
     def record(self, delivery: RejectedDelivery) -> None:
         self.rejected.append(delivery)
+
+    def count(self) -> None:
+        self.unrecorded += 1
 
     def note(self, trigger_id: UUID, *, secret_id: UUID, at: datetime) -> None:
         assert (trigger_id, at) == (self.trigger.id, self.now)

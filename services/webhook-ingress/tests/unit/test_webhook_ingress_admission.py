@@ -1,16 +1,18 @@
-"""The order of the checks: exists, enabled, authentic, method, origin, then the body and the key."""
+"""The order of the checks: the address, enabled, authentic, method, origin, then the body and the key."""
 
 from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from trigger_contracts.config import AuthType, HttpMethod
 from trigger_contracts.deliveries import RejectionReason as Reason
-from webhook_ingress.domain.admission import Accepted, Rejected, decide_admission, rejected
+from webhook_ingress.domain.admission import Accepted, Rejected, decide_admission, rejected, trigger_at
 from webhook_ingress.domain.request import BodyProblem
+from webhook_ingress.domain.trigger import DeletedTrigger
 
 Make = Callable[..., Any]
 
@@ -19,6 +21,19 @@ BAD_ORIGIN = ("Origin", "https://evil.example")
 BAD_KEY = ("Idempotency-Key", "x" * 256)
 
 BASIC = b"shop:s3cret-s3cret-s3cret"
+
+
+def test_the_address_decides_before_all_else(make_trigger: Make, make_request: Make) -> None:
+    trigger: Any = make_trigger(enabled=False)
+    deleted = DeletedTrigger(
+        id=trigger.id, workspace="acme", workflow_id=trigger.workflow_id, name="gone", version=4
+    )
+    at, beside = make_request(), msgspec.structs.replace(make_request(), is_nearby=True)
+    assert trigger_at(trigger, request=at) == trigger
+    assert trigger_at(trigger, request=beside) == rejected(Reason.PATH_UNKNOWN)
+    for request in (at, beside):
+        assert trigger_at(None, request=request) == rejected(Reason.UNKNOWN_TRIGGER)
+        assert trigger_at(deleted, request=request) == rejected(Reason.TRIGGER_DELETED)
 
 
 @pytest.mark.parametrize("auth_type", list(AuthType))
@@ -49,7 +64,6 @@ def test_the_first_failing_check_decides(
 
     slow = BodyProblem.TOO_LARGE
     bad = (BAD_ORIGIN, BAD_KEY)
-    assert verdict(None, *wrong, *bad, body=slow) == rejected(Reason.UNKNOWN_TRIGGER)
     assert verdict(off, *wrong, *bad, body=slow) == rejected(Reason.TRIGGER_DISABLED)
     if auth_type is not AuthType.NONE:
         refused = verdict(trigger, *wrong, *bad, body=b"" if auth_type is AuthType.HMAC else slow)

@@ -287,7 +287,7 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
     )
     record = rejected_delivery(
         recorded,
-        trigger=None,
+        owner=None,
         reason=RejectionReason.UNKNOWN_TRIGGER,
         longest_body=10,
         scrubber=Scrubber(None),

@@ -59,11 +59,16 @@ class RejectedPublisher(BackgroundTask):
         rejection = encoded_rejection(delivery)
         size = len(rejection.data)
         if size > self._bus.max_payload - HEADROOM or self._held_bytes + size > self._queue_bytes:
-            self._drop(1)
+            self.count()
             return
         self._held_bytes += size
         self._queue.append(rejection)
         self._wake.set()
+
+    def count(self) -> None:
+        """Count a refusal that is not recorded."""
+        self._dropped += 1
+        self._metrics.dropped_rejections.inc()
 
     async def stop(self) -> None:
         """Send what waits, for a few seconds; what is left after them is lost, and the log says so."""
@@ -115,7 +120,7 @@ class RejectedPublisher(BackgroundTask):
             except MessageTooLargeError:
                 # The server's limit went down, or the stream has one of its own: each for itself.
                 if len(batch) == 1:
-                    self._drop(1)
+                    self.count()
                 else:
                     for single in batch:
                         await self._publish([single])
@@ -129,7 +134,3 @@ class RejectedPublisher(BackgroundTask):
                 self._dropped -= dropped
                 self._metrics.batch_deliveries.labels(_LABEL).observe(len(batch))
                 return
-
-    def _drop(self, count: int) -> None:
-        self._dropped += count
-        self._metrics.dropped_rejections.inc(count)

@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import Final
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from trigger_contracts.config import AnyTriggerConfig, TriggerState, WebhookConfig
@@ -11,10 +13,14 @@ from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadabl
 from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.sealing import KeyRing, Sealed, SealError
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
+from webhook_ingress.domain.sender_headers import credential_headers, signature_headers
+from webhook_ingress.domain.trigger import DeletedTrigger, OpenedSecret, WebhookTrigger
 from webhook_ingress.ports import UnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
+
+_MOST_DELETED: Final = 50_000
+"""Of deleted triggers that are known by name; requests to one that was deleted before count as unknown."""
 
 
 class _LatestVersions(LatestTriggers):
@@ -23,7 +29,9 @@ class _LatestVersions(LatestTriggers):
     def apply(self, subject: str, *, data: bytes) -> TriggerState | Removed | Unreadable | None:
         """See ``LatestTriggers``."""
         latest = super().apply(subject, data=data)
-        if isinstance(latest, TriggerState):
+        if isinstance(latest, Removed):
+            self._known[latest.trigger_id] = msgspec.structs.replace(latest, tombstone=None)
+        elif isinstance(latest, TriggerState):
             self._known[latest.id] = Removed(trigger_id=latest.id, version=latest.version, tombstone=None)
         return latest
 
@@ -40,11 +48,12 @@ class TriggerDirectory:
         self._missing = missing
         self._latest = _LatestVersions(kinds=(WebhookConfig,))
         self._opened: dict[UUID, WebhookTrigger] = {}
+        self._deleted: dict[UUID, DeletedTrigger] = {}
         self._sequence: int | None = None
         metrics.triggers.set_function(lambda: len(self._opened))
 
-    def find(self, trigger_id: UUID) -> WebhookTrigger | None:
-        """Return the trigger, or ``None`` where no trigger of this id takes webhooks.
+    def find(self, trigger_id: UUID) -> WebhookTrigger | DeletedTrigger | None:
+        """Return the trigger, or ``None`` where no trigger of this id takes webhooks, or did.
 
         Raises ``UnavailableError`` before the directory has been complete once, and for a trigger whose
         latest state cannot be read.
@@ -55,7 +64,7 @@ class TriggerDirectory:
         # What its latest state says may be "deleted" or "disabled": the one before must not go on.
         if trigger is None and isinstance(self._latest.get(trigger_id), Unreadable):
             raise UnavailableError("The trigger cannot be served at the moment. Try again later.")
-        return trigger
+        return trigger or self._deleted.get(trigger_id)
 
     async def position(self) -> int | None:
         """Return the last applied sequence of the stream."""
@@ -70,9 +79,12 @@ class TriggerDirectory:
     def _apply_one(self, item: Received) -> None:
         match self._latest.apply(item.subject, data=item.data):
             case TriggerState() as state:
+                self._deleted.pop(state.id, None)
                 self._opened[state.id] = self._open(state, config=state.config)
-            case Removed(trigger_id=trigger_id):
+            case Removed(trigger_id=trigger_id, tombstone=tombstone):
                 self._opened.pop(trigger_id, None)
+                if tombstone is not None:
+                    self._remember(tombstone)
             case Unreadable(trigger_id=trigger_id, reason=reason):
                 log.error(
                     "trigger state not readable",
@@ -82,8 +94,24 @@ class TriggerDirectory:
                 )
                 if trigger_id is not None:
                     self._opened.pop(trigger_id, None)
+                    self._deleted.pop(trigger_id, None)
             case None:
                 pass
+
+    def _remember(self, tombstone: TriggerState) -> None:
+        config = tombstone.config
+        if not isinstance(config, WebhookConfig):
+            raise TypeError("only the tombstones of webhook triggers are kept")
+        self._deleted[tombstone.id] = DeletedTrigger(
+            id=tombstone.id,
+            workspace=sys.intern(tombstone.workspace),
+            workflow_id=tombstone.workflow_id,
+            name=tombstone.name,
+            version=tombstone.version,
+            secret_headers=credential_headers(config) | signature_headers(config),
+        )
+        if len(self._deleted) > _MOST_DELETED:
+            del self._deleted[next(iter(self._deleted))]
 
     def _open(self, state: TriggerState, *, config: AnyTriggerConfig) -> WebhookTrigger:
         if not isinstance(config, WebhookConfig):

@@ -24,7 +24,7 @@ from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.presets import Preset
 from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
 from webhook_ingress.domain.signed_request import SignedRequest
-from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 
 _STATUS: Final = {
     RejectionReason.UNKNOWN_TRIGGER: 404,
@@ -52,7 +52,14 @@ _STATUS: Final = {
     RejectionReason.REPEATED: 202,
     RejectionReason.FILTERED: 200,
 }
-BODY_NOT_READ: Final = frozenset({RejectionReason.UNKNOWN_TRIGGER, RejectionReason.IP_NOT_ALLOWED})
+BODY_NOT_READ: Final = frozenset(
+    {
+        RejectionReason.UNKNOWN_TRIGGER,
+        RejectionReason.TRIGGER_DELETED,
+        RejectionReason.PATH_UNKNOWN,
+        RejectionReason.IP_NOT_ALLOWED,
+    }
+)
 """Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
 _MAX_DECODED_UNVERIFIED: Final = 4 * 1024 * 1024
@@ -96,18 +103,27 @@ def rejected(reason: RejectionReason, *, detail: str | None = None) -> Rejected:
     return Rejected(reason=reason, status=_STATUS[reason], detail=detail)
 
 
+def trigger_at(
+    named: WebhookTrigger | DeletedTrigger | None, *, request: WebhookRequest
+) -> WebhookTrigger | Rejected:
+    """Return the trigger that takes a request, from the one that its address names."""
+    if named is None:
+        return rejected(RejectionReason.UNKNOWN_TRIGGER)
+    if isinstance(named, DeletedTrigger):
+        return rejected(RejectionReason.TRIGGER_DELETED)
+    return rejected(RejectionReason.PATH_UNKNOWN) if request.is_nearby else named
+
+
 def decide_before_body(
-    trigger: WebhookTrigger | None, *, request: WebhookRequest, public_url: str | None = None
+    trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str | None = None
 ) -> Rejected | None:
     """Return the refusal of a request whose body does not have to be read, if it is such a request."""
-    if trigger is None:
-        return rejected(RejectionReason.UNKNOWN_TRIGGER)
     closed = _closed(trigger, request=request, public_url=public_url)
     return closed if closed is not None and closed.reason in BODY_NOT_READ else None
 
 
 def decide_admission(
-    trigger: WebhookTrigger | None,
+    trigger: WebhookTrigger,
     *,
     request: WebhookRequest,
     body: Body,
@@ -119,8 +135,6 @@ def decide_admission(
     A body that could not be read is refused where it is first needed: for a signature, or after all other
     checks.
     """
-    if trigger is None:
-        return rejected(RejectionReason.UNKNOWN_TRIGGER)
     config = trigger.config
     if (closed := _closed(trigger, request=request, public_url=public_url)) is not None:
         return closed

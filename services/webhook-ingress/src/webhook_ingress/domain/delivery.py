@@ -13,7 +13,7 @@ from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.presets import BodyContains
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
-from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 
 _MAX_METHOD = 32
 _MAX_USER_AGENT = 1024
@@ -28,6 +28,13 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
     processing_ms: float
     response_status: int
     response_body: bytes
+
+
+class Repetition(msgspec.Struct, frozen=True, kw_only=True):
+    """The execution that a key began before."""
+
+    execution_id: UUID
+    key: str
 
 
 def accepted_delivery(
@@ -58,26 +65,35 @@ def accepted_delivery(
 def rejected_delivery(
     recorded: RecordedRequest,
     *,
-    trigger: WebhookTrigger | None,
+    owner: WebhookTrigger | DeletedTrigger | None,
     reason: RejectionReason,
     longest_body: int,
     scrubber: Scrubber,
+    repetition: Repetition | None = None,
 ) -> RejectedDelivery:
-    """Return the record of a refused request.
+    """Return the record of a request that started nothing; ``owner`` is the trigger in whose log it belongs.
 
     Its body is recorded whole, or not at all where it is over ``longest_body`` bytes (a reader could take a
     part for the whole) or holds the trigger's secret. The hash covers what was read.
     """
     body = recorded.body if isinstance(recorded.body, bytes) else b""
+    fields = _common_fields(recorded, body=body, scrubber=scrubber)
+    if isinstance(owner, DeletedTrigger):
+        hidden = owner.secret_headers
+        fields["headers"] = tuple(
+            [(name, redaction.REDACTED if name in hidden else value) for name, value in fields["headers"]]
+        )
     return RejectedDelivery(
-        **_common_fields(recorded, body=body, scrubber=scrubber),
+        **fields,
         body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
         trigger_id=recorded.received.request.trigger_id,
-        workspace=trigger.workspace if trigger else None,
-        workflow_id=trigger.workflow_id if trigger else None,
-        trigger_name=trigger.name if trigger else None,
-        trigger_version=trigger.version if trigger else None,
+        workspace=owner.workspace if owner else None,
+        workflow_id=owner.workflow_id if owner else None,
+        trigger_name=owner.name if owner else None,
+        trigger_version=owner.version if owner else None,
         reason=reason,
+        execution_id=repetition.execution_id if repetition else None,
+        idempotency_key=scrubber.text(repetition.key) if repetition else None,
     )
 
 

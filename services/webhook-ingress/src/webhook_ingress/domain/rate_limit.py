@@ -44,6 +44,19 @@ def take(limit: RateLimit, *, drains_at: float | None, now: float) -> tuple[floa
     return after, Rate(limit=limit, remaining=remaining, reset_after=math.ceil(round(after - now, 6)))
 
 
+class Quota:
+    """At most so many in a minute, for all together."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._limit = RateLimit(requests=per_minute, per_seconds=60)
+        self._drains_at: float | None = None
+
+    def take(self, now: float) -> bool:
+        """Count one; tell whether it is within the quota."""
+        self._drains_at, rate = take(self._limit, drains_at=self._drains_at, now=now)
+        return not rate.is_exceeded
+
+
 class RateLimits:
     """The times of all triggers with a limit. A time that has passed is forgotten: its bucket is empty.
 

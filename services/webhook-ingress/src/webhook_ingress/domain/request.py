@@ -60,8 +60,9 @@ class WebhookRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     request_id: str
     trigger_id: UUID | None
-    below_id: UUID | None = None
-    """Where the address is not a trigger's: the trigger below which it is. Only its secrets matter."""
+    """The trigger that the address names, at its place or beside it."""
+    is_nearby: bool = False
+    """Whether the address has more than that trigger's, or another form."""
     method: str
     path: str
     target: str = ""

@@ -22,6 +22,18 @@ class OpenedSecret(msgspec.Struct, frozen=True, kw_only=True):
         return f"OpenedSecret(id={self.id!r}, valid_until={self.valid_until!r})"
 
 
+class DeletedTrigger(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a trigger: enough to put requests to it into its owner's log."""
+
+    id: UUID
+    workspace: str
+    workflow_id: UUID
+    name: str
+    version: int
+    secret_headers: frozenset[str] = frozenset()
+    """In lower case, the headers that held a secret: its value is not known any more, so not found either."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class WebhookTrigger:
     """A trigger, and what follows from its options and secrets: computed here, and not at each request.

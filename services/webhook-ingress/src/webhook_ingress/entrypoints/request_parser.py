@@ -69,15 +69,19 @@ class RequestParser:
 
     def __init__(self) -> None:
         self.requests: deque[RawRequest] = deque()
+        self.malformed_head = b""
+        """What has come of the request that is none: its target, or the bytes that begin with it."""
         self._parser = httptools.HttpRequestParser(self)
         self._target = b""
         self._headers: list[tuple[str, str]] = []
         self._is_in_body = False
         self._idle_bytes = 0
+        self._is_first_of_feed = True
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes; ``MalformedRequestError``."""
         self._idle_bytes += len(data)
+        self._is_first_of_feed = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -86,9 +90,15 @@ class RequestParser:
         except httptools.HttpParserError as error:
             if self.requests and self.requests[-1].is_complete and not self.requests[-1].keep_alive:
                 return
+            self._note_malformed(data)
             raise MalformedRequestError from error
         if self._idle_bytes > MAX_IDLE_BYTES:
+            self._note_malformed(data)
             raise MalformedRequestError
+
+    def _note_malformed(self, data: bytes) -> None:
+        # Behind a whole request it is not known where in the data the one that is none begins.
+        self.malformed_head = self._target + b" " + (data if self._is_first_of_feed else b"")
 
     @property
     def is_between_requests(self) -> bool:
@@ -165,6 +175,7 @@ class RequestParser:
     def on_message_complete(self) -> None:
         """Mark the request as complete."""
         self.requests[-1].is_complete = True
+        self._is_first_of_feed = False
         self._is_in_body = False
         self._idle_bytes = 0
 

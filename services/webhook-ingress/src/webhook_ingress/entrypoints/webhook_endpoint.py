@@ -18,7 +18,7 @@ from webhook_ingress.domain.sender import client_address
 from webhook_ingress.entrypoints.raw_response import raw_response
 from webhook_ingress.entrypoints.request_parser import RawRequest
 from webhook_ingress.ports import HttpResponse, UnavailableError
-from webhook_ingress.usecases import ReceiveDelivery
+from webhook_ingress.usecases.receive_delivery import ReceiveDelivery
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -30,7 +30,9 @@ Outcome = HttpResponse | Future[HttpResponse]
 Observe = Callable[[WebhookRequest, HttpResponse, float], None]
 """Takes in a request with its response, and the seconds between them."""
 
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_LONGEST_LINE: Final = 16 * 1024
 _uuid_in: Final = lru_cache(maxsize=4096)(uuid_in)
 
 
@@ -39,7 +41,15 @@ def is_webhook(raw: RawRequest) -> bool:
     target = raw.target
     if target.startswith(PREFIX):
         return True
-    return ("%" in target or not target.startswith("/")) and _url(target).path.startswith(PREFIX)
+    if "%" not in target and "//" not in target and target.startswith("/"):
+        return False
+    return _single_slashes(_url(target).path).startswith(PREFIX)
+
+
+def named_trigger(text: str) -> UUID | None:
+    """Return the first id in a text that is not the address of a trigger, whatever is around it."""
+    match = _ID.search(text)
+    return None if match is None else UUID(match[0])
 
 
 class WebhookEndpoint:
@@ -65,7 +75,8 @@ class WebhookEndpoint:
     def received(self, raw: RawRequest, *, remote: str | None) -> ReceivedRequest:
         """Return the request as the domain knows it; ``remote`` is the socket's peer."""
         place, path, target, query = _address(raw.target)
-        below_id = _uuid_in(place.partition("/")[0])
+        trigger_id = _uuid_in(place.removesuffix("/"))
+        is_nearby = trigger_id is None and (trigger_id := named_trigger(place)) is not None
         address = remote
         if self._trusted_hops:
             address = client_address(
@@ -73,9 +84,9 @@ class WebhookEndpoint:
             )
         return self._receive.received(
             WebhookRequest(
-                request_id=self._request_id(raw, trigger_id=below_id),
-                trigger_id=_uuid_in(place) if "/" in place else below_id,
-                below_id=below_id,
+                request_id=self._request_id(raw, trigger_id=trigger_id),
+                trigger_id=trigger_id,
+                is_nearby=is_nearby,
                 method=raw.method,
                 path=path,
                 target=target,
@@ -112,13 +123,20 @@ class WebhookEndpoint:
         """Count a request with its response."""
         self._observe(received.request, response, self._monotonic() - received.begun)
 
-    def malformed(self) -> bytes:
-        """Count what is not a request, for nothing else tells of it; return the response."""
-        self._count_malformed()
+    def malformed(self, head: bytes) -> bytes:
+        """Return the response to what is no request, of which ``head`` is the beginning.
+
+        It is recorded for the trigger that it names, and only counted where it names none.
+        """
         request_id = self._new_request_id()
         detail = "The request is not HTTP, or a part of its head is malformed or too long."
         problem = ProblemError(400, code="malformed_request", detail=detail)
         response = _response(problem, request_id=request_id)
+        trigger_id = _named_in(head)
+        if trigger_id is None or not self._receive.malformed(
+            trigger_id, request_id=request_id, response=response
+        ):
+            self._count_malformed()
         return raw_response(response, request=None, request_id=request_id, keep_alive=False)
 
     def _request_id(self, raw: RawRequest, *, trigger_id: UUID | None) -> str:
@@ -131,14 +149,27 @@ class WebhookEndpoint:
         return value
 
 
+def _named_in(head: bytes) -> UUID | None:
+    """Return the trigger in the first line of what is not a request, if it has the endpoint's address."""
+    line = head.partition(b"\n")[0][:_LONGEST_LINE].decode("latin-1")
+    _, prefix, place = _single_slashes(unquote(line)).partition(PREFIX)
+    return named_trigger(place) if prefix else None
+
+
 def _address(target: str) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
     """Return what follows the prefix, decoded; the path and the target as they were sent; the query."""
     if target.startswith(PREFIX) and "%" not in target and "#" not in target:
         path, _, query = target.partition("?")
         return path[len(PREFIX) :], path, target, tuple(_url(target).query.items()) if query else ()
     url = _url(target)
-    place = unquote(url.raw_path)[len(PREFIX) :]
+    path = unquote(url.raw_path)
+    # With an empty step in front it is no trigger's address; it is recorded for the one that it names.
+    place = path.removeprefix(PREFIX)
     return place, url.raw_path, url.raw_path_qs, tuple(url.query.items())
+
+
+def _single_slashes(path: str) -> str:
+    return re.sub("/{2,}", "/", path)
 
 
 def _url(target: str) -> URL:

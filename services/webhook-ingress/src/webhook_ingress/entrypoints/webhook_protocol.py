@@ -246,7 +246,7 @@ class WebhookProtocol(asyncio.Protocol):
             if self._interruption is not None:
                 self._end(self._transport, last=self._parser.requests[0])
         elif self._is_malformed:
-            self._transport.write(self._endpoint.malformed())
+            self._transport.write(self._endpoint.malformed(self._parser.malformed_head))
             self._end(self._transport, last=None)
         elif self._has_eof or (self._is_stopping and self._parser.is_between_requests):
             self._close()

@@ -2,7 +2,6 @@
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -19,33 +18,26 @@ from webhook_ingress.domain.admission import (
     decide_admission,
     decide_before_body,
     rejected,
+    trigger_at,
 )
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
-from webhook_ingress.domain.delivery import RecordedRequest, accepted_delivery, rejected_delivery
+from webhook_ingress.domain.delivery import accepted_delivery
 from webhook_ingress.domain.rate_limit import Rate, RateLimits
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
-from webhook_ingress.domain.trigger import WebhookTrigger
+from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 from webhook_ingress.ports import (
     AcceptedLog,
     DeliveryTooLargeError,
     HttpResponse,
-    RejectedLog,
     Responses,
     SecretUses,
     Triggers,
     UnavailableError,
 )
+from webhook_ingress.usecases.request_records import Refusal, RequestRecords
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiveLimits:
-    """The largest body of a refused request that is recorded, in bytes; where the world sees this service."""
-
-    longest_rejected_body: int
-    public_url: str | None = None
 
 
 class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,31 +58,32 @@ class ReceiveDelivery:
         triggers: Triggers,
         *,
         accepted: AcceptedLog,
-        rejected: RejectedLog,
+        records: RequestRecords,
         responses: Responses,
         secret_uses: SecretUses,
         rates: RateLimits,
         clock: ClockAndIds,
         count_outcome: Callable[[str], None],
-        limits: ReceiveLimits,
+        public_url: str | None = None,
     ) -> None:
         self._triggers = triggers
         self._accepted = accepted
-        self._rejected = rejected
+        self._records = records
         self._responses = responses
         self._secret_uses = secret_uses
         self._rates = rates
         self._clock = clock
         self._count_outcome = count_outcome
-        self._limits = limits
+        self._public_url = public_url
 
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
         """Tell whether a text that goes into logs and responses holds one of the trigger's secrets."""
         try:
-            return Scrubber(self._triggers.find(trigger_id)).contains_secret(text.encode())
+            named = self._triggers.find(trigger_id)
         except UnavailableError:
             # Nothing is known of the trigger, its secrets least of all.
             return False
+        return isinstance(named, WebhookTrigger) and Scrubber(named).contains_secret(text.encode())
 
     def received(self, request: WebhookRequest) -> ReceivedRequest:
         """Note when a request came."""
@@ -98,14 +91,10 @@ class ReceiveDelivery:
 
     def respond_before_body(self, received: ReceivedRequest) -> HttpResponse | None:
         """Return the response to a request whose body does not matter."""
-        request = received.request
-        try:
-            trigger = self._find(request)
-        except UnavailableError as error:
-            return self.unavailable(received, error=error)
-        if request.is_preflight:
-            return self._responses.preflight(request, trigger=trigger)
-        refusal = decide_before_body(trigger, request=request, public_url=self._limits.public_url)
+        trigger = self._trigger_of(received)
+        if isinstance(trigger, HttpResponse):
+            return trigger
+        refusal = decide_before_body(trigger, request=received.request, public_url=self._public_url)
         return None if refusal is None else self._refuse(received, trigger=trigger, body=b"", verdict=refusal)
 
     def receive(self, received: ReceivedRequest, *, body: Body) -> "HttpResponse | Future[HttpResponse]":
@@ -113,13 +102,9 @@ class ReceiveDelivery:
 
         The trigger is looked up now: what changed while the body came in is already in force.
         """
-        request = received.request
-        try:
-            trigger = self._find(request)
-        except UnavailableError as error:
-            return self.unavailable(received, error=error)
-        if request.is_preflight:
-            return self._responses.preflight(request, trigger=trigger)
+        trigger = self._trigger_of(received)
+        if isinstance(trigger, HttpResponse):
+            return trigger
         judged = self._judge(received, trigger=trigger, body=body)
         if isinstance(judged, HttpResponse):
             return judged
@@ -127,23 +112,45 @@ class ReceiveDelivery:
         self._accepted.publish(judged.delivery).add_done_callback(partial(self._settle, judged, response))
         return response
 
+    def malformed(self, trigger_id: UUID, *, request_id: str, response: HttpResponse) -> bool:
+        """Put on record what names a trigger and is no request; tell whether there is that trigger."""
+        try:
+            owner = self._triggers.find(trigger_id)
+        except UnavailableError:
+            return False
+        if owner is not None:
+            self._records.malformed(owner, request_id=request_id, response=response)
+        return owner is not None
+
+    def _trigger_of(self, received: ReceivedRequest) -> WebhookTrigger | HttpResponse:
+        """Return the trigger that takes a request, or the response where the address is enough for one."""
+        request = received.request
+        try:
+            named = None if request.trigger_id is None else self._triggers.find(request.trigger_id)
+        except UnavailableError as error:
+            return self.unavailable(received, error=error)
+        trigger = trigger_at(named, request=request)
+        if request.is_preflight:
+            taken_by = trigger if isinstance(trigger, WebhookTrigger) else None
+            return self._responses.preflight(request, trigger=taken_by)
+        if isinstance(trigger, WebhookTrigger):
+            return trigger
+        response = self._responses.refused(request, trigger=None, verdict=trigger, rate=None)
+        self._record(received, owner=named, body=b"", response=response, reason=trigger.reason)
+        return response
+
     def _judge(
-        self, received: ReceivedRequest, *, trigger: WebhookTrigger | None, body: Body
+        self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body
     ) -> HttpResponse | PendingDelivery:
         """Return the response to a request that starts nothing, or what has to be stored first."""
         verdict = decide_admission(
-            trigger,
-            request=received.request,
-            body=body,
-            now=self._clock.now(),
-            public_url=self._limits.public_url,
+            trigger, request=received.request, body=body, now=self._clock.now(), public_url=self._public_url
         )
-        if isinstance(verdict, Rejected) or trigger is None:
-            refusal = verdict if isinstance(verdict, Rejected) else rejected(RejectionReason.UNKNOWN_TRIGGER)
-            if refusal.reason in BODY_NOT_READ:
+        if isinstance(verdict, Rejected):
+            if verdict.reason in BODY_NOT_READ:
                 # Whether the body happened to come along with the head must not show in the record.
                 body = b""
-            return self._refuse(received, trigger=trigger, body=body, verdict=refusal)
+            return self._refuse(received, trigger=trigger, body=body, verdict=verdict)
         self._note_use(trigger, secret_id=verdict.secret_id)
         if isinstance(verdict, HandshakeReplied):
             return self._reply(received, trigger=trigger, body=body, verdict=verdict)
@@ -152,15 +159,6 @@ class ReceiveDelivery:
             too_fast = rejected(RejectionReason.RATE_LIMITED)
             return self._refuse(received, trigger=trigger, body=body, verdict=too_fast, rate=rate)
         return self._accept(received, trigger=trigger, body=body, verdict=verdict, rate=rate)
-
-    def _nearby(self, request: WebhookRequest) -> WebhookTrigger | None:
-        try:
-            return None if request.below_id is None else self._triggers.find(request.below_id)
-        except UnavailableError:
-            return None
-
-    def _find(self, request: WebhookRequest) -> WebhookTrigger | None:
-        return None if request.trigger_id is None else self._triggers.find(request.trigger_id)
 
     def _accept(
         self,
@@ -181,7 +179,7 @@ class ReceiveDelivery:
             received.request, trigger=trigger, execution_id=execution_id, verdict=verdict, rate=rate
         )
         delivery = accepted_delivery(
-            self._recorded(received, body=body, response=response),
+            self._records.recorded(received, body=body, response=response),
             trigger=trigger,
             verdict=verdict,
             execution_id=execution_id,
@@ -218,44 +216,34 @@ class ReceiveDelivery:
         self,
         received: ReceivedRequest,
         *,
-        trigger: WebhookTrigger | None,
+        trigger: WebhookTrigger,
         body: Body,
         verdict: Rejected,
         rate: Rate | None = None,
     ) -> HttpResponse:
-        if trigger is not None:
-            self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
+        self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
         response = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
-        self._record(received, trigger=trigger, body=body, response=response, reason=verdict.reason)
+        self._record(received, owner=trigger, body=body, response=response, reason=verdict.reason)
         return response
 
     def _reply(
         self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
     ) -> HttpResponse:
         response = self._responses.handshake(received.request, trigger=trigger, verdict=verdict)
-        self._record(
-            received, trigger=trigger, body=body, response=response, reason=RejectionReason.HANDSHAKE
-        )
+        self._record(received, owner=trigger, body=body, response=response, reason=RejectionReason.HANDSHAKE)
         return response
 
     def _record(
         self,
         received: ReceivedRequest,
         *,
-        trigger: WebhookTrigger | None,
+        owner: WebhookTrigger | DeletedTrigger | None,
         body: Body,
         response: HttpResponse,
         reason: RejectionReason,
     ) -> None:
-        delivery = rejected_delivery(
-            self._recorded(received, body=body, response=response),
-            trigger=trigger,
-            reason=reason,
-            longest_body=self._limits.longest_rejected_body,
-            scrubber=Scrubber(trigger or self._nearby(received.request)),
-        )
-        self._rejected.record(delivery)
-        self._count_outcome(reason)
+        refusal = Refusal(owner=owner, body=body, response=response, reason=reason)
+        self._records.record(received, refusal=refusal)
 
     def _log_what_to_mend(self, trigger: WebhookTrigger, *, reason: RejectionReason, request_id: str) -> None:
         which = {"trigger_id": str(trigger.id), "trigger_version": trigger.version}
@@ -263,7 +251,7 @@ class ReceiveDelivery:
             unopened = [str(secret_id) for secret_id in trigger.unopened]
             log.error("no secret to verify with", **which, unopened=unopened, request_id=request_id)
         elif reason is RejectionReason.NOT_SUPPORTED:
-            option = trigger.rules.unsupported_option(public_url=self._limits.public_url)
+            option = trigger.rules.unsupported_option(public_url=self._public_url)
             log.error("option not supported", **which, option=option, request_id=request_id)
 
     def _rate(self, trigger: WebhookTrigger) -> Rate | None:
@@ -285,13 +273,3 @@ class ReceiveDelivery:
         log.warning("delivery not taken", reason=str(error), request_id=request.request_id)
         self._count_outcome("unavailable")
         return self._responses.unavailable(request, trigger=trigger, detail=str(error))
-
-    def _recorded(self, received: ReceivedRequest, *, body: Body, response: HttpResponse) -> RecordedRequest:
-        return RecordedRequest(
-            delivery_id=self._clock.new_id(received.received_at),
-            received=received,
-            body=body,
-            processing_ms=round((self._clock.monotonic() - received.begun) * 1000, 3),
-            response_status=response.status,
-            response_body=response.body,
-        )
