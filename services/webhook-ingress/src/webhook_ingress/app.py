@@ -26,6 +26,7 @@ from webhook_ingress.adapters.rejected_publisher import RejectedPublisher
 from webhook_ingress.adapters.secret_use_publisher import SecretUsePublisher
 from webhook_ingress.adapters.trigger_directory import TriggerDirectory
 from webhook_ingress.adapters.worker_processes import ParentWatch, WorkerProcesses
+from webhook_ingress.domain.accepted_keys import AcceptedKeys
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import Quota, RateLimits
 from webhook_ingress.entrypoints.api_document import show_document
@@ -134,6 +135,7 @@ def _worker(settings: Settings) -> Service:
         responses=ResponseRenderer(),
         secret_uses=secret_uses,
         rates=RateLimits(),
+        accepted_keys=AcceptedKeys(),
         clock=clock,
         count_outcome=ingress_metrics.count_outcome,
         public_url=settings.public_url,

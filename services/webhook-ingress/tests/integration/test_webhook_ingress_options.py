@@ -53,6 +53,20 @@ async def test_an_answer_of_the_triggers_own_is_framed_by_the_service(ingress: A
     assert (record.reason, record.response_status) == ("not_supported", 503)
 
 
+async def test_a_repeated_key_is_answered_before_the_rate_limit(ingress: Any) -> None:
+    config = WebhookConfig(rate_limit=RateLimit(requests=1, per_seconds=3600))
+    trigger_id = await ingress.serving(config)
+    keyed = {"data": b"{}", "headers": {"Idempotency-Key": "delivery 1"}}
+    first = await ingress.send(trigger_id, **keyed)
+    again = await ingress.send(f"{trigger_id}/", **keyed)
+    assert (first.status, again.status, again.json) == (202, 202, first.json)
+    record = await ingress.rejected(request_id=again.request_id)
+    assert (record.reason, record.response_status, record.idempotency_key) == ("repeated", 202, "delivery 1")
+    assert (str(record.execution_id), record.body) == (first.json["executionId"], b"{}")
+    assert len(await ingress.accepted()) == 1
+    assert (await ingress.send(trigger_id, data=b"{}")).status == 429
+
+
 async def test_a_rate_limit_is_told_and_on_record(ingress: Any) -> None:
     trigger_id = await ingress.put(WebhookConfig(rate_limit=RateLimit(requests=1, per_seconds=3600)))
     reply = await ingress.settled(trigger_id, status=202)

@@ -15,6 +15,7 @@ import pytest
 from trigger_contracts.config import AuthType, HttpMethod, WebhookConfig
 from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
 from trigger_contracts.webhook_providers import WebhookProvider
+from webhook_ingress.domain.accepted_keys import AcceptedKeys
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
 from webhook_ingress.domain.rate_limit import Quota, RateLimits
 from webhook_ingress.domain.request import Body, Headers, WebhookRequest
@@ -116,6 +117,7 @@ class Door:
             responses=ResponseRenderer(),
             secret_uses=self,
             rates=RateLimits(),
+            accepted_keys=AcceptedKeys(),
             clock=clock,
             count_outcome=self.outcomes.append,
             public_url=public_url,

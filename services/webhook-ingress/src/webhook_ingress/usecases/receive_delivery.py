@@ -10,6 +10,7 @@ import structlog
 
 from trigger_contracts import ids
 from trigger_contracts.deliveries import AcceptedDelivery, RejectionReason
+from webhook_ingress.domain.accepted_keys import AcceptedKeys
 from webhook_ingress.domain.admission import (
     BODY_NOT_READ,
     Accepted,
@@ -21,7 +22,7 @@ from webhook_ingress.domain.admission import (
     trigger_at,
 )
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
-from webhook_ingress.domain.delivery import accepted_delivery
+from webhook_ingress.domain.delivery import Repetition, accepted_delivery
 from webhook_ingress.domain.rate_limit import Rate, RateLimits
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
@@ -35,7 +36,7 @@ from webhook_ingress.ports import (
     Triggers,
     UnavailableError,
 )
-from webhook_ingress.usecases.request_records import Refusal, RequestRecords
+from webhook_ingress.usecases.request_records import RequestRecords, log_mendable
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -62,6 +63,7 @@ class ReceiveDelivery:
         responses: Responses,
         secret_uses: SecretUses,
         rates: RateLimits,
+        accepted_keys: AcceptedKeys,
         clock: ClockAndIds,
         count_outcome: Callable[[str], None],
         public_url: str | None = None,
@@ -72,18 +74,22 @@ class ReceiveDelivery:
         self._responses = responses
         self._secret_uses = secret_uses
         self._rates = rates
+        self._accepted_keys = accepted_keys
         self._clock = clock
         self._count_outcome = count_outcome
         self._public_url = public_url
 
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
         """Tell whether a text that goes into logs and responses holds one of the trigger's secrets."""
+        named = self._known(trigger_id)
+        return isinstance(named, WebhookTrigger) and Scrubber(named).contains_secret(text.encode())
+
+    def _known(self, trigger_id: UUID) -> WebhookTrigger | DeletedTrigger | None:
         try:
-            named = self._triggers.find(trigger_id)
+            return self._triggers.find(trigger_id)
         except UnavailableError:
             # Nothing is known of the trigger, its secrets least of all.
-            return False
-        return isinstance(named, WebhookTrigger) and Scrubber(named).contains_secret(text.encode())
+            return None
 
     def received(self, request: WebhookRequest) -> ReceivedRequest:
         """Note when a request came."""
@@ -114,10 +120,7 @@ class ReceiveDelivery:
 
     def malformed(self, trigger_id: UUID, *, request_id: str, response: HttpResponse) -> bool:
         """Put on record what names a trigger and is no request; tell whether there is that trigger."""
-        try:
-            owner = self._triggers.find(trigger_id)
-        except UnavailableError:
-            return False
+        owner = self._known(trigger_id)
         if owner is not None:
             self._records.malformed(owner, request_id=request_id, response=response)
         return owner is not None
@@ -136,7 +139,7 @@ class ReceiveDelivery:
         if isinstance(trigger, WebhookTrigger):
             return trigger
         response = self._responses.refused(request, trigger=None, verdict=trigger, rate=None)
-        self._record(received, owner=named, body=b"", response=response, reason=trigger.reason)
+        self._records.record(received, owner=named, body=b"", response=response, reason=trigger.reason)
         return response
 
     def _judge(
@@ -154,11 +157,48 @@ class ReceiveDelivery:
         self._note_use(trigger, secret_id=verdict.secret_id)
         if isinstance(verdict, HandshakeReplied):
             return self._reply(received, trigger=trigger, body=body, verdict=verdict)
+        if (repetition := self._repetition(trigger, key=verdict.idempotency_key)) is not None:
+            return self._repeat(received, trigger=trigger, body=body, verdict=verdict, repetition=repetition)
         rate = self._rate(trigger)
         if rate is not None and rate.is_exceeded:
             too_fast = rejected(RejectionReason.RATE_LIMITED)
             return self._refuse(received, trigger=trigger, body=body, verdict=too_fast, rate=rate)
         return self._accept(received, trigger=trigger, body=body, verdict=verdict, rate=rate)
+
+    def _repetition(self, trigger: WebhookTrigger, *, key: str | None) -> Repetition | None:
+        if key is None or trigger.config.rate_limit is None:
+            return None
+        execution_id = ids.delivery_execution_id(trigger.id, key=key)
+        if not self._accepted_keys.has(execution_id, now=self._clock.monotonic()):
+            return None
+        return Repetition(execution_id=execution_id, key=key)
+
+    def _repeat(
+        self,
+        received: ReceivedRequest,
+        *,
+        trigger: WebhookTrigger,
+        body: Body,
+        verdict: Accepted,
+        repetition: Repetition,
+    ) -> HttpResponse:
+        """Respond as before, and start nothing: a flood of repetitions must not pass the limit."""
+        response = self._responses.accepted(
+            received.request,
+            trigger=trigger,
+            execution_id=repetition.execution_id,
+            verdict=verdict,
+            rate=None,
+        )
+        self._records.record(
+            received,
+            owner=trigger,
+            body=body,
+            response=response,
+            reason=RejectionReason.REPEATED,
+            repetition=repetition,
+        )
+        return response
 
     def _accept(
         self,
@@ -201,6 +241,8 @@ class ReceiveDelivery:
         match error:
             case None:
                 self._count_outcome("accepted")
+                if pending.trigger.config.rate_limit is not None and pending.delivery.idempotency_key:
+                    self._accepted_keys.add(pending.delivery.execution_id, now=self._clock.monotonic())
                 return pending.response
             case DeliveryTooLargeError():
                 too_large = rejected(RejectionReason.BODY_TOO_LARGE)
@@ -221,38 +263,19 @@ class ReceiveDelivery:
         verdict: Rejected,
         rate: Rate | None = None,
     ) -> HttpResponse:
-        self._log_what_to_mend(trigger, reason=verdict.reason, request_id=received.request.request_id)
+        log_mendable(trigger, reason=verdict.reason, request=received.request, public_url=self._public_url)
         response = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
-        self._record(received, owner=trigger, body=body, response=response, reason=verdict.reason)
+        self._records.record(received, owner=trigger, body=body, response=response, reason=verdict.reason)
         return response
 
     def _reply(
         self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
     ) -> HttpResponse:
         response = self._responses.handshake(received.request, trigger=trigger, verdict=verdict)
-        self._record(received, owner=trigger, body=body, response=response, reason=RejectionReason.HANDSHAKE)
+        self._records.record(
+            received, owner=trigger, body=body, response=response, reason=RejectionReason.HANDSHAKE
+        )
         return response
-
-    def _record(
-        self,
-        received: ReceivedRequest,
-        *,
-        owner: WebhookTrigger | DeletedTrigger | None,
-        body: Body,
-        response: HttpResponse,
-        reason: RejectionReason,
-    ) -> None:
-        refusal = Refusal(owner=owner, body=body, response=response, reason=reason)
-        self._records.record(received, refusal=refusal)
-
-    def _log_what_to_mend(self, trigger: WebhookTrigger, *, reason: RejectionReason, request_id: str) -> None:
-        which = {"trigger_id": str(trigger.id), "trigger_version": trigger.version}
-        if reason is RejectionReason.SECRET_UNAVAILABLE:
-            unopened = [str(secret_id) for secret_id in trigger.unopened]
-            log.error("no secret to verify with", **which, unopened=unopened, request_id=request_id)
-        elif reason is RejectionReason.NOT_SUPPORTED:
-            option = trigger.rules.unsupported_option(public_url=self._public_url)
-            log.error("option not supported", **which, option=option, request_id=request_id)
 
     def _rate(self, trigger: WebhookTrigger) -> Rate | None:
         limit = trigger.config.rate_limit

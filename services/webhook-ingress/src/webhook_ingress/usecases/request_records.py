@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-import msgspec
+import structlog
 
 from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain.clock_and_ids import ClockAndIds
@@ -13,15 +13,7 @@ from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 from webhook_ingress.ports import HttpResponse, RejectedLog
 
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a request. ``owner`` is the trigger in whose log it belongs, if there is one."""
-
-    owner: WebhookTrigger | DeletedTrigger | None
-    body: Body
-    response: HttpResponse
-    reason: RejectionReason
-    repetition: Repetition | None = None
+log = structlog.stdlib.get_logger(__name__)
 
 
 class RequestRecords:
@@ -43,20 +35,28 @@ class RequestRecords:
         self._count_outcome = count_outcome
         self._longest_body = longest_body
 
-    def record(self, received: ReceivedRequest, *, refusal: Refusal) -> None:
-        """Put a request on record, or count it where the quota is used up."""
-        self._count_outcome(refusal.reason)
-        owner = refusal.owner
+    def record(
+        self,
+        received: ReceivedRequest,
+        *,
+        owner: WebhookTrigger | DeletedTrigger | None,
+        body: Body,
+        response: HttpResponse,
+        reason: RejectionReason,
+        repetition: Repetition | None = None,
+    ) -> None:
+        """Put a request into the log of its owner; without one, only count it where the quota is used up."""
+        self._count_outcome(reason)
         if owner is None and not self._unknown.take(self._clock.monotonic()):
             self._log.count()
             return
         delivery = rejected_delivery(
-            self.recorded(received, body=refusal.body, response=refusal.response),
+            self.recorded(received, body=body, response=response),
             owner=owner,
-            reason=refusal.reason,
+            reason=reason,
             longest_body=self._longest_body,
             scrubber=Scrubber(owner if isinstance(owner, WebhookTrigger) else None),
-            repetition=refusal.repetition,
+            repetition=repetition,
         )
         self._log.record(delivery)
 
@@ -81,5 +81,23 @@ class RequestRecords:
         received = ReceivedRequest(
             request=request, received_at=self._clock.now(), begun=self._clock.monotonic()
         )
-        refusal = Refusal(owner=owner, body=b"", response=response, reason=RejectionReason.MALFORMED_REQUEST)
-        self.record(received, refusal=refusal)
+        self.record(
+            received,
+            owner=owner,
+            body=b"",
+            response=response,
+            reason=RejectionReason.MALFORMED_REQUEST,
+        )
+
+
+def log_mendable(
+    trigger: WebhookTrigger, *, reason: RejectionReason, request: WebhookRequest, public_url: str | None
+) -> None:
+    """Write a line where a request was refused because of what an operator can put right."""
+    which = {"trigger_id": str(trigger.id), "trigger_version": trigger.version}
+    if reason is RejectionReason.SECRET_UNAVAILABLE:
+        unopened = [str(secret_id) for secret_id in trigger.unopened]
+        log.error("no secret to verify with", **which, unopened=unopened, request_id=request.request_id)
+    elif reason is RejectionReason.NOT_SUPPORTED:
+        option = trigger.rules.unsupported_option(public_url=public_url)
+        log.error("option not supported", **which, option=option, request_id=request.request_id)
