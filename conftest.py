@@ -21,6 +21,10 @@ from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.postgres import Durability, PostgresServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
+from trigger_runtime import zone_data
+
+# Tests read the zones that the programs read, Temporal's server among them.
+zone_data.choose()
 
 T = TypeVar("T")
 

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from msgspec import Meta
 
+from trigger_runtime import zone_data
 from trigger_runtime.lifecycle import Readiness
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.settings import Secret
@@ -198,10 +199,13 @@ async def test_the_probes(http: aiohttp.ClientSession, readiness: Readiness, met
     readiness.require("bus", lambda: state[0])
     async with http.get("/readyz") as answer:
         assert answer.status == 503
-        assert await answer.json() == {"ready": False, "missing": {"bus": "not connected yet"}}
+        document = await answer.json()
+        assert (document["ready"], document["missing"]) == (False, {"bus": "not connected yet"})
     state[0] = None
     async with http.get("/readyz") as answer:
-        assert (answer.status, await answer.json()) == (200, {"ready": True, "missing": {}})
+        edition = zone_data.in_force().edition
+        assert answer.status == 200
+        assert await answer.json() == {"ready": True, "missing": {}, "timeZoneData": edition}
     readiness.stopping = True
     async with http.get("/readyz") as answer:
         assert answer.status == 503
@@ -211,6 +215,8 @@ async def test_the_probes(http: aiohttp.ClientSession, readiness: Readiness, met
         assert answer.status == 405
     async with http.get("/metrics") as answer:
         text = await answer.text()
+    assert f'time_zone_data{{edition="{edition}",source=' in text
+    assert "time_zone_data_old 0.0" in text or "time_zone_data_old 1.0" in text
     assert 'http_request_seconds_count{method="GET",route="/livez",status="200"} 1.0' in text
     assert 'method="GET",route="unknown",status="404"' in text
     assert 'method="OTHER"' in text

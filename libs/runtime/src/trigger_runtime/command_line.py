@@ -6,13 +6,17 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
+import structlog
 import uvloop
 
-from trigger_runtime import logs
+from trigger_runtime import logs, zone_data
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import ServiceSettings, SettingsError, load
+
+log = structlog.stdlib.get_logger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
 
@@ -53,6 +57,7 @@ def run(
     for verb_name, one in own.items():
         known.add_parser(verb_name, help=one.help)
     verb = parser.parse_args().verb
+    zone_data.choose()
     try:
         match verb:
             case "serve":
@@ -73,6 +78,9 @@ def run(
 
 def _serve(name: str, *, settings: S, build: Callable[[S], Service]) -> int:
     logs.configure(service=name, level=settings.log_level)
+    zones = zone_data.in_force()
+    if zones.is_old(datetime.now(UTC)):
+        log.warning("time zone data is old", edition=zones.edition, source=zones.source.value)
 
     async def main() -> None:
         await build(settings).run()

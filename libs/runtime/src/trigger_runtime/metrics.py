@@ -1,13 +1,14 @@
 """The metrics that the plumbing itself keeps. Services add theirs to the same registry."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from trigger_runtime import logs
+from trigger_runtime import logs, zone_data
 
 
 class _LogLines(Collector):
@@ -29,6 +30,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.registry.register(_LogLines())
+        _show_zone_data(self.registry)
         self.messages = Counter(
             "bus_messages_total",
             "Messages settled by a durable consumer.",
@@ -42,3 +44,16 @@ class Metrics:
             registry=self.registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )
+
+
+def _show_zone_data(registry: CollectorRegistry) -> None:
+    zones = zone_data.in_force()
+    edition = Gauge(
+        "time_zone_data",
+        "1, with the edition of the time zone database that decides, and whose copy it is.",
+        ["edition", "source"],
+        registry=registry,
+    )
+    edition.labels(edition=zones.edition, source=zones.source.value).set(1)
+    old = Gauge("time_zone_data_old", "1 where newer editions must be out by now.", registry=registry)
+    old.set_function(lambda: zones.is_old(datetime.now(UTC)))

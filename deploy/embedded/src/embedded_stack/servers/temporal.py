@@ -12,6 +12,7 @@ from embedded_stack.launch import Identity
 from embedded_stack.ports import LOOPBACK, free_port
 from embedded_stack.program import Job
 from embedded_stack.servers.minimal_environment import minimal_environment
+from trigger_runtime import zone_data
 
 
 class TemporalStorage(Enum):
@@ -52,7 +53,10 @@ class TemporalServer:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        return minimal_environment(self.directory)
+        """The caller's and the time zone data that the services read: both say when a schedule fires."""
+        directory = zone_data.in_force().directory
+        zones = {"ZONEINFO": str(directory)} if directory is not None else {}
+        return {**minimal_environment(self.directory), **zones}
 
     def command(self) -> Sequence[str | Path]:
         options: dict[str, str] = {

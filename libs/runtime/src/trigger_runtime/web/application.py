@@ -13,6 +13,7 @@ from aiohttp.typedefs import Middleware
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from trigger_runtime import zone_data
 from trigger_runtime.lifecycle import Readiness
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.web.problem import ProblemError, invalid
@@ -48,12 +49,15 @@ def new_application(
         client_max_size=max_body_bytes,
     )
 
+    zones = zone_data.in_force().edition
+
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
     async def readyz(_request: web.Request) -> web.Response:
         missing = readiness.missing()
-        return json_response({"ready": not missing, "missing": missing}, status=503 if missing else 200)
+        document = {"ready": not missing, "missing": missing, "timeZoneData": zones}
+        return json_response(document, status=503 if missing else 200)
 
     async def show_metrics(_request: web.Request) -> web.Response:
         body = generate_latest(metrics.registry)

@@ -15,6 +15,7 @@ from trigger_contracts.config import (
     WebhookConfig,
 )
 from trigger_contracts.webhook_providers import PROVIDER_SECRETS
+from trigger_runtime import zone_data
 from trigger_runtime.web.operations import Success, operation
 
 _CONFIGS: Final[dict[TriggerType, type[TriggerConfig]]] = {
@@ -43,6 +44,7 @@ def catalog() -> responses.TriggerTypesDocument:
             )
             for provider, rule in PROVIDER_SECRETS.items()
         ],
+        time_zone_data=zone_data.in_force().edition,
     )
 
 

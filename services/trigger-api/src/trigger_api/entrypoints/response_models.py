@@ -167,6 +167,8 @@ class TriggerTypesDocument(Document, frozen=True, kw_only=True):
 
     items: list[TriggerTypeDocument]
     providers: list[ProviderDocument]
+    time_zone_data: str
+    """The edition of the time zone database that decides, such as ``2026f``."""
 
 
 def trigger_document(
