@@ -1,6 +1,9 @@
 """Every problem of a value, each at its place; and never an answer that disagrees with msgspec's."""
 
-from typing import Annotated, Any
+from datetime import date, datetime
+from enum import Enum
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from trigger_validation import InvalidError, decode
+from trigger_validation import FieldError, InvalidError, decode
 
 
 class Inner(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -49,7 +52,7 @@ def pointers(value: Any, kind: Any = Outer, **more: Any) -> list[str]:
     with pytest.raises(InvalidError) as refused:
         decode(value, kind, **more)
     found = refused.value.field_errors
-    assert all(error.detail.endswith(".") for error in found)
+    assert all(error.detail.endswith(".") and "`" not in error.detail for error in found)
     return [error.pointer for error in found]
 
 
@@ -116,6 +119,75 @@ def test_a_tag_is_a_field_only_where_there_are_several_types() -> None:
     assert pointers({"circle": {"kind": "square", **circle}}, Alone) == ["/circle/kind"]
     assert pointers({"circle": tagged, "either": 1}, Alone) == ["/circle/kind", "/either"]
     assert pointers(tagged, Circle) == ["/kind"]
+
+
+TIME = "Expected an RFC 3339 time with a zone. Example: 2026-01-31T09:00:00Z."
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "words"),
+    [
+        (1, str, "Expected a text, not a number."),
+        (None, str, "Expected a text, not null."),
+        ("1", int, "Expected a whole number, not a text."),
+        (1.5, int, "Expected a whole number, not a decimal number."),
+        (True, float, "Expected a number, not true or false."),
+        ("yes", bool, "Expected true or false, not a text."),
+        ({}, list[int], "Expected a list, not an object."),
+        ([], dict[str, int], "Expected an object, not a list."),
+        ("x", Inner, "Expected an object, not a text."),
+        ([], str | int | None, "Expected a whole number or a text, not a list."),
+        ([], str | None, "Expected a text, not a list."),
+        (1, None, "Expected null, not a number."),
+        ("", Annotated[str, Meta(min_length=1)], "Expected at least 1 character."),
+        ("abc", Annotated[str, Meta(max_length=2)], "Expected at most 2 characters."),
+        ([], Annotated[list[int], Meta(min_length=1)], "Expected at least 1 item."),
+        (
+            {"a": 1, "b": 1, "c": 1},
+            Annotated[dict[str, int], Meta(max_length=2)],
+            "Expected at most 2 entries.",
+        ),
+        (0, Annotated[int, Meta(ge=1, le=9)], "Expected at least 1."),
+        (10, Annotated[int, Meta(ge=1, le=9)], "Expected at most 9."),
+        (-11, Annotated[int, Meta(ge=-10)], "Expected at least -10."),
+        (0.0, Annotated[float, Meta(gt=0)], "Expected more than 0."),
+        (2.0, Annotated[float, Meta(lt=1.25)], "Expected less than 1.25."),
+        ("BREW", Literal["GET", "POST"], "Expected one of GET, POST, not 'BREW'."),
+        ("green", Colour, "Expected one of red, blue, not 'green'."),
+        (["red"], Colour | None, "Expected one of red, blue."),
+        (5, Annotated[Literal[1, 2], Meta(description="Once or twice.")], "Expected one of 1, 2."),
+        ("x" * 99, Colour, f"Expected one of red, blue, not '{'x' * 40}'."),
+        ("soon", datetime, TIME),
+        ("2026-01-31T09:00:00", Annotated[datetime, Meta(tz=True)], TIME),
+        (1, datetime, "Expected a time, not a number."),
+        ("31.1.", date, "Expected a date. Example: 2026-01-31."),
+        ("1", UUID, "Expected a UUID. Example: 6f1c54a4-0d5e-4f0b-9a3e-2f6d3c1e7a01."),
+        ([], UUID, "Expected a UUID, not a list."),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(value: Any, kind: Any, words: str) -> None:
+    with pytest.raises(InvalidError) as refused:
+        decode(value, kind)
+    assert [error.detail for error in refused.value.field_errors] == [words]
+
+
+def test_a_wrong_name_of_an_entry_is_told_from_its_value() -> None:
+    with pytest.raises(InvalidError) as refused:
+        decode({"a": 1}, dict[Annotated[str, Meta(min_length=2)], int])
+    assert refused.value.field_errors == (FieldError("/a", "The name: Expected at least 2 characters."),)
+
+
+def test_a_text_of_msgspec_that_is_not_known_stays_as_it_is() -> None:
+    with pytest.raises(InvalidError) as refused:
+        decode(3, Annotated[int, Meta(multiple_of=2)])
+    assert [error.detail for error in refused.value.field_errors] == [
+        "Expected `int` that's a multiple of 2."
+    ]
 
 
 def test_a_pattern_is_explained_in_words() -> None:

@@ -11,15 +11,12 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Annotated, Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
-from msgspec import Meta
 
 from trigger_validation.field_error import MAX_FIELD_ERRORS, FieldError, InvalidError, pointer_step
-
-_SHOWN: Final = 40
-"""Characters of a wrong value in a text."""
+from trigger_validation.wording import one_of, refusal
 
 CheckField = Callable[[type, str, Any], Sequence[tuple[str, str]]]
 """Checks the meaning of one field: takes its Struct, its name and its decoded value, and returns pairs of the
@@ -37,7 +34,9 @@ def decode(value: Any, kind: Any, *, pointer: str = "", check: CheckField | None
         converted = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         errors = tuple(islice(_field_errors(value, kind, pointer=pointer, check=check), MAX_FIELD_ERRORS))
-        raise InvalidError(errors or (FieldError(pointer, _words(error, kind)),)) from error
+        raise InvalidError(
+            errors or (FieldError(pointer, refusal(error, kind=kind, value=value)),)
+        ) from error
     unknown = tuple(
         FieldError(f"{pointer}{path}", "There is no such field.")
         for path in islice(unknown_fields(value, converted, tags=_has_tags(kind)), MAX_FIELD_ERRORS)
@@ -107,9 +106,7 @@ def _of_union(
         if isinstance(tag, str) and tag in tagged:
             yield from _of_struct(value, tagged[tag], pointer=pointer, check=check, tag_field=field)
         else:
-            actual = f", not {tag[:_SHOWN]!r}" if isinstance(tag, str) else ""
-            expected = f"Expected one of {', '.join(map(str, tagged))}{actual}."
-            yield FieldError(f"{pointer}/{field}", expected)
+            yield FieldError(f"{pointer}/{field}", one_of(tagged, sent=tag))
             yield from _of_struct(value, rest[0], pointer=pointer, check=check, only=_shared(rest))
 
 
@@ -164,19 +161,8 @@ def _refusal(value: Any, kind: Any) -> str | None:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        return _words(error, kind)
+        return refusal(error, kind=kind, value=value)
     return None
-
-
-def _words(error: msgspec.ValidationError, kind: Any) -> str:
-    text = str(error).partition(" - at `")[0]
-    return _pattern_words(kind) if " matching regex " in text else f"{text}."
-
-
-def _pattern_words(kind: Any) -> str:
-    """Return what a pattern's ``Meta`` says of it in words: a regular expression is not for users."""
-    words = (meta.extra["words"] for meta in get_args(kind)[1:] if isinstance(meta, Meta) and meta.extra)
-    return next(words, "There are characters that are not allowed here.")
 
 
 def _tag_of(kind: Any) -> str | int | None:
