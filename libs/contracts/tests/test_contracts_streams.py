@@ -69,7 +69,7 @@ def test_no_two_streams_take_the_same_subject() -> None:
         for left in one.subjects:
             for right in two.subjects:
                 assert not overlap(left, right), (one.name, two.name)
-    assert len(set(streams.ALL)) == len(streams.ALL) == 10
+    assert len(set(streams.ALL)) == len(streams.ALL) == 11
 
 
 def test_every_subject_has_its_stream() -> None:
@@ -81,6 +81,7 @@ def test_every_subject_has_its_stream() -> None:
     assert home(streams.DELIVERIES_ACCEPTED) == "DELIVERIES"
     assert home(streams.DELIVERIES_REJECTED) == "REJECTIONS"
     assert home(streams.FIRINGS_MANUAL) == "FIRINGS"
+    assert home(streams.EVENTS_REFUSED) == "REFUSED_EVENTS"
     assert home(streams.dead_letter(stream="EVENTS", durable=streams.DISPATCH_EVENTS)) == "DEAD_LETTERS"
     assert matches(streams.config_trigger(ID), pattern=streams.CONFIG_TRIGGERS)
     assert matches(streams.event("a.b"), pattern=streams.EVENTS_ALL)
@@ -150,8 +151,10 @@ def test_no_token_is_a_wildcard(text: str) -> None:
 
 def test_what_must_not_be_lost_is_never_dropped() -> None:
     for stream in streams.ALL:
+        if stream in (streams.REJECTIONS, streams.REFUSED_EVENTS):
+            continue  # what anyone outside can fill, and no run depends on
         assert stream.max_bytes == -1 or stream.max_bytes >= 1024**3
-        if stream.when_full is streams.WhenFull.DROP_OLD and stream != streams.REJECTIONS:
+        if stream.when_full is streams.WhenFull.DROP_OLD:
             # Only the limit per subject can be reached there: every subject keeps its last state.
             assert stream.max_per_subject > 0, stream.name
             assert (stream.max_bytes, stream.max_age_seconds) == (-1, 0), stream.name
@@ -161,6 +164,9 @@ def test_a_flood_of_refusals_takes_room_from_nothing_else() -> None:
     assert streams.REJECTIONS.subjects == (streams.DELIVERIES_REJECTED,)
     assert streams.REJECTIONS.when_full is streams.WhenFull.DROP_OLD
     assert (streams.REJECTIONS.max_bytes, streams.REJECTIONS.max_age_seconds) == (1024**3, 14 * 24 * 3600)
+    assert streams.REFUSED_EVENTS.subjects == (streams.EVENTS_REFUSED,)
+    assert streams.REFUSED_EVENTS.when_full is streams.WhenFull.DROP_OLD
+    assert streams.REFUSED_EVENTS.max_bytes == 128 * 1024**2
     assert streams.DELIVERIES.subjects == (streams.DELIVERIES_ACCEPTED,)
     assert streams.DELIVERIES.when_full is streams.WhenFull.REFUSE_NEW
 

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
+import structlog.testing
 from nats.js.errors import NotFoundError
 
 from trigger_runtime.bus.connection import Bus
@@ -244,6 +246,67 @@ async def test_a_dead_letter_that_cannot_be_stored_keeps_the_message(
     await bus.js.add_stream(config)
     await eventually(lambda: settled(bus))
     assert await dead_letters(bus) == 1
+
+
+async def test_full_dead_letters_leave_the_message_in_its_stream_and_the_rest_goes_on(
+    bus: Bus, consume: Consume, metrics: Metrics, eventually: Any
+) -> None:
+    done: list[bytes] = []
+
+    async def handle(item: Received) -> None:
+        if item.data == b"poison":
+            raise HopelessError
+        done.append(item.data)
+
+    await bus.js.update_stream((await bus.js.stream_info("DEAD")).config.evolve(max_msgs=2, discard="new"))
+    sequences = [await bus.publish("things.a", b"poison") for _ in range(5)]
+    await bus.publish("things.a", b"good")
+    await consume(handle)
+    await eventually(lambda: settled(bus))
+    assert done == [b"good"]
+    assert await dead_letters(bus) == outcomes(metrics, "dead") == 2
+    assert outcomes(metrics, "dead_not_stored") == 3
+    assert (await bus.js.get_msg("THINGS", sequences[-1])).data == b"poison"
+
+
+async def test_what_is_refused_is_recorded_apart_and_logged_now_and_then(
+    bus: Bus, consume: Consume, metrics: Metrics, eventually: Any
+) -> None:
+    async def handle(_item: Received) -> None:
+        raise HopelessAndAwayError("not ours")
+
+    with structlog.testing.capture_logs() as lines:
+        for number in range(20):
+            await bus.publish("things.a", b"%d" % number)
+        # Of both tuples: refused wins, as it keeps the dead letters free.
+        await consume(handle, refuse_on=(AwayError,), refused_subject="dead.refused")
+        await eventually(lambda: settled(bus))
+    record = await bus.js.get_last_msg("DEAD", "dead.refused")
+    assert (record.headers or {})["Dead-Reason"] == "HopelessAndAwayError: not ours"
+    assert outcomes(metrics, "refused") == 20
+    logged = [line for line in lines if line["event"] == "message refused"]
+    assert 1 <= len(logged) < 20
+    with pytest.raises(NotFoundError):
+        await bus.js.get_last_msg("DEAD", "dead.THINGS.worker")
+
+
+async def test_what_waits_is_counted_and_a_standstill_is_logged(
+    bus: Bus, consume: Consume, metrics: Metrics, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trigger_runtime.bus.backlog._SECONDS", 0.1)
+    monkeypatch.setattr("trigger_runtime.bus.consumer._MIN_ACK_PENDING", 8)
+
+    async def handle(_item: Received) -> None:
+        raise AwayError
+
+    for number in range(20):
+        await bus.publish("things.a", b"%d" % number)
+    with structlog.testing.capture_logs() as lines:
+        await consume(handle, concurrency=2, retry_on=(AwayError,))
+        await eventually(lambda: any("newer ones are not delivered" in line["event"] for line in lines))
+    value = metrics.registry.get_sample_value
+    assert value("bus_messages_unsettled", {"durable": "worker"}) == 8
+    assert value("bus_messages_pending", {"durable": "worker"}) == 12
 
 
 async def test_a_dead_letter_over_the_limit_leaves_its_data_in_the_stream(

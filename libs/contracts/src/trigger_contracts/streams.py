@@ -99,6 +99,14 @@ SECRETS: Final = Stream(
     when_full=WhenFull.DROP_OLD,
     max_per_subject=1,
 )
+# Apart from the dead letters: anyone who may publish events can fill it.
+REFUSED_EVENTS: Final = Stream(
+    name="REFUSED_EVENTS",
+    subjects=("refused.events",),
+    when_full=WhenFull.DROP_OLD,
+    max_age_seconds=14 * _DAY,
+    max_bytes=128 * _MIB,
+)
 DEAD_LETTERS: Final = Stream(
     name="DEAD_LETTERS",
     subjects=("dead.>",),
@@ -116,6 +124,7 @@ ALL: Final = (
     EXECUTIONS,
     SCHEDULES,
     SECRETS,
+    REFUSED_EVENTS,
     DEAD_LETTERS,
 )
 
@@ -125,6 +134,7 @@ FIRINGS_MANUAL: Final = "firings.manual"
 CONFIG_TRIGGERS: Final = "config.trigger.*"
 EVENTS_ALL: Final = "events.>"
 EVENTS_PREFIX: Final = "events."
+EVENTS_REFUSED: Final = "refused.events"
 
 # Requests over the bus that are answered at once (NATS request-reply, no stream).
 DESCRIBE_SCHEDULE: Final = "rpc.scheduler-sync.describe"

@@ -37,6 +37,18 @@ class Metrics:
             ["durable", "outcome"],
             registry=self.registry,
         )
+        self.unsettled = Gauge(
+            "bus_messages_unsettled",
+            "Messages of a durable consumer in work or waiting for their next attempt, in all processes.",
+            ["durable"],
+            registry=self.registry,
+        )
+        self.pending = Gauge(
+            "bus_messages_pending",
+            "Messages of a durable consumer that were not delivered yet.",
+            ["durable"],
+            registry=self.registry,
+        )
         self.requests = Histogram(
             "http_request_seconds",
             "Time to answer, by route template.",

@@ -32,6 +32,7 @@ _STREAMS = (
     streams.EVENTS,
     streams.FIRINGS,
     streams.EXECUTIONS,
+    streams.REFUSED_EVENTS,
     streams.DEAD_LETTERS,
 )
 

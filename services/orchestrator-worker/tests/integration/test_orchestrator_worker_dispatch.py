@@ -209,14 +209,18 @@ async def test_poison_is_dead_lettered_and_the_queue_moves_on(bench: Any) -> Non
 
         async def dead() -> list[Any] | None:
             letters = await bench.messages("DEAD_LETTERS")
-            return letters if len(letters) == 3 else None
+            return letters if len(letters) == 2 else None
 
         letters = await bench.eventually(dead)
+        await bench.settled(stream="EVENTS", durable=streams.DISPATCH_EVENTS)
     assert {letter.subject for letter in letters} == {
         streams.dead_letter(stream="DELIVERIES", durable=streams.DISPATCH_DELIVERIES),
-        streams.dead_letter(stream="EVENTS", durable=streams.DISPATCH_EVENTS),
         streams.dead_letter(stream="FIRINGS", durable=streams.DISPATCH_FIRINGS),
     }
+    (refused,) = await bench.messages("REFUSED_EVENTS")
+    assert refused.headers["Dead-Subject"] == "events.order.created"
+    assert "MalformedMessageError: not a CloudEvent" in refused.headers["Dead-Reason"]
+    assert refused.data == b'{"specversion": "1.0"}'
     assert all(letter.headers["Dead-Reason"] for letter in letters)
 
 

@@ -18,6 +18,7 @@ from trigger_runtime.bus.jetstream_api import (
     MessageTooLargeError,
     StoredMessage,
     StreamDefinition,
+    StreamFullError,
     StreamState,
     WrongLastSequenceError,
     describe,
@@ -29,6 +30,7 @@ __all__ = [
     "BusUnavailableError",
     "MessageTooLargeError",
     "StoredMessage",
+    "StreamFullError",
     "WrongLastSequenceError",
     "describe",
 ]

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import structlog
@@ -14,7 +14,9 @@ from nats.aio.msg import Msg
 from nats.js import api
 
 from trigger_runtime import backoff
-from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError
+from trigger_runtime.bus.backlog import watch_backlog
+from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, StreamFullError
+from trigger_runtime.bus.dead_letters import RefusalLog, publish_record
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
 from trigger_runtime.bus.pull import pull_messages
 from trigger_runtime.lifecycle import BackgroundTask, cancel
@@ -27,7 +29,6 @@ Handler = Callable[[Received], Awaitable[None]]
 _STEADY_SECONDS: Final = 10.0
 _MAX_FAILURES_KEPT: Final = 10_000
 _MIN_ACK_PENDING: Final = 2000
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
 class RetryLaterError(Exception):
@@ -41,9 +42,12 @@ class Subscription:
     ``retry_on``, like ``RetryLaterError``: a dependency is unavailable, or only a newer release reads this
     version of the message. It is retried for ever, after pauses that grow to 30 s and leave room for others.
     ``dead_letter_on``: the message can never be handled and is dead-lettered at once.
+    ``refuse_on``: the message does not belong here, and anybody may send such ones. It is recorded under
+    ``refused_subject``, in a stream that drops old ones, so that a flood takes no room from dead letters.
     Any other error is a defect: the message is dead-lettered after ``max_attempts`` of them. Each process
     counts for itself, and retries for an unavailable dependency do not count.
-    An error in both tuples is retried. Messages are handled concurrently, up to ``concurrency``, in no order.
+    An error in several tuples is retried before it is refused, and refused before it is dead-lettered.
+    Messages are handled concurrently, up to ``concurrency``, in no order.
     """
 
     stream: str
@@ -51,6 +55,8 @@ class Subscription:
     subjects: Sequence[str]
     dead_letter_subject: str
     dead_letter_on: tuple[type[Exception], ...] = ()
+    refuse_on: tuple[type[Exception], ...] = ()
+    refused_subject: str = ""
     retry_on: tuple[type[Exception], ...] = ()
     concurrency: int = 64
     ack_wait_seconds: float = 30.0
@@ -76,12 +82,25 @@ class Consumer(BackgroundTask):
         self._handler_ended = asyncio.Event()
         self._failures: dict[int, int] = {}
         self._keeping_alive = BackgroundTask(f"{self.name} keep-alive", self._keep_alive)
+        self._watching_backlog = BackgroundTask(
+            f"{self.name} backlog",
+            partial(
+                watch_backlog,
+                bus,
+                stream=subscription.stream,
+                durable=subscription.durable,
+                max_unsettled=self._max_unsettled,
+                metrics=metrics,
+            ),
+        )
         self._consuming = False
+        self._refusal_log = RefusalLog()
 
     async def start(self) -> None:
         """Start to pull as soon as the bus can be used."""
         await super().start()
         await self._keeping_alive.start()
+        await self._watching_backlog.start()
 
     async def stop(self) -> None:
         """Stop pulling and wait for the handlers; the message of a cancelled one is delivered again."""
@@ -91,11 +110,11 @@ class Consumer(BackgroundTask):
                 await asyncio.wait(set(self._handlers))
         finally:
             self._consuming = False
-            await cancel([*self._handlers, *self._keeping_alive.tasks()])
+            await cancel([*self._handlers, *self._keeping_alive.tasks(), *self._watching_backlog.tasks()])
 
     def tasks(self) -> Sequence[asyncio.Task[None]]:
         """Return what runs until the consumer is stopped."""
-        return [*super().tasks(), *self._keeping_alive.tasks()]
+        return [*super().tasks(), *self._keeping_alive.tasks(), *self._watching_backlog.tasks()]
 
     def check(self) -> str | None:
         """Return why nothing is being consumed, or ``None``."""
@@ -135,9 +154,13 @@ class Consumer(BackgroundTask):
                 # The limit is ours (max_attempts, then dead-lettered); the server's would drop silently.
                 max_deliver=-1,
                 # Messages that wait for their next attempt count too, and must leave room for others.
-                max_ack_pending=max(subscription.concurrency * 4, _MIN_ACK_PENDING),
+                max_ack_pending=self._max_unsettled,
             ),
         )
+
+    @property
+    def _max_unsettled(self) -> int:
+        return max(self._subscription.concurrency * 4, _MIN_ACK_PENDING)
 
     async def _pull(self) -> None:
         subscription = self._subscription
@@ -194,6 +217,8 @@ class Consumer(BackgroundTask):
         except retry_on as error:
             reason = describe(error) if isinstance(error, RetryLaterError) else _named(error)
             await self._retry(item, attempt=item.attempt, reason=reason)
+        except subscription.refuse_on as error:
+            await self._refuse(item, reason=_named(error))
         except subscription.dead_letter_on as error:
             await self._dead_letter(item, reason=_named(error))
         except Exception as error:
@@ -219,43 +244,43 @@ class Consumer(BackgroundTask):
         await self._settle("retried", item=item, reply=lambda message: message.nak(delay=wait))
 
     async def _dead_letter(self, item: Received, *, reason: str) -> None:
-        """Move the message to the dead letters; it stays in its stream until that is confirmed."""
-        subscription = self._subscription
-        log.error("message dead-lettered", durable=subscription.durable, reason=reason, subject=item.subject)
+        """Move the message to the dead letters; it stays in its stream until that is confirmed.
+
+        Where these are full it stays in its stream only: waiting for room would stop every other message.
+        """
+        durable, outcome = self._subscription.durable, "dead"
+        log.error("message dead-lettered", durable=durable, reason=reason, subject=item.subject)
         try:
-            await self._publish_dead_letter(item, reason=reason)
+            await self._record(item, subject=self._subscription.dead_letter_subject, reason=reason)
+        except StreamFullError as error:
+            outcome = "dead_not_stored"
+            log.error(
+                "dead letters full; the message is in its own stream only",
+                durable=durable,
+                message_stream=item.stream,
+                message_sequence=item.sequence,
+                reason=describe(error),
+            )
         except (BusUnavailableError, MessageTooLargeError, ValueError) as error:
             await self._retry(item, attempt=item.attempt, reason=f"dead letter not stored: {describe(error)}")
-        else:
-            await self._settle("dead", item=item, reply=Msg.term)
+            return
+        await self._settle(outcome, item=item, reply=Msg.term)
 
-    async def _publish_dead_letter(self, item: Received, *, reason: str) -> None:
-        subscription = self._subscription
-        message_id = f"{subscription.stream}:{subscription.durable}:{item.sequence}"
-        ours = {
-            "Dead-Reason": " ".join(reason.split())[:500],
-            "Dead-Subject": item.subject,
-            "Dead-Sequence": str(item.sequence),
-            "Dead-Attempts": str(item.attempt),
-        }
-        theirs = {
-            name: value
-            for name, value in item.headers.items()
-            # A name that a laxer client has sent would make the whole dead letter invalid.
-            if _HEADER_NAME.fullmatch(name) and not name.startswith("Nats-")
-        }
+    async def _refuse(self, item: Received, *, reason: str) -> None:
+        """Record what does not belong here, and go on: no flood of it may hold up the rest.
+
+        So a record that cannot be stored is not waited for. During an outage the message comes again.
+        """
+        self._refusal_log.note(item, durable=self._subscription.durable, reason=reason)
         try:
-            await self._bus.publish(
-                subscription.dead_letter_subject, item.data, message_id=message_id, headers={**theirs, **ours}
-            )
-        except MessageTooLargeError:
-            # With our headers it is over the limit: the data stays in its stream only.
-            await self._bus.publish(
-                subscription.dead_letter_subject,
-                b"",
-                message_id=message_id,
-                headers={**ours, "Dead-Data-Left-In": item.stream},
-            )
+            await self._record(item, subject=self._subscription.refused_subject, reason=reason)
+        except (BusUnavailableError, MessageTooLargeError, ValueError) as error:
+            log.warning("refused message not recorded", reason=describe(error))
+        await self._settle("refused", item=item, reply=Msg.term)
+
+    async def _record(self, item: Received, *, subject: str, reason: str) -> None:
+        durable = self._subscription.durable
+        await publish_record(self._bus, item=item, subject=subject, durable=durable, reason=reason)
 
     async def _settle(self, outcome: str, *, item: Received, reply: Callable[[Msg], Awaitable[None]]) -> None:
         """Tell the server. When that fails the message comes again: handlers are idempotent."""

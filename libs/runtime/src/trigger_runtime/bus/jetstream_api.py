@@ -4,6 +4,7 @@ Any client may subscribe to a subject and reply there, so a reply that is not Je
 """
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,9 @@ _NO_MESSAGE: Final = 10037
 _MESSAGE_OVER_STREAM_LIMIT: Final = 10054
 # The second is what newer servers reply while another message is in progress.
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
+# "The store failed", for which a limit of the stream is one reason: only the text tells it apart.
+_STORE_FAILED: Final = 10077
+_LIMIT_REACHED: Final = re.compile(r"maximum \w+( per subject)? exceeded")
 
 
 class BusUnavailableError(Exception):
@@ -29,6 +33,10 @@ class BusUnavailableError(Exception):
 
 class WrongLastSequenceError(BusUnavailableError):
     """Another message came first: read again before the next try."""
+
+
+class StreamFullError(BusUnavailableError):
+    """The stream is at one of its limits and refuses new messages, which it does until an operator acts."""
 
 
 class MessageTooLargeError(Exception):
@@ -142,7 +150,8 @@ async def publish(
 ) -> int:
     """Store a message; return its stream sequence.
 
-    Raises ``BusUnavailableError``, ``WrongLastSequenceError``, ``MessageTooLargeError`` or ``ValueError``.
+    Raises ``BusUnavailableError`` (of which ``StreamFullError`` and ``WrongLastSequenceError`` are two),
+    ``MessageTooLargeError`` or ``ValueError``.
     """
     reply = _read(await request_reply(client, subject=subject, data=data, timeout=timeout, headers=headers))
     if reply.error is not None:
@@ -150,6 +159,8 @@ async def publish(
             raise MessageTooLargeError(f"{len(data)} bytes for {subject}")
         if reply.error.err_code in _WRONG_LAST_SEQUENCE:
             raise WrongLastSequenceError(f"refused: {reply.error.description}")
+        if reply.error.err_code == _STORE_FAILED and _LIMIT_REACHED.search(reply.error.description):
+            raise StreamFullError(f"refused: {reply.error.description}")
         raise _refused(reply.error)
     if reply.seq is None:
         raise BusUnavailableError("the reply does not confirm")

@@ -1,5 +1,6 @@
 """What comes from the bus: accepted deliveries, events, manual firings."""
 
+from dataclasses import replace
 from typing import Final
 
 from orchestrator_worker.ports import StartUnavailableError
@@ -32,7 +33,12 @@ def _subscription(stream: streams.Stream, *, durable: str, subject: str) -> Subs
 DELIVERIES: Final = _subscription(
     streams.DELIVERIES, durable=streams.DISPATCH_DELIVERIES, subject=streams.DELIVERIES_ACCEPTED
 )
-EVENTS: Final = _subscription(streams.EVENTS, durable=streams.DISPATCH_EVENTS, subject=streams.EVENTS_ALL)
+EVENTS: Final = replace(
+    _subscription(streams.EVENTS, durable=streams.DISPATCH_EVENTS, subject=streams.EVENTS_ALL),
+    # Every service may publish there, so what comes is not of our making.
+    refuse_on=(MalformedMessageError,),
+    refused_subject=streams.EVENTS_REFUSED,
+)
 FIRINGS: Final = _subscription(
     streams.FIRINGS, durable=streams.DISPATCH_FIRINGS, subject=streams.FIRINGS_MANUAL
 )
