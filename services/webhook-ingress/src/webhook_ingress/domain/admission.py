@@ -64,6 +64,9 @@ BODY_NOT_READ: Final = frozenset(
 _IGNORED: Final = 200
 _MAX_DECODED_UNVERIFIED: Final = 4 * 1024 * 1024
 """Bytes that a body of a sender who is not verified yet may decompress to: some milliseconds."""
+_ANY_RATIO_BYTES: Final = 1024 * 1024
+_MAX_RATIO: Final = 100
+"""Of content to its compressed bytes, beyond ``_ANY_RATIO_BYTES``: more than that is no text."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,11 +181,12 @@ def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str
 
 def _covered(config: WebhookConfig, *, signed: SignedRequest) -> SignedRequest | Rejected:
     """Return the request with the body that the signature covers."""
-    encoding = signed.header("content-encoding")
-    if config.signed_body is SignedBody.AS_SENT or not encoding:
+    if config.signed_body is SignedBody.AS_SENT:
         return signed
+    encoding = ", ".join(signed.request.values("content-encoding"))
+    most = min(_MAX_DECODED_UNVERIFIED, max(_ANY_RATIO_BYTES, _MAX_RATIO * len(signed.body)))
     try:
-        body = decoded(signed.body, content_encoding=encoding, max_bytes=_MAX_DECODED_UNVERIFIED)
+        body = decoded(signed.body, content_encoding=encoding, max_bytes=most)
     except (EncodingError, DecodedTooLargeError):
         return rejected(RejectionReason.BODY_UNREADABLE)
     return msgspec.structs.replace(signed, body=body)
