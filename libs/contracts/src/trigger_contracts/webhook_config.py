@@ -256,3 +256,7 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     """Where the signature header has labels, as in ``t=…,v1=…``; instead of ``signaturePrefix``."""
     api_key_header: HeaderName | None = None
     """``api_key`` only: the header that holds nothing but the secret; ``None`` is ``X-API-Key``."""
+    visible_names: Annotated[
+        tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...], Meta(max_length=50)
+    ] = ()
+    """Names of query parameters and headers whose values the webhook log shows, such as ``code``."""

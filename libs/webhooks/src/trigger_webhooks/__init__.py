@@ -16,6 +16,7 @@ from trigger_webhooks.secret import (
     secret_warnings,
     without_plain_token,
 )
+from trigger_webhooks.sensitive_names import Place, Sensitivity, sensitivity_of
 from trigger_webhooks.signed_content import SignedContent, SignedContentError, signed_content_of
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "SHORTEST_SECRET",
     "VERIFY_TOKEN_PROVIDERS",
     "Network",
+    "Place",
+    "Sensitivity",
     "SignedContent",
     "SignedContentError",
     "errors_between",
@@ -38,6 +41,7 @@ __all__ = [
     "parse_network",
     "secret_errors",
     "secret_warnings",
+    "sensitivity_of",
     "signed_content_of",
     "unserved_option",
     "without_plain_token",

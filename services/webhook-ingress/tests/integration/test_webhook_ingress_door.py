@@ -105,7 +105,7 @@ async def test_a_github_signature_opens_the_door(ingress: Any, github_signature:
     await ingress.settled(trigger_id, status=202, data=b"Hello, World!", headers=signed)
     (delivery,) = await ingress.accepted()
     assert delivery.secret_id is not None
-    assert dict(delivery.headers)["x-hub-signature-256"] == github_signature
+    assert dict(delivery.headers)["x-hub-signature-256"] == "[redacted]"
 
 
 async def test_a_compressed_body_is_verified_and_stored_as_sent(ingress: Any) -> None:

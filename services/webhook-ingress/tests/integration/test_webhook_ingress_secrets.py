@@ -1,6 +1,7 @@
 """A secret in the wrong place is refused, and is in no record."""
 
 import base64
+import hashlib
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -84,3 +85,19 @@ async def test_every_form_of_a_secret_is_found(ingress: Any) -> None:
     record = await ingress.rejected(request_id=reply.request_id)
     assert record.path == f"/api/webhooks/{trigger_id}/[redacted]"
     assert record.user_agent == "[redacted]"
+
+
+def _in_base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("enclose", [str, quote_plus, _in_base64])
+async def test_an_accepted_body_does_not_hold_the_triggers_secret(ingress: Any, enclose: Any) -> None:
+    secret = "s3cret+with/others=="
+    trigger_id = await ingress.serving(WebhookConfig(auth_type=AuthType.BEARER), secret=secret)
+    body = msgspec.json.encode({"note": enclose(secret), "kept": 1})
+    reply = await ingress.send(trigger_id, data=body, headers={"Authorization": f"Bearer {secret}"})
+    assert reply.status == 202
+    (delivery,) = await ingress.accepted()
+    assert msgspec.json.decode(delivery.body) == {"note": "[redacted]", "kept": 1}
+    assert delivery.body_sha256 == hashlib.sha256(body).hexdigest()

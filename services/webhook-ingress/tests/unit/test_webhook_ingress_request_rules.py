@@ -78,6 +78,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "signature_labels": SignatureLabels(signature="v1"),
     },
     "api_key_header": {"auth_type": AuthType.API_KEY, "api_key_header": "X-Token"},
+    "visible_names": {"visible_names": ("code",)},
 }
 # What does not do alone, and where the difference shows otherwise than in one unsigned POST.
 ELSEWHERE = {
@@ -88,6 +89,7 @@ ELSEWHERE = {
     "timestamp_format",
     "signature_labels",
     "api_key_header",
+    "visible_names",
 }
 
 

@@ -9,12 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from trigger_contracts.config import AuthType, WebhookConfig
+from trigger_contracts.config import AuthType
 from trigger_contracts.deliveries import RejectionReason
+from webhook_ingress.domain.sender_headers import api_key_header
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 from webhook_ingress.domain.trigger import WebhookTrigger
-
-API_KEY_HEADER: Final = "X-API-Key"
 
 _BEARER: Final = re.compile(r"bearer +(\S.*)", re.ASCII | re.IGNORECASE)
 _BASIC: Final = re.compile(r"basic +(\S+)", re.ASCII | re.IGNORECASE)
@@ -56,11 +55,6 @@ def authenticate(trigger: WebhookTrigger, *, signed: SignedRequest) -> Authentic
             return NotAuthentic(reason=RejectionReason.NOT_SUPPORTED)
         case _:
             assert_never(auth_type)
-
-
-def api_key_header(config: WebhookConfig) -> str:
-    """Return the header that holds the secret of a trigger with ``authType: api_key``."""
-    return config.api_key_header or API_KEY_HEADER
 
 
 def _signature(

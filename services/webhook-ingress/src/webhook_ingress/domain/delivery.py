@@ -10,7 +10,6 @@ import msgspec
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
-from webhook_ingress.domain.presets import BodyContains
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
@@ -42,14 +41,13 @@ def accepted_delivery(
 ) -> AcceptedDelivery:
     """Return the record of a request that starts ``execution_id`` once it is stored.
 
-    The body is the exact bytes, except for a provider that sends the secret in it. The hash is always of the
-    exact bytes.
+    The body is the exact bytes, but for the trigger's own secret. The hash is always of the exact bytes.
     """
     body = recorded.body if isinstance(recorded.body, bytes) else b""
     scrubber = Scrubber(trigger)
     return AcceptedDelivery(
-        **_common_fields(recorded, body=body, scrubber=scrubber),
-        body=scrubber.data(body) if _brings_secret(trigger) else body,
+        **_common_fields(recorded, owner=trigger, body=body, scrubber=scrubber),
+        body=scrubber.data(body),
         trigger_id=trigger.id,
         workspace=trigger.workspace,
         workflow_id=trigger.workflow_id,
@@ -77,14 +75,8 @@ def rejected_delivery(
     part for the whole) or holds the trigger's secret. The hash covers what was read.
     """
     body = recorded.body if isinstance(recorded.body, bytes) else b""
-    fields = _common_fields(recorded, body=body, scrubber=scrubber)
-    if isinstance(owner, DeletedTrigger):
-        hidden = owner.secret_headers
-        fields["headers"] = tuple(
-            [(name, redaction.REDACTED if name in hidden else value) for name, value in fields["headers"]]
-        )
     return RejectedDelivery(
-        **fields,
+        **_common_fields(recorded, owner=owner, body=body, scrubber=scrubber),
         body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
         trigger_id=recorded.received.request.trigger_id,
         workspace=owner.workspace if owner else None,
@@ -106,18 +98,20 @@ def _reading(request: WebhookRequest, *, usual: BodyReading) -> BodyReading | No
     return usual
 
 
-def _brings_secret(trigger: WebhookTrigger) -> bool:
-    preset = trigger.rules.preset
-    return preset is not None and preset.body is BodyContains.SECRET
-
-
-def _common_fields(recorded: RecordedRequest, *, body: bytes, scrubber: Scrubber) -> dict[str, Any]:
+def _common_fields(
+    recorded: RecordedRequest,
+    *,
+    owner: WebhookTrigger | DeletedTrigger | None,
+    body: bytes,
+    scrubber: Scrubber,
+) -> dict[str, Any]:
     request = recorded.received.request
     path, query, headers = request.path, request.query, request.headers.fields
     # All texts at once first: nearly always none of them holds a secret. The separator prevents a match that
     # begins in one text and ends in the next.
     if not scrubber.is_free("\0".join([path, *chain(*query), *chain(*headers)])):
         path, query, headers = scrubber.text(path), scrubber.fields(query), scrubber.fields(headers)
+    headers = redaction.headers(headers, secret_names=owner.secret_headers if owner else ())
     agent = next((value for name, value in headers if name == "user-agent"), None)
     return {
         "id": recorded.delivery_id,
@@ -126,11 +120,12 @@ def _common_fields(recorded: RecordedRequest, *, body: bytes, scrubber: Scrubber
         "method": redaction.safe(request.method, longest=_MAX_METHOD),
         "path": redaction.safe(path, longest=redaction.MAX_VALUE),
         "query": redaction.query(query) if query else (),
-        "headers": redaction.headers(headers),
+        "headers": headers,
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "client_address": request.client_address,
-        "user_agent": None if agent is None else redaction.safe(agent, longest=_MAX_USER_AGENT),
+        "user_agent": None if agent is None else agent[:_MAX_USER_AGENT],
         "response_status": recorded.response_status,
         "response_body": recorded.response_body.decode(),
         "processing_ms": recorded.processing_ms,
+        "visible_names": owner.config.visible_names if isinstance(owner, WebhookTrigger) else (),
     }

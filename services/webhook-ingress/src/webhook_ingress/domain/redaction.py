@@ -1,10 +1,13 @@
 """What may be recorded of headers and query: no credentials, and only text that every reader can store."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Final
+from urllib.parse import unquote
+
+from trigger_webhooks import Place, Sensitivity, sensitivity_of
 
 REDACTED: Final = "[redacted]"
 MAX_FIELDS: Final = 256
@@ -13,31 +16,30 @@ MAX_NAME: Final = 256
 MAX_VALUE: Final = 8192
 """Characters of a recorded value: what the HTTP server lets a header field have."""
 
-# Names as senders write them: x-api-key, apiKey, API_KEY. Anywhere in the name, or, where that would hit
-# harmless ones (author, keyboard, bypass, design), as a word of it.
-_ANYWHERE: Final = (
-    r"token|secret|passw|passphrase|passcode|credential|cookie|signature|authori[sz]ation|authentication|saml"
-    r"|(?:access|account|admin|api|app|application|auth|client|consumer|encryption|function|functions|host"
-    r"|license|master|private|secret|security|service|shared|signing|subscription|user|webhook)[\W_]*key"
-    r"|session[\W_]*(?:id|key|data)|oidc[\W_]*data"
-)
-_AS_WORD: Final = r"auth|oauth|jwt|bearer|assertion|pass|pwd|sig|hmac|otp|sid|csrf|xsrf"
-_AS_WHOLE_NAME: Final = r"(?:x[\W_])?(?:key|code|session)"
-_CREDENTIAL: Final = re.compile(
-    rf"{_ANYWHERE}|(?:^|[\W_])(?:{_AS_WORD})(?:[\W_]|$)|^{_AS_WHOLE_NAME}$", re.IGNORECASE
-)
-_SIGNATURE_HEADER: Final = re.compile(
-    r"(?:signature|(?:^|-)sig|(?:^|-)hmac)(?:-(?:input|timestamp|version|v?[0-9]+|sha-?[0-9]+|ed25519))*$",
+_DELIMITER: Final = r"(?:^|[?&#;]|%(?:25)*(?:3f|26|23|3b))"
+_ADDRESS_SIGNS: Final = re.compile(r"[?&#%@]")
+_PARAMETER_NAME: Final = re.compile(
+    rf"(?P<before>{_DELIMITER})(?P<name>(?:(?!%(?:25)*(?:3f|26|23|3b|3d))[^?&#;=\s<>\"]){{1,{MAX_NAME}}})"
+    r"(?:=|%(?:25)*3d)",
     re.IGNORECASE,
 )
-_WORD_BREAK: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PARAMETER_VALUE: Final = re.compile(r"(?:(?!%(?:25)*(?:26|23))[^&#\s<>\"])+", re.IGNORECASE)
+_USER: Final = re.compile(
+    r"(?P<before>//|%(?:25)*2f%(?:25)*2f)(?:(?!%(?:25)*(?:2f|3f|23|40))[^/?#\s<>\"@])+(?P<at>@|%(?:25)*40)",
+    re.IGNORECASE,
+)
 
 
-def headers(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+def headers(
+    fields: Iterable[tuple[str, str]], *, secret_names: Collection[str] = ()
+) -> tuple[tuple[str, str], ...]:
     """Return header fields for the record, names lower-cased.
 
-    Signatures stay: they are not secret, and a workflow may want to verify them itself.
+    ``secret_names`` are those, in lower case, that verify the sender: a record must not let anyone send the
+    request again. Other signatures stay, for a workflow may want to verify them itself.
     """
+    if secret_names:
+        fields = [(name, REDACTED if name.lower() in secret_names else value) for name, value in fields]
     return _recorded(fields, name_of=_header)
 
 
@@ -69,10 +71,32 @@ def _recorded(
         recorded, replacement = name_of(name)
         kept.append((recorded, value if replacement is None else replacement))
     values = "".join([value for _, value in kept])
+    if _ADDRESS_SIGNS.search(values):
+        kept = [(name, without_credentials(value)) for name, value in kept]
+        values = "".join([value for _, value in kept])
     # All at once: nearly every request's values are short and plain.
     if len(values) <= MAX_VALUE and _is_plain(values):
         return tuple(kept)
     return tuple([(name, safe(value, longest=MAX_VALUE)) for name, value in kept])
+
+
+def without_credentials(text: str) -> str:
+    """Return a text without the credentials of the addresses in it: of their queries, and their user.
+
+    An address in an address is percent-encoded, once or more often.
+    """
+    if "@" in text or "%" in text:
+        text = _USER.sub(rf"\g<before>{REDACTED}\g<at>", text)
+    parts, position, rest = [], 0, 0
+    while (match := _PARAMETER_NAME.search(text, position)) is not None:
+        position = match.end()
+        # At the very beginning it may be the name of a signature, as in "sig1=:…:" (RFC 9421).
+        place = Place.ADDRESS if match["before"] else Place.HEADER
+        if sensitivity_of(unquote(match["name"]), place=place) is Sensitivity.CREDENTIAL:
+            parts += [text[rest:position], REDACTED]
+            value = _PARAMETER_VALUE.match(text, position)
+            position = rest = position if value is None else value.end()
+    return "".join([*parts, text[rest:]]) if parts else text
 
 
 def _is_plain(text: str) -> bool:
@@ -82,14 +106,15 @@ def _is_plain(text: str) -> bool:
 @lru_cache(maxsize=1024)
 def _header(name: str) -> tuple[str, str | None]:
     """Return the name as it is recorded, and what replaces the value of a credential."""
-    secret = _SIGNATURE_HEADER.search(name) is None and _is_credential(name)
-    return safe(name.lower(), longest=MAX_NAME), REDACTED if secret else None
+    recorded, replacement = _replacement(name, place=Place.HEADER)
+    return recorded.lower(), replacement
 
 
 @lru_cache(maxsize=1024)
 def _parameter(name: str) -> tuple[str, str | None]:
-    return safe(name, longest=MAX_NAME), REDACTED if _is_credential(name) else None
+    return _replacement(name, place=Place.ADDRESS)
 
 
-def _is_credential(name: str) -> bool:
-    return _CREDENTIAL.search(_WORD_BREAK.sub("-", name)) is not None
+def _replacement(name: str, *, place: Place) -> tuple[str, str | None]:
+    is_credential = sensitivity_of(name, place=place) is Sensitivity.CREDENTIAL
+    return safe(name, longest=MAX_NAME), REDACTED if is_credential else None

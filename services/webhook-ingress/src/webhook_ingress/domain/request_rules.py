@@ -17,6 +17,7 @@ from trigger_webhooks import Network, is_token_hash, parse_network, unserved_opt
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.presets import PRESETS, DeliveryId, Preset, Redelivery, Url
 from webhook_ingress.domain.sender import ALL_ORIGINS, AllowedOrigins
+from webhook_ingress.domain.sender_headers import credential_headers, signature_headers
 from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
 
 ENFORCED: Final = frozenset(
@@ -50,6 +51,7 @@ ENFORCED: Final = frozenset(
         "timestamp_format",
         "signature_labels",
         "api_key_header",
+        "visible_names",
     }
 )
 """The fields of ``WebhookConfig`` that this service acts on. Every other one has to have its default."""
@@ -77,6 +79,8 @@ class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
     origins: AllowedOrigins = ALL_ORIGINS
     reading: BodyReading = BodyReading()
     """How the body of a request is to be read."""
+    secret_headers: frozenset[str] = frozenset()
+    """The headers, in lower case, that verify a sender: no record holds their values."""
     delivery_id: DeliveryId | None = None
     """What makes a repeated request the same execution, before ``Idempotency-Key``."""
 
@@ -88,9 +92,10 @@ class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
 def request_rules(config: WebhookConfig) -> RequestRules:
     """Work the options out."""
     preset = None if config.provider is None else PRESETS.get(config.provider)
+    secret_headers = signature_headers(config) | credential_headers(config)
     unserved = _unserved_option(config, preset=preset)
     if unserved is not None:
-        return RequestRules(unserved_option=unserved)
+        return RequestRules(unserved_option=unserved, secret_headers=secret_headers)
     time_problem: Callable[[SignedRequest], str | None] | None = None
     if preset is not None:
         scheme: SignatureScheme | None = preset.scheme
@@ -102,6 +107,7 @@ def request_rules(config: WebhookConfig) -> RequestRules:
     else:
         scheme, url_option = None, None
     rules = RequestRules(
+        secret_headers=secret_headers,
         url_option=url_option,
         preset=preset,
         scheme=scheme,

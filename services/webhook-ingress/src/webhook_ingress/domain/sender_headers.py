@@ -6,11 +6,16 @@ A record of a request must not let anyone send it again, whatever the names of t
 from typing import Final
 
 from trigger_contracts.config import AuthType, WebhookConfig
-from webhook_ingress.domain.authentication import api_key_header
-from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
+from webhook_ingress.domain.hmac_scheme import SIGNATURE_HEADERS
 from webhook_ingress.domain.presets import PRESETS
 
+API_KEY_HEADER: Final = "X-API-Key"
 _NONE: Final[frozenset[str]] = frozenset()
+
+
+def api_key_header(config: WebhookConfig) -> str:
+    """Return the header that holds the secret of a trigger with ``authType: api_key``."""
+    return config.api_key_header or API_KEY_HEADER
 
 
 def credential_headers(config: WebhookConfig) -> frozenset[str]:
@@ -35,5 +40,5 @@ def signature_headers(config: WebhookConfig) -> frozenset[str]:
         preset = PRESETS.get(config.provider)
         return _NONE if preset is None else frozenset(preset.signature.headers)
     if config.auth_type is AuthType.HMAC:
-        return frozenset(hmac_scheme_of(config).headers)
+        return frozenset({config.signature_header.lower()} if config.signature_header else SIGNATURE_HEADERS)
     return _NONE

@@ -59,6 +59,11 @@ class WebhookTrigger:
         self.rules = request_rules(self.config)
         self.usable = tuple([one for one in self.secrets if is_usable(one.value, config=self.config)])
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The headers, in lower case, that verify a sender: no record holds their values."""
+        return self.rules.secret_headers
+
     def usable_secrets(self, now: datetime) -> list[OpenedSecret]:
         """Return the secrets that count at ``now``: neither short nor expired, and of the provider's form."""
         return [secret for secret in self.usable if secret.valid_until is None or now < secret.valid_until]

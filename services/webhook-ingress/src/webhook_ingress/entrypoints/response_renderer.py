@@ -10,11 +10,11 @@ from trigger_contracts.config import AuthType, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
 from trigger_runtime.web.problem import ProblemError, unavailable
 from webhook_ingress.domain.admission import Accepted, HandshakeReplied, Rejected
-from webhook_ingress.domain.authentication import api_key_header
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
 from webhook_ingress.domain.rate_limit import Rate
 from webhook_ingress.domain.request import WebhookRequest
+from webhook_ingress.domain.sender_headers import api_key_header
 from webhook_ingress.domain.trigger import WebhookTrigger
 from webhook_ingress.entrypoints.custom_response import JSON, TEXT, customized
 from webhook_ingress.ports import HttpResponse

@@ -43,13 +43,6 @@ SENDER: Final = frozenset({VerifiedAgainst.SOURCE})
 RULE: Final = frozenset({VerifiedAgainst.RULE})
 
 
-class BodyContains(Enum):
-    """Whether the body holds the secret itself, which no record may hold."""
-
-    NOTHING = "nothing"
-    SECRET = "the secret"  # noqa: S105 - a word
-
-
 class Basis(Enum):
     """How a fact about a provider is known."""
 
@@ -155,7 +148,6 @@ class Preset:
     delivery_id: DeliveryId | None = None
     tolerance: int = 300
     url: Url = Url.UNSIGNED
-    body: BodyContains = BodyContains.NOTHING
     body_form: str = "JSON"
     body_source: Source | None = None
     """``None``: the page about the signature says it."""
