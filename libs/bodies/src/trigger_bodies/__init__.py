@@ -3,6 +3,7 @@
 from trigger_bodies.content_encodings import DecodedTooLargeError, EncodingError, decoded
 from trigger_bodies.logged_body import embeddable_json, logged_body
 from trigger_bodies.read_body import (
+    MAX_DECODED_BYTES,
     BodyFormat,
     ReadBody,
     ReadingProblem,
@@ -12,6 +13,7 @@ from trigger_bodies.read_body import (
 )
 
 __all__ = [
+    "MAX_DECODED_BYTES",
     "BodyFormat",
     "DecodedTooLargeError",
     "EncodingError",

@@ -109,11 +109,11 @@ def sensitivity_of(name: str, *, place: Place) -> Sensitivity:
     words = _words_of(name)
     if place is Place.HEADER and _names_signature(words):
         return Sensitivity.HARMLESS
-    found = [_of_word(words, at=at, place=place) for at in range(len(words))]
-    if Sensitivity.CREDENTIAL in found:
+    sensitivities = [_of_word(words, at=at, place=place) for at in range(len(words))]
+    if Sensitivity.CREDENTIAL in sensitivities:
         return Sensitivity.CREDENTIAL
     alone = words[1:] if words[:1] == ["x"] else words
-    if Sensitivity.HIDDEN in found or (len(alone) == 1 and alone[0] in _WEAK_ALONE):
+    if Sensitivity.HIDDEN in sensitivities or (len(alone) == 1 and alone[0] in _WEAK_ALONE):
         return Sensitivity.HIDDEN
     return Sensitivity.HARMLESS
 

@@ -13,11 +13,13 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from execution_recorder.domain.execution import ExecutionStatus
+from execution_recorder.domain.hidden_values import with_hidden_values
 from execution_recorder.domain.webhook_log import WebhookLogFields
 from execution_recorder.domain.webhook_rates import Span
 from trigger_bodies import embeddable_json, logged_body, read_body
 from trigger_contracts.config import Time
 from trigger_contracts.deliveries import RejectionReason
+from trigger_webhooks import Place
 
 LISTED_BYTES: Final = 16 * 1024
 """A body, payload, outputs or error over this is left out of lists: a page of 200 would be 200 MiB."""
@@ -77,6 +79,9 @@ class TriggerWebhookLogsQuery(PageQuery, frozen=True, kw_only=True):
         int | None, Meta(ge=100, le=599, description="Only those with this HTTP status as the response.")
     ] = None
     reason: Annotated[RejectionReason | None, Meta(description="Only those refused for this reason.")] = None
+    repetition: Annotated[
+        bool | None, Meta(description="Only those that repeat an earlier one, or only the others.")
+    ] = None
 
 
 class WebhookLogsQuery(TriggerWebhookLogsQuery, frozen=True, kw_only=True):
@@ -136,26 +141,41 @@ class WebhookLogPage(Document, frozen=True, kw_only=True):
 
 
 def webhook_log_document(
-    *, request_body: bytes | UnsetType, response_body: str, request_headers: Raw, **fields: Any
+    *,
+    request_body: bytes | UnsetType,
+    response_body: str,
+    request_headers: Raw,
+    request_query: Raw,
+    visible_names: Raw | None,
+    json_fields: Raw | None,
+    **fields: Any,
 ) -> WebhookLogDocument:
     """Return a row as the API shows it."""
+    headers = msgspec.json.decode(request_headers, type=dict[str, str])
+    query = msgspec.json.decode(request_query, type=dict[str, str | list[str]])
+    visible = frozenset(name.lower() for name in _texts(visible_names))
     shown: Any = UNSET
     if request_body is not UNSET:
-        sent = msgspec.json.decode(request_headers, type=dict[str, str])
-        headers = {name.lower(): value for name, value in sent.items()}
+        sent = {name.lower(): value for name, value in headers.items()}
         read = read_body(
             request_body,
-            content_type=headers.get("content-type"),
-            content_encoding=headers.get("content-encoding"),
+            content_type=sent.get("content-type"),
+            content_encoding=sent.get("content-encoding"),
+            json_fields=_texts(json_fields),
         )
         shown = logged_body(request_body, read=read)
     response = embeddable_json(response_body.encode())
     return WebhookLogDocument(
         request_body=shown,
         response_body=(response_body or None) if response is None else response,
-        request_headers=request_headers,
+        request_headers=with_hidden_values(headers, place=Place.HEADER, visible=visible),
+        request_query=with_hidden_values(query, place=Place.ADDRESS, visible=visible),
         **fields,
     )
+
+
+def _texts(stored: Raw | None) -> list[str]:
+    return [] if stored is None else msgspec.json.decode(stored, type=list[str])
 
 
 class TriggerRatesQuery(Document, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Recording: what comes over the bus, folded into the history."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -7,13 +8,14 @@ import msgspec
 
 from execution_recorder.domain.execution import ExecutionRecord, evolve
 from execution_recorder.domain.facts import AnyRawFact, record_of_fact, record_of_manual_firing
-from execution_recorder.domain.webhook_log import log_of, record_of_delivery
+from execution_recorder.domain.webhook_log import WebhookLog, log_of, record_of_delivery
 from execution_recorder.ports import Recording
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
     DeliveriesAccepted,
     DeliveriesRejected,
     LargeDeliveryAccepted,
+    RejectedDelivery,
 )
 from trigger_contracts.firings import ManualFiring
 from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingError, ObjectStore
@@ -21,13 +23,18 @@ from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingEr
 
 async def record_deliveries(batch: DeliveriesAccepted | DeliveriesRejected, *, recording: Recording) -> None:
     """Write a batch's log rows and, for accepted requests, their executions. Raises as ``Recording``."""
-    logs = {delivery.id: log_of(delivery) for delivery in batch.deliveries}
+    logs = await asyncio.to_thread(_logs_of, batch.deliveries)
     begun = [
         record_of_delivery(delivery)
         for delivery in batch.deliveries
         if isinstance(delivery, AcceptedDelivery)
     ]
     await recording.record(logs=list(logs.values()), executions=merge_by_id(begun))
+
+
+def _logs_of(deliveries: Iterable[AcceptedDelivery | RejectedDelivery]) -> dict[UUID, WebhookLog]:
+    # In a thread: to read the bodies of a whole batch takes a while.
+    return {delivery.id: log_of(delivery) for delivery in deliveries}
 
 
 async def record_large_delivery(
@@ -41,7 +48,7 @@ async def record_large_delivery(
     claim = message.claim
     try:
         body = await bodies.get(str(claim.key), size=claim.size, sha256=claim.sha256)
-        row = log_of(msgspec.structs.replace(message.delivery, body=body))
+        row = await asyncio.to_thread(log_of, msgspec.structs.replace(message.delivery, body=body))
     except (ObjectMissingError, ObjectDamagedError) as error:
         row = msgspec.structs.replace(log_of(message.delivery), error=f"The body is lost: {error}")
     await recording.record(logs=[row], executions=[record_of_delivery(message.delivery)])

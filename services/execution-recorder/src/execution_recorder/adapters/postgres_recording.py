@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from execution_recorder.adapters.postgres_executions import merge_executions
-from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_logs
+from execution_recorder.adapters.postgres_webhook_logs import insert_webhook_logs, mark_repeated
 from execution_recorder.adapters.postgres_webhook_rates import add_webhook_rates
 from execution_recorder.domain.execution import ExecutionRecord
 from execution_recorder.domain.webhook_log import WebhookLog
@@ -27,4 +27,5 @@ class PostgresRecording:
             async with connection.transaction():
                 added = await insert_webhook_logs(connection, logs)
                 await merge_executions(connection, executions)
+                await mark_repeated(connection, added)
                 await add_webhook_rates(connection, added)

@@ -28,6 +28,7 @@ _TABLE: Final = "execution_recorder.webhook_logs"
 _TYPES: Final[dict[Any, str]] = {
     UUID: "uuid",
     str: "text",
+    bool: "boolean",
     int: "integer",
     float: "double precision",
     bytes: "bytea",
@@ -47,6 +48,25 @@ _INSERT: Final = (
 )
 
 
+# An execution's cause is the earliest of its deliveries, and the fold of executions has just locked it: of
+# two transactions that record deliveries of one execution, the later sees the rows of the earlier.
+_MARK: Final = f"""
+UPDATE {_TABLE} AS log SET repetition = true
+FROM execution_recorder.trigger_executions AS execution
+WHERE log.execution_id = ANY($1) AND log.idempotency_key IS NOT NULL AND log.repetition IS FALSE
+    AND execution.id = log.execution_id AND execution.cause_id <> log.id::text
+"""  # noqa: S608 - a constant
+
+
+async def mark_repeated(connection: Connection, logs: Sequence[WebhookLog]) -> None:
+    """Mark what the added rows repeat, and what repeats them. Call it after their executions are merged."""
+    executions = {
+        log.execution_id for log in logs if log.idempotency_key is not None and log.rejection_reason is None
+    }
+    if executions:
+        await connection.execute(_MARK, sorted(filter(None, executions)))
+
+
 async def insert_webhook_logs(connection: Connection, logs: Sequence[WebhookLog]) -> Sequence[WebhookLog]:
     """Add the rows that are not there yet with one statement; return those."""
     if not logs:
@@ -63,7 +83,13 @@ def _stored(value: Any) -> Any:
 
 
 _SHOWN: Final = ", ".join(
-    [*WebhookLogFields.__struct_fields__, "response_body, octet_length(request_body) AS request_body_bytes"]
+    [
+        *WebhookLogFields.__struct_fields__,
+        "response_body",
+        "octet_length(request_body) AS request_body_bytes",
+        "visible_names",
+        "json_fields",
+    ]
 )
 _LISTED_BODY: Final = (
     f"CASE WHEN octet_length(request_body) <= {LISTED_BYTES} THEN request_body END AS request_body"
@@ -92,6 +118,7 @@ class PostgresWebhookLogs:
         page.where("trigger_id = {}", trigger_id)
         page.where("response_status = {}", query.status)
         page.where("rejection_reason = {}", query.reason)
+        page.where("repetition = {}", query.repetition)
         page.where("created_at >= {}", query.since)
         page.where("created_at < {}", query.until)
         if query.cursor is not None:
@@ -105,7 +132,8 @@ class PostgresWebhookLogs:
 
 def _document(row: Record) -> WebhookLogDocument:
     columns: dict[str, Any] = {
-        name: Raw(value) if _COLUMNS.get(name) == "json" else value for name, value in row.items()
+        name: Raw(value) if value is not None and _COLUMNS.get(name) == "json" else value
+        for name, value in row.items()
     }
     if columns["request_body"] is None:
         columns["request_body"] = UNSET

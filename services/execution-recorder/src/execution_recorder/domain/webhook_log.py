@@ -1,6 +1,7 @@
 """A webhook request's log row, and the execution that an accepted one began."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,11 +10,14 @@ from msgspec import Raw
 
 from execution_recorder.domain.execution import ExecutionRecord, Origin
 from execution_recorder.domain.storable_text import storable
+from trigger_bodies import MAX_DECODED_BYTES, ReadBody, read_body
 from trigger_contracts.config import Time, TriggerType
-from trigger_contracts.deliveries import AcceptedDelivery, RejectedDelivery
+from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, RejectedDelivery
 from trigger_contracts.executions import CauseKind
 from trigger_contracts.payloads import group_values, join_headers
 
+_EMPTY_SHA256: Final = hashlib.sha256().hexdigest()
+_MAX_REFUSED_DECODED_BYTES: Final = 64 * 1024
 _SURROGATES: Final = dict.fromkeys(range(55296, 57344), "�")
 
 
@@ -37,12 +41,27 @@ class WebhookLogFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     user_agent: str | None
     processing_time_ms: float
     created_at: Time
+    trigger_version: int | None = None
+    """As the request found it; ``None`` where it named no trigger, or an older release recorded it."""
+    idempotency_key: str | None = None
+    """``None``: none was there, so nothing can be a repetition of this request."""
+    repetition: bool | None = None
+    """Whether an earlier request had the key; ``None``: recorded by a release that did not look."""
+    body_format: str | None = None
+    """What the body was read as; ``None`` where it is not on record."""
+    body_problem: str | None = None
+    """Why it is not wholly what its sender meant; ``None`` where it is."""
 
 
 class WebhookLog(WebhookLogFields, frozen=True, kw_only=True):
-    """A row. The workspace is not shown; the two bodies are shown in another form."""
+    """A row. The workspace is not shown; the two bodies are shown in another form.
+
+    ``visible_names`` and ``json_fields`` are lists of texts, and say how it is shown.
+    """
 
     workspace: str | None
+    visible_names: Raw
+    json_fields: Raw
     request_body: bytes
     response_body: str
 
@@ -50,6 +69,8 @@ class WebhookLog(WebhookLogFields, frozen=True, kw_only=True):
 def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
     """Return the row of a request."""
     accepted = isinstance(delivery, AcceptedDelivery)
+    reading = (delivery.reading if isinstance(delivery, AcceptedDelivery) else None) or BodyReading()
+    read = _read(delivery, json_fields=reading.json_fields)
     return WebhookLog(
         id=delivery.id,
         workspace=_maybe(delivery.workspace),
@@ -71,6 +92,30 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
         user_agent=_maybe(delivery.user_agent),
         processing_time_ms=delivery.processing_ms,
         created_at=delivery.received_at,
+        trigger_version=delivery.trigger_version,
+        idempotency_key=_maybe(delivery.idempotency_key),
+        # Whether an accepted one repeats another is known once all that are recorded can be seen.
+        repetition=not accepted and delivery.execution_id is not None,
+        body_format=None if read is None else read.format,
+        body_problem=None if read is None else read.problem,
+        visible_names=_raw_list(delivery.visible_names),
+        json_fields=_raw_list(reading.json_fields),
+    )
+
+
+def _read(delivery: AcceptedDelivery | RejectedDelivery, *, json_fields: Sequence[str]) -> ReadBody | None:
+    """Read a body as the worker does; of a refused request, which anybody can send, with little room."""
+    if not delivery.body and delivery.body_sha256 != _EMPTY_SHA256:
+        return None
+    headers = {name.lower(): value for name, value in join_headers(delivery.headers).items()}
+    return read_body(
+        delivery.body,
+        content_type=headers.get("content-type"),
+        content_encoding=headers.get("content-encoding"),
+        json_fields=json_fields,
+        max_decoded_bytes=MAX_DECODED_BYTES
+        if isinstance(delivery, AcceptedDelivery)
+        else _MAX_REFUSED_DECODED_BYTES,
     )
 
 
@@ -117,6 +162,10 @@ def _raw_json(value: Mapping[str, Any]) -> Raw:
             for name, item in value.items()
         }
         return Raw(msgspec.json.encode(clean))
+
+
+def _raw_list(texts: Sequence[str]) -> Raw:
+    return Raw(msgspec.json.encode([text.translate(_SURROGATES) for text in texts]))
 
 
 def _maybe(text: str | None) -> str | None:
