@@ -95,6 +95,7 @@ class Door:
 
     def __init__(self, trigger: WebhookTrigger, *, now: datetime, public_url: str | None = None) -> None:
         self.trigger = trigger
+        self.sent: list[WebhookRequest] = []
         self.now = now
         self.seconds = 1000.0
         self.problem: Exception | None = None
@@ -146,6 +147,8 @@ class Door:
         self.uses.append(secret_id)
 
     def send(self, request: WebhookRequest, *, body: Body = b"{}") -> HttpResponse:
+        self.sent.append(request)
+
         async def receive() -> HttpResponse:
             response = self._receive.receive(self._receive.received(request), body=body)
             return response if isinstance(response, HttpResponse) else await response

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import msgspec
-
 from trigger_contracts import ids
 from trigger_contracts.webhook_config import IdempotencyKeySource, RateLimit, WebhookResponse
 from trigger_contracts.webhook_providers import WebhookProvider
@@ -59,14 +57,18 @@ def test_a_repetition_has_the_triggers_own_response(
     assert len(door.accepted) == 1
 
 
-def test_a_providers_repetition_has_its_acknowledgement(signed_door: Make, make_request: Make) -> None:
+def test_a_providers_repetition_has_its_acknowledgement(signed_door: Make) -> None:
     door, first = signed_door(WebhookProvider.STRIPE, rate_limit=ONE)
-    record = door.accepted[0]
-    again = door.send(
-        msgspec.structs.replace(make_request(*record.headers), trigger_id=door.trigger.id), body=record.body
-    )
+    again = door.send(door.sent[0], body=door.accepted[0].body)
     assert (again.status, again.body) == (first.status, first.body)
     assert [one.reason for one in door.rejected] == ["repeated"]
+
+
+def test_what_was_recorded_of_it_is_no_repetition(signed_door: Make, make_request: Make) -> None:
+    door, _ = signed_door(WebhookProvider.STRIPE, rate_limit=ONE)
+    (record,) = door.accepted
+    again = door.send(make_request(*record.headers, trigger_id=door.trigger.id), body=record.body)
+    assert again.status == 401
 
 
 def test_what_was_not_accepted_is_no_repetition(
