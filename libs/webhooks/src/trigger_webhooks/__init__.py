@@ -1,5 +1,6 @@
 """What a webhook trigger may be: the rules of its options, asked when it is saved and when it is served."""
 
+from trigger_webhooks.addresses import without_values
 from trigger_webhooks.config_rules import RULED_FIELDS, errors_between, field_errors, unserved_option
 from trigger_webhooks.networks import Network, is_allowed, parse_network
 from trigger_webhooks.response_headers import may_be_sent
@@ -45,4 +46,5 @@ __all__ = [
     "signed_content_of",
     "unserved_option",
     "without_plain_token",
+    "without_values",
 ]

@@ -77,6 +77,11 @@ async def test_a_webhook_from_request_to_end(recorder: Any, given: Any) -> None:
         "completedAt": "2026-11-01T12:00:02.123456Z",
     }
     expected_log = {
+        "triggerVersion": None,
+        "idempotencyKey": None,
+        "repetition": False,
+        "bodyFormat": "json",
+        "bodyProblem": None,
         "id": str(delivery.id),
         "triggerId": str(delivery.trigger_id),
         "workflowId": str(delivery.workflow_id),

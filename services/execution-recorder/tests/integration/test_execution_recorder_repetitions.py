@@ -159,7 +159,12 @@ async def test_weak_words_are_hidden_from_the_log_unless_the_trigger_lists_them(
 ) -> None:
     request = {
         "query": (("code", "SUMMER25"), ("session_id", "s1"), ("prompt_tokens", "12"), ("secretary", "Ann")),
-        "headers": (("x-auth", "a1"), ("x-signature", "v"), ("x-api-key", "[redacted]")),
+        "headers": (
+            ("x-auth", "a1"),
+            ("x-signature", "v"),
+            ("x-api-key", "[redacted]"),
+            ("referer", "https://a.example/?code=SUMMER25&page=2"),
+        ),
     }
     hidden = given.accepted(**request)
     shown = given.accepted(**request, visible_names=("Code", "x-auth"))
@@ -171,10 +176,16 @@ async def test_weak_words_are_hidden_from_the_log_unless_the_trigger_lists_them(
         "prompt_tokens": "12",
         "secretary": "Ann",
     }
-    assert row["requestHeaders"] == {"x-auth": "[hidden]", "x-signature": "v", "x-api-key": "[redacted]"}
+    assert row["requestHeaders"] == {
+        "x-auth": "[hidden]",
+        "x-signature": "v",
+        "x-api-key": "[redacted]",
+        "referer": "https://a.example/?code=[hidden]&page=2",
+    }
     row = await recorder.shown(f"/api/webhook-logs/{shown.id}")
     assert (row["requestQuery"]["code"], row["requestQuery"]["session_id"]) == ("SUMMER25", "[hidden]")
     assert row["requestHeaders"]["x-auth"] == "a1"
+    assert row["requestHeaders"]["referer"] == "https://a.example/?code=SUMMER25&page=2"
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "1e999", "-1E+400", "1" + "0" * 309])

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from trigger_webhooks import Place, Sensitivity, sensitivity_of
+from trigger_webhooks import Place, Sensitivity, sensitivity_of, without_values
 
 HIDDEN: Final = "[hidden]"
 _REDACTED: Final = "[redacted]"
@@ -19,14 +19,23 @@ def with_hidden_values(values: Mapping[str, Any], *, place: Place, visible: Coll
     """Return headers or a query as the log shows them; ``visible`` names, in lower case, stay."""
     return Raw(
         msgspec.json.encode(
-            {
-                name: HIDDEN if value != _REDACTED and _hides(name, place=place, visible=visible) else value
-                for name, value in values.items()
-            }
+            {name: _shown(value, name=name, place=place, visible=visible) for name, value in values.items()}
         )
     )
 
 
-def _hides(name: str, *, place: Place, visible: Collection[str]) -> bool:
+def _shown(value: Any, *, name: str, place: Place, visible: Collection[str]) -> Any:
     # A request that an older release recorded has its credentials redacted by other rules.
-    return name.lower() not in visible and sensitivity_of(name, place=place) is not Sensitivity.HARMLESS
+    is_harmless = sensitivity_of(name, place=place) is Sensitivity.HARMLESS
+    if value == _REDACTED or not (is_harmless or name.lower() in visible):
+        return _REDACTED if value == _REDACTED else HIDDEN
+    if isinstance(value, list):
+        return [_without_weak_values(one, visible=visible) for one in value]
+    return _without_weak_values(value, visible=visible)
+
+
+def _without_weak_values(text: str, *, visible: Collection[str]) -> str:
+    """Hide weak words in the addresses of a text: what is a credential there is redacted already."""
+    if "=" not in text and "%" not in text:
+        return text
+    return without_values(text, sensitivities=(Sensitivity.HIDDEN,), replacement=HIDDEN, visible=visible)

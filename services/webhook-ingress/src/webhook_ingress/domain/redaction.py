@@ -5,9 +5,8 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Final
-from urllib.parse import unquote
 
-from trigger_webhooks import Place, Sensitivity, sensitivity_of
+from trigger_webhooks import Place, Sensitivity, sensitivity_of, without_values
 
 REDACTED: Final = "[redacted]"
 MAX_FIELDS: Final = 256
@@ -16,14 +15,7 @@ MAX_NAME: Final = 256
 MAX_VALUE: Final = 8192
 """Characters of a recorded value: what the HTTP server lets a header field have."""
 
-_DELIMITER: Final = r"(?:^|[?&#;]|%(?:25)*(?:3f|26|23|3b))"
 _ADDRESS_SIGNS: Final = re.compile(r"[?&#%@]")
-_PARAMETER_NAME: Final = re.compile(
-    rf"(?P<before>{_DELIMITER})(?P<name>(?:(?!%(?:25)*(?:3f|26|23|3b|3d))[^?&#;=\s<>\"]){{1,{MAX_NAME}}})"
-    r"(?:=|%(?:25)*3d)",
-    re.IGNORECASE,
-)
-_PARAMETER_VALUE: Final = re.compile(r"(?:(?!%(?:25)*(?:26|23))[^&#\s<>\"])+", re.IGNORECASE)
 _USER: Final = re.compile(
     r"(?P<before>//|%(?:25)*2f%(?:25)*2f)(?:(?!%(?:25)*(?:2f|3f|23|40))[^/?#\s<>\"@])+(?P<at>@|%(?:25)*40)",
     re.IGNORECASE,
@@ -87,16 +79,7 @@ def without_credentials(text: str) -> str:
     """
     if "@" in text or "%" in text:
         text = _USER.sub(rf"\g<before>{REDACTED}\g<at>", text)
-    parts, position, rest = [], 0, 0
-    while (match := _PARAMETER_NAME.search(text, position)) is not None:
-        position = match.end()
-        # At the very beginning it may be the name of a signature, as in "sig1=:…:" (RFC 9421).
-        place = Place.ADDRESS if match["before"] else Place.HEADER
-        if sensitivity_of(unquote(match["name"]), place=place) is Sensitivity.CREDENTIAL:
-            parts += [text[rest:position], REDACTED]
-            value = _PARAMETER_VALUE.match(text, position)
-            position = rest = position if value is None else value.end()
-    return "".join([*parts, text[rest:]]) if parts else text
+    return without_values(text, sensitivities=(Sensitivity.CREDENTIAL,), replacement=REDACTED)
 
 
 def _is_plain(text: str) -> bool:
