@@ -17,6 +17,7 @@ from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
@@ -56,6 +57,7 @@ def build(settings: Settings) -> Service:
         position=directory.position,
         apply=directory.apply,
     )
+    watch = FollowerWatch(follower, name="event triggers", registry=metrics.registry)
     execution_log = BusExecutionLog(bus)
     retention = TemporalRetention(
         temporal,
@@ -75,13 +77,14 @@ def build(settings: Settings) -> Service:
         max_concurrent=settings.max_concurrent_starts,
     )
     deliveries, events, firings = (
-        Consumer(
-            bus, subscription=subscription, handle=partial(handle, dispatcher=dispatcher), metrics=metrics
-        )
+        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
         for subscription, handle in (
-            (consumers.DELIVERIES, consumers.on_deliveries_accepted),
-            (consumers.EVENTS, consumers.on_event),
-            (consumers.FIRINGS, consumers.on_manual_firing),
+            (consumers.DELIVERIES, partial(consumers.on_deliveries_accepted, dispatcher=dispatcher)),
+            (
+                consumers.EVENTS,
+                partial(consumers.on_event, dispatcher=dispatcher, directory_current=watch.current),
+            ),
+            (consumers.FIRINGS, partial(consumers.on_manual_firing, dispatcher=dispatcher)),
         )
     )
     worker = TemporalWorker(
@@ -99,7 +102,7 @@ def build(settings: Settings) -> Service:
     readiness = Readiness()
     readiness.require("bus", bus.check)
     readiness.require("temporal", temporal.check)
-    readiness.require("event triggers", follower.check)
+    readiness.require("event triggers", lambda: follower.check() or watch.check())
     for consumer in (deliveries, events, firings):
         readiness.require(consumer.name, consumer.check)
     readiness.require("temporal worker", worker.check)
@@ -115,6 +118,7 @@ def build(settings: Settings) -> Service:
             temporal,
             BackgroundTask("temporal retention", retention.watch),
             follower,
+            watch,
             deliveries,
             StartAfter(events, ready=follower.caught_up),
             firings,

@@ -54,6 +54,8 @@ class Follower(BackgroundTask):
         self._apply = apply
         self._on_stream_recreated = on_stream_recreated
         self._caught_up = asyncio.Event()
+        self._applied = 0
+        self._moved = asyncio.Event()
         self._attempt = 0
         self._stream_created: datetime | None = None
 
@@ -64,6 +66,20 @@ class Follower(BackgroundTask):
     def check(self) -> str | None:
         """Return why the state is not complete yet, or ``None``. Once complete, it stays usable."""
         return None if self._caught_up.is_set() else "still reading"
+
+    async def end(self) -> int:
+        """Return the sequence of the newest message to follow, 0 where there is none, from the leader.
+
+        Raises ``BusUnavailableError``.
+        """
+        newest = [await self._bus.last_stored(self._stream, subject=subject) for subject in self._subjects]
+        return max((message.sequence for message in newest if message is not None), default=0)
+
+    async def applied(self, sequence: int) -> None:
+        """Wait until everything up to this sequence is applied."""
+        while self._applied < sequence or not self._caught_up.is_set():
+            self._moved.clear()
+            await self._moved.wait()
 
     async def _follow_forever(self) -> None:
         while True:
@@ -85,6 +101,7 @@ class Follower(BackgroundTask):
         remaining = created.num_pending or 0
         if not remaining:
             self._caught_up.set()
+            self._moved.set()
         queue: asyncio.Queue[Msg | Exception] = asyncio.Queue(maxsize=2 * _BATCH)
         pulling = asyncio.create_task(self._pull(created.name, queue=queue), name=f"{self.name} pull")
         try:
@@ -92,11 +109,13 @@ class Follower(BackgroundTask):
                 batch, ended = await _next_batch(queue)
                 if batch:
                     await self._apply(batch)
+                    self._applied = batch[-1].sequence
                     self._attempt = 0
                     remaining -= len(batch)
                     # By count too: a stream under constant writes always has a next message.
                     if remaining <= 0 or not batch[-1].pending:
                         self._caught_up.set()
+                    self._moved.set()
                 if ended is not None:
                     raise ended
         finally:
@@ -120,6 +139,7 @@ class Follower(BackgroundTask):
             log.error("stream recreated; reading it from the start", stream=self._stream, position=after)
             self._on_stream_recreated()
             after = 0
+        self._applied = after
         config.deliver_policy = api.DeliverPolicy.BY_START_SEQUENCE
         config.opt_start_seq = after + 1
         return config

@@ -1,5 +1,6 @@
 """What comes from the bus: accepted deliveries, events, manual firings."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Final
 
@@ -53,9 +54,16 @@ async def on_deliveries_accepted(message: Received, *, dispatcher: Dispatcher) -
             await dispatcher.dispatch_large_delivery(large, stored_at=message.stored_at)
 
 
-async def on_event(message: Received, *, dispatcher: Dispatcher) -> None:
-    """Start the executions of an internal CloudEvent."""
+async def on_event(
+    message: Received, *, dispatcher: Dispatcher, directory_current: Callable[[], Awaitable[None]]
+) -> None:
+    """Start the executions of an internal CloudEvent.
+
+    ``directory_current`` waits until the triggers are known as they were when the event came: an event that
+    is matched with older ones would be lost for a new trigger, and start a paused one.
+    """
     event = events.parse(message.data, subject=message.subject, headers=message.headers)
+    await directory_current()
     await dispatcher.dispatch_event(event, stored_at=message.stored_at)
 
 
