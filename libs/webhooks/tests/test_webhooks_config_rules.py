@@ -6,6 +6,8 @@ import pytest
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.webhook_config import (
+    Challenge,
+    ChallengeReply,
     IdempotencyKeySource,
     SignatureAlgorithm,
     SignatureLabels,
@@ -17,6 +19,7 @@ from trigger_validation import FieldError
 from trigger_webhooks import RULED_FIELDS, errors_between, field_errors, unserved_option
 
 HMAC = {"auth_type": AuthType.HMAC}
+TEXT, AS_HEADER = ChallengeReply.TEXT, ChallengeReply.HEADER
 KEY = {"auth_type": AuthType.API_KEY}
 LABELS = {
     **HMAC,
@@ -70,6 +73,25 @@ def errors(config: WebhookConfig) -> list[FieldError]:
         ({**HMAC, "api_key_header": "X-Token"}, "/apiKeyHeader", '"authType": "api_key"'),
         ({**KEY, "api_key_header": "User-Agent"}, "/api_key_header", "X-Auth-Token"),
         ({**KEY, "api_key_header": "x-request-ID"}, "/api_key_header", "X-Auth-Token"),
+        ({"challenge": Challenge()}, "/challenge", '{"query": "challenge"}'),
+        ({"challenge": Challenge(query="a", body="a")}, "/challenge", "Expected one of header"),
+        ({"challenge": Challenge(body="a..b")}, "/challenge/body", "Name every step: a.b"),
+        ({"challenge": Challenge(body="[0].code")}, "/challenge/body", "without places in lists"),
+        ({"challenge": Challenge(header="Cookie")}, "/challenge/header", "X-Hook-Secret"),
+        ({"challenge": Challenge(header="user-agent")}, "/challenge/header", "X-Hook-Secret"),
+        ({**KEY, "challenge": Challenge(header="x-api-key")}, "/challenge/header", "reads this header"),
+        (
+            {"idempotency_key": IdempotencyKeySource(header="X-Id"), "challenge": Challenge(header="x-id")},
+            "/challenge/header",
+            "reads this header",
+        ),
+        ({"challenge": Challenge(query="a", reply=TEXT, reply_name="b")}, "/challenge/replyName", "no name"),
+        (
+            {"challenge": Challenge(query="a", reply=AS_HEADER, reply_name="Set-Cookie")},
+            "/challenge/replyName",
+            "cannot set",
+        ),
+        ({"challenge": Challenge(query="a b", reply=AS_HEADER)}, "/challenge/replyName", "Name the header"),
         ({"algorithm": SignatureAlgorithm.SHA1}, "/algorithm", '"authType": "hmac"'),
         ({"verify_token": "a-token"}, "/verifyToken", "meta and whatsapp"),
         (

@@ -145,6 +145,37 @@ class SignedBody(StrEnum):
     DECODED = "decoded"
 
 
+class Probes(StrEnum):
+    """What HEAD and GET get where they are not the trigger's method: monitors and providers ask so."""
+
+    REJECT = "reject"
+    RESPOND = "answer"
+    """200; nothing starts."""
+
+
+class ChallengeReply(StrEnum):
+    """How a challenge goes back: in a JSON object, as plain text, or in a header."""
+
+    JSON = "json"
+    TEXT = "text"
+    HEADER = "header"
+
+
+class Challenge(Part, frozen=True, kw_only=True):
+    """What a sender wants to get back before it sends anything: in a header, a query parameter or the body.
+
+    One of the three is set. It counts only in a request with nothing else in its body, of any method.
+    """
+
+    header: HeaderName | None = None
+    query: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    body: Annotated[str, Meta(min_length=1, max_length=500)] | None = None
+    """A path of names into the JSON object: each object on it has only that name, ``type`` and ``token``."""
+    reply: ChallengeReply = ChallengeReply.JSON
+    reply_name: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
+    """Of the JSON member or the header; ``None`` is the name under which the challenge came."""
+
+
 class IdempotencyKeySource(Part, frozen=True, kw_only=True):
     """Where a delivery's own id is: in a header, or at a path into the body. One of the two."""
 
@@ -260,3 +291,5 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(min_length=1, max_length=100)], ...], Meta(max_length=50)
     ] = ()
     """Names of query parameters and headers whose values the webhook log shows, such as ``code``."""
+    probes: Probes = Probes.REJECT
+    challenge: Challenge | None = None

@@ -16,7 +16,9 @@ from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureLabels, WebhookResponse
 from trigger_paths import PathError, parse_path, stored_path
 from trigger_validation import FieldError, pointer_step
+from trigger_webhooks.challenge_rules import challenge_errors, challenge_errors_between
 from trigger_webhooks.networks import has_host_bits, parse_network
+from trigger_webhooks.ordinary_headers import ORDINARY_HEADERS
 from trigger_webhooks.response_headers import may_be_sent
 from trigger_webhooks.secret import VERIFY_TOKEN_PROVIDERS
 from trigger_webhooks.signed_content import SignedContentError, signed_content_of
@@ -40,32 +42,6 @@ _HMAC_OPTIONS: Final = (
     "signed_body",
 )
 """What ``authType: hmac`` leaves to the user, and a provider's preset fixes."""
-_NO_KEY_HEADERS: Final = frozenset(
-    {
-        "accept-encoding",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "forwarded",
-        "host",
-        "idempotency-key",
-        "keep-alive",
-        "origin",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-        "via",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-proto",
-        "x-request-id",
-    }
-)
-"""What frames the message, is changed on its way, or has a column of its own in the record."""
 
 
 def field_errors(name: str, value: Any) -> list[FieldError]:
@@ -87,6 +63,7 @@ def errors_between(config: WebhookConfig) -> Iterator[FieldError]:
         config.provider is not None or config.auth_type is not AuthType.API_KEY
     ):
         yield FieldError("/apiKeyHeader", 'This applies only with "authType": "api_key".')
+    yield from challenge_errors_between(config)
     if config.verify_token is not None and config.provider not in VERIFY_TOKEN_PROVIDERS:
         users = " and ".join(sorted(VERIFY_TOKEN_PROVIDERS))
         yield FieldError("/verifyToken", f"Only the providers {users} use this. Leave it out.")
@@ -156,7 +133,7 @@ def _label_errors(config: WebhookConfig, *, labels: SignatureLabels) -> Iterator
 
 
 def _key_header(name: str | None) -> Iterator[FieldError]:
-    if name is not None and name.lower() in _NO_KEY_HEADERS:
+    if name is not None and name.lower() in ORDINARY_HEADERS:
         yield FieldError("", "This header has a meaning of its own, and is on record. Example: X-Auth-Token")
 
 
@@ -258,6 +235,7 @@ _SERVED: Final[dict[str, FieldRule]] = {
     "allowed_ips": _networks,
     "custom_headers": _headers,
     "response": _response_headers,
+    "challenge": challenge_errors,
 }
 """Asked when a trigger is saved and when it is served."""
 _SPELLING: Final[dict[str, FieldRule]] = {

@@ -12,10 +12,12 @@ import pytest
 from trigger_contracts.config import AuthType, HttpMethod, ResponseFormat, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import (
+    Challenge,
     IdempotencyKeySource,
     MissingOrigin,
     OnDisabled,
     OnUnreadableBody,
+    Probes,
     RateLimit,
     SignatureAlgorithm,
     SignatureEncoding,
@@ -79,6 +81,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "api_key_header": {"auth_type": AuthType.API_KEY, "api_key_header": "X-Token"},
     "visible_names": {"visible_names": ("code",)},
+    "probes": {"method": HttpMethod.GET, "probes": Probes.RESPOND},
+    "challenge": {"challenge": Challenge(body="challenge")},
 }
 # What does not do alone, and where the difference shows otherwise than in one unsigned POST.
 ELSEWHERE = {
@@ -90,12 +94,14 @@ ELSEWHERE = {
     "signature_labels",
     "api_key_header",
     "visible_names",
+    "probes",
 }
 
 
 REQUESTS: dict[str, tuple[tuple[tuple[str, str], ...], bytes]] = {
     "allowed_origins": ((("Origin", "https://evil.example"),), b"{}"),
     "idempotency_key": ((), b'{"id": 7}'),
+    "challenge": ((), b'{"challenge": "c1"}'),
     "json_fields": ((("Content-Type", "application/x-www-form-urlencoded"),), b"payload=%7B%7D"),
     "on_unreadable_body": ((("Content-Type", "application/json"),), b"{"),
     "signed_body": ((("Content-Encoding", "gzip"),), gzip.compress(b"{}", mtime=0)),

@@ -1,10 +1,10 @@
 """Whether a request starts a workflow.
 
-The order of the checks: the trigger exists, all its options can be enforced, it is enabled, the address is
-allowed, the provider's opening handshake, the sender is authentic, the provider's signed handshake, the
-method, the origin, the body, the idempotency key. The address comes before the checks that cost something.
-The rate limit comes after all of these (``usecases.py``), so that only the trigger's own
-senders can use it up.
+The order of the checks: the address is a trigger's, all its options can be enforced, it is enabled, the
+caller's address is allowed, the provider's opening handshake, the trigger's challenge, a probe, the sender
+is authentic, the provider's signed handshake, the method, the origin, the body, the idempotency key. The
+caller's address comes before the checks that cost something. The rate limit comes after all of these
+(``usecases``), so that only the trigger's own senders can use it up.
 """
 
 from datetime import datetime
@@ -16,10 +16,11 @@ import msgspec
 from trigger_bodies import DecodedTooLargeError, EncodingError, decoded
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason
-from trigger_contracts.webhook_config import OnDisabled, OnUnreadableBody, SignedBody
+from trigger_contracts.webhook_config import HttpMethod, OnDisabled, OnUnreadableBody, Probes, SignedBody
 from trigger_webhooks import is_allowed
 from webhook_ingress.domain import idempotency
 from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
+from webhook_ingress.domain.challenge import ChallengeError, reply_to
 from webhook_ingress.domain.handshake import Reply
 from webhook_ingress.domain.presets import Preset
 from webhook_ingress.domain.request import Body, BodyProblem, WebhookRequest
@@ -62,6 +63,7 @@ BODY_NOT_READ: Final = frozenset(
 )
 """Refusals for which the body does not matter: it is neither read nor recorded."""
 _IGNORED: Final = 200
+_PROBES: Final = frozenset({HttpMethod.GET, HttpMethod.HEAD})
 _MAX_DECODED_UNVERIFIED: Final = 4 * 1024 * 1024
 """Bytes that a body of a sender who is not verified yet may decompress to: some milliseconds."""
 _ANY_RATIO_BYTES: Final = 1024 * 1024
@@ -150,8 +152,8 @@ def decide_admission(
         tolerance=trigger.rules.tolerance,
         public_url=public_url,
     )
-    preset = trigger.rules.preset
-    if preset is not None and (opened := _opening(trigger, preset=preset, signed=signed)) is not None:
+    opened = _opening(trigger, signed=signed, has_body=not isinstance(body, BodyProblem))
+    if opened is not None:
         return opened
     covered = _covered(config, signed=signed)
     if isinstance(covered, Rejected):
@@ -159,7 +161,7 @@ def decide_admission(
     sender = authenticate(trigger, signed=covered)
     if isinstance(sender, NotAuthentic):
         return rejected(sender.reason, detail=sender.detail)
-    if preset is not None:
+    if (preset := trigger.rules.preset) is not None:
         replied = _signed_handshake(trigger, preset=preset, signed=signed, sender=sender)
         if replied is not None:
             return replied
@@ -197,17 +199,29 @@ def _needs_body(config: WebhookConfig) -> bool:
 
 
 def _opening(
-    trigger: WebhookTrigger, *, preset: Preset, signed: SignedRequest
+    trigger: WebhookTrigger, *, signed: SignedRequest, has_body: bool
 ) -> HandshakeReplied | Rejected | None:
-    if preset.opening is None:
-        return None
-    match preset.opening(signed, trigger.config.verify_token):
-        case Reply() as reply:
-            return HandshakeReplied(reply=reply)
-        case RejectionReason() as reason:
-            return rejected(reason)
-        case None:
-            return None
+    """Return what a caller gets who asks before it proves anything: a handshake, a challenge, a probe."""
+    config, preset = trigger.config, trigger.rules.preset
+    if preset is not None and preset.opening is not None:
+        match preset.opening(signed, config.verify_token):
+            case Reply() as reply:
+                return HandshakeReplied(reply=reply)
+            case RejectionReason() as reason:
+                return rejected(reason)
+            case None:
+                pass
+    if config.challenge is not None and has_body:
+        try:
+            reply_or_none = reply_to(config.challenge, signed=signed)
+        except ChallengeError as error:
+            return rejected(RejectionReason.MALFORMED_REQUEST, detail=str(error))
+        if reply_or_none is not None:
+            return HandshakeReplied(reply=reply_or_none)
+    method = signed.request.method
+    if config.probes is Probes.RESPOND and method in _PROBES and method != config.method:
+        return rejected(RejectionReason.PROBE)
+    return None
 
 
 def _signed_handshake(

@@ -75,6 +75,8 @@ def rejected_delivery(
     part for the whole) or holds the trigger's secret. The hash covers what was read.
     """
     body = recorded.body if isinstance(recorded.body, bytes) else b""
+    shown = _shown_response(recorded, owner=owner, reason=reason)
+    recorded = msgspec.structs.replace(recorded, response_body=shown)
     return RejectedDelivery(
         **_common_fields(recorded, owner=owner, body=body, scrubber=scrubber),
         body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
@@ -87,6 +89,19 @@ def rejected_delivery(
         execution_id=repetition.execution_id if repetition else None,
         idempotency_key=scrubber.text(repetition.key) if repetition else None,
     )
+
+
+def _shown_response(
+    recorded: RecordedRequest, *, owner: WebhookTrigger | DeletedTrigger | None, reason: RejectionReason
+) -> bytes:
+    """Return the body of the response without the trigger's secrets, nor one that a header proposed."""
+    body = recorded.response_body
+    if not isinstance(owner, WebhookTrigger):
+        return body
+    challenge = owner.config.challenge
+    if body and reason is RejectionReason.HANDSHAKE and challenge is not None and challenge.header:
+        return redaction.REDACTED.encode()
+    return Scrubber(owner).data(body)
 
 
 def _reading(request: WebhookRequest, *, usual: BodyReading) -> BodyReading | None:

@@ -25,6 +25,7 @@ class Reply:
     status: int = 200
     body: bytes = b""
     content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 OpeningReply = Reply | Reason | None

@@ -52,6 +52,8 @@ ENFORCED: Final = frozenset(
         "signature_labels",
         "api_key_header",
         "visible_names",
+        "probes",
+        "challenge",
     }
 )
 """The fields of ``WebhookConfig`` that this service acts on. Every other one has to have its default."""

@@ -19,7 +19,16 @@ def api_key_header(config: WebhookConfig) -> str:
 
 
 def credential_headers(config: WebhookConfig) -> frozenset[str]:
-    """Return the headers, in lower case, that hold the secret itself where ``authType`` asks for it."""
+    """Return the headers, in lower case, that hold a secret: the trigger's own, or a sender's.
+
+    Asana's challenge is the key of all signatures that follow.
+    """
+    challenge = config.challenge.header if config.challenge is not None else None
+    own = _own_credential_headers(config)
+    return own if challenge is None else own | {challenge.lower()}
+
+
+def _own_credential_headers(config: WebhookConfig) -> frozenset[str]:
     if config.provider is not None:
         return _NONE
     match config.auth_type:

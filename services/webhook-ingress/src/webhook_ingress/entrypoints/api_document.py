@@ -14,7 +14,7 @@ from trigger_runtime.web.operations import Body, Operation, Success
 from trigger_runtime.web.parameters import Parameter
 from trigger_runtime.web.problem import ProblemDocument
 from webhook_ingress.domain.admission import rejected
-from webhook_ingress.entrypoints.response_renderer import WebhookIgnored, WebhookStarted
+from webhook_ingress.entrypoints.response_renderer import WebhookIgnored, WebhookProbed, WebhookStarted
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE
 
 _TAG: Final = "Webhooks"
@@ -65,7 +65,9 @@ def api_document() -> dict[str, Any]:
         tags={_TAG: "What other systems send."},
     )
     return document(
-        info, operations=[*map(_receive, HttpMethod), _PREFLIGHT], extra=(WebhookIgnored, WebhookProblem)
+        info,
+        operations=[*map(_receive, HttpMethod), _PREFLIGHT],
+        extra=(WebhookIgnored, WebhookProbed, WebhookProblem),
     )
 
 

@@ -70,6 +70,13 @@ class WebhookStarted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     message: str = "Workflow execution started"
 
 
+class WebhookProbed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The trigger responds to probes."""
+
+    success: bool = True
+    message: str = "The webhook is there; nothing was started"
+
+
 class WebhookIgnored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The trigger is switched off, and set to ignore what comes."""
 
@@ -123,6 +130,13 @@ class ResponseRenderer:
     ) -> HttpResponse:
         """Return the refusal, with what its status demands: a challenge, methods, or when to repeat it."""
         reason = verdict.reason
+        if trigger is not None and reason is RejectionReason.PROBE:
+            return HttpResponse(
+                status=verdict.status,
+                headers=_common(request, trigger=trigger),
+                body=_encoder.encode(WebhookProbed()),
+                content_type=JSON,
+            )
         if trigger is not None and verdict.status < 400:
             return _ignored(request, trigger=trigger)
         headers = _rate_fields(rate)
@@ -170,7 +184,7 @@ def _of_reply(reply: Reply, *, fields: tuple[tuple[str, str], ...]) -> HttpRespo
     plain = TEXT if reply.body else ""
     return HttpResponse(
         status=reply.status,
-        headers=fields,
+        headers=(*reply.headers, *fields),
         body=reply.body,
         content_type=plain if reply.content_type is None else reply.content_type,
     )
