@@ -266,6 +266,14 @@ MESSAGES: dict[str, Message] = {
         recent_fire_times=(CREATED, CHANGED),
         running_workflow_ids=("scheduled-1",),
     ),
+    "ScheduleDescribed.1.dropped": schedule_requests.ScheduleDescribed(
+        trigger_id=TRIGGER,
+        schedule_id=f"trigger-{TRIGGER}",
+        status=schedule_requests.ScheduleStatus.RUNNING,
+        dropped_fires=schedule_requests.DroppedFires(
+            missed_catchup_window=1, skipped_overlap=2, buffer_full=3
+        ),
+    ),
     "RunSchedule.1": schedule_requests.RunSchedule(
         trigger_id=TRIGGER, execution_id=EXECUTION, requested_at=CHANGED, request_id="req-7f3a"
     ),

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from trigger_contracts.codec import Codec, Message
+from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.trigger_config import Time
 
@@ -46,6 +46,17 @@ class DescribeSchedule(Message, tag="DescribeSchedule/1", frozen=True, kw_only=T
     trigger_id: UUID
 
 
+class DroppedFires(Part, frozen=True, kw_only=True):
+    """How many fires Temporal dropped since the schedule was created: no run was started for them."""
+
+    missed_catchup_window: int = 0
+    """Temporal was away for longer than the catch-up window."""
+    skipped_overlap: int = 0
+    """Another run still went, and the overlap policy let no more wait."""
+    buffer_full: int = 0
+    """Over 1,000 fires waited already."""
+
+
 class ScheduleDescribed(Message, tag="ScheduleDescribed/1", frozen=True, kw_only=True):
     """What Temporal has at this moment: at most ten times each way, ``recent`` oldest first."""
 
@@ -56,6 +67,8 @@ class ScheduleDescribed(Message, tag="ScheduleDescribed/1", frozen=True, kw_only
     recent_fire_times: tuple[Time, ...] = ()
     """Nominal times, not when the run began."""
     running_workflow_ids: tuple[str, ...] = ()
+    dropped_fires: DroppedFires | None = None
+    """``None`` where the release that replies does not know, and of a missing schedule."""
 
 
 class RunSchedule(Message, tag="RunSchedule/1", frozen=True, kw_only=True):

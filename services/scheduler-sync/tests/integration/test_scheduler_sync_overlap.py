@@ -9,7 +9,9 @@ from temporalio import workflow
 from temporalio.client import ScheduleActionExecutionStartWorkflow, WorkflowExecutionStatus
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from trigger_contracts import streams
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig
+from trigger_contracts.schedule_requests import DescribeSchedule, DroppedFires, ScheduleDescribed
 from trigger_contracts.workflow_io import TASK_QUEUE, TRIGGERED_WORKFLOW
 
 pytestmark = pytest.mark.integration
@@ -74,6 +76,12 @@ class Fired:
     async def skipped(self) -> int:
         return int((await self._handle.describe()).info.num_actions_skipped_overlap)
 
+    async def dropped_as_replied(self) -> DroppedFires | None:
+        request = DescribeSchedule(trigger_id=self._trigger.id)
+        reply = await self._stage.ask(request, subject=streams.DESCRIBE_SCHEDULE)
+        assert isinstance(reply, ScheduleDescribed)
+        return reply.dropped_fires
+
     async def statuses(self) -> list[WorkflowExecutionStatus | None]:
         """Return what became of the runs, in the order of their starts."""
         actions = (await self._handle.describe()).info.recent_actions
@@ -96,7 +104,7 @@ class Fired:
 
 
 async def test_each_policy_does_what_it_says(stage: Any, slow: None, eventually: Any) -> None:
-    async with stage.replica():
+    async with stage.replica(resync_closely_seconds=0) as replica:
         fired: dict[OverlapPolicy, Fired] = {}
         for policy in OverlapPolicy:
             state = stage.trigger(ScheduleConfig(cron_expression="0 0 1 1 *", overlap_policy=policy))
@@ -108,6 +116,14 @@ async def test_each_policy_does_what_it_says(stage: Any, slow: None, eventually:
         skip = fired[OverlapPolicy.SKIP]
         await skip.until(RUNNING)
         assert await skip.skipped() == 2
+        assert await skip.dropped_as_replied() == DroppedFires(skipped_overlap=2)
+        overlap = 'schedules_fires_dropped{reason="overlap"}'
+
+        async def counted() -> bool:
+            # Two of `skip`, and one for which `bufferOne` had no place.
+            return bool(await replica.metric(overlap) == 3)
+
+        await eventually(counted)
         await skip.end_running()
         await skip.until(COMPLETED)
 

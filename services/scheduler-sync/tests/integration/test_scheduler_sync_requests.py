@@ -22,6 +22,7 @@ from trigger_contracts.config import Change, ScheduleConfig, TriggerChanged, Tri
 from trigger_contracts.schedule_requests import (
     DESCRIBE_REPLIES,
     DescribeSchedule,
+    DroppedFires,
     FailureCode,
     RequestFailed,
     ScheduleDescribed,
@@ -194,7 +195,10 @@ async def test_what_is_running_missing_and_paused(asker: Asker) -> None:
     assert running.recent_fire_times == ()
     await asker.synced(msgspec.structs.replace(state, version=2, enabled=False))
     assert await asker.described(state.id) == ScheduleDescribed(
-        trigger_id=state.id, schedule_id=f"trigger-{state.id}", status=ScheduleStatus.PAUSED
+        trigger_id=state.id,
+        schedule_id=f"trigger-{state.id}",
+        status=ScheduleStatus.PAUSED,
+        dropped_fires=DroppedFires(),
     )
 
 
@@ -247,7 +251,10 @@ async def test_what_is_finished_is_written_once_and_not_made_again(asker: Asker)
     ended = trigger(ScheduleConfig(cron_expression=MONTHLY, end_at=PAST), id=state.id, version=2)
     assert (await asker.synced(ended)).next_fire_times == ()
     assert await asker.described(state.id) == ScheduleDescribed(
-        trigger_id=state.id, schedule_id=f"trigger-{state.id}", status=ScheduleStatus.FINISHED
+        trigger_id=state.id,
+        schedule_id=f"trigger-{state.id}",
+        status=ScheduleStatus.FINISHED,
+        dropped_fires=DroppedFires(),
     )
     before, said = await asker.in_temporal(state.id), await asker.place(state.id)
     await asker.compared_again()

@@ -15,6 +15,7 @@ from trigger_contracts.config import OverlapPolicy
 from trigger_contracts.schedule_requests import (
     DESCRIBE_REPLIES,
     DescribeSchedule,
+    DroppedFires,
     FailureCode,
     RequestFailed,
     ScheduleDescribed,
@@ -34,6 +35,7 @@ def live(**changes: Any) -> LiveSchedule:
         "next_fire_times": TIMES,
         "recent_fire_times": TIMES,
         "running_workflow_ids": ("scheduled-1",),
+        "dropped_fires": DroppedFires(skipped_overlap=3),
     }
     return LiveSchedule(**{**given, **changes})
 
@@ -93,6 +95,7 @@ async def test_a_description_is_bounded_and_a_paused_schedule_has_no_next_fire()
         next_fire_times=TIMES[:10],
         recent_fire_times=TIMES[2:],
         running_workflow_ids=("scheduled-1",),
+        dropped_fires=DroppedFires(skipped_overlap=3),
     )
     paused = await describe_schedule(ID, schedules=Temporal(live(paused=True)))
     assert (paused.status, paused.next_fire_times) == (ScheduleStatus.PAUSED, ())

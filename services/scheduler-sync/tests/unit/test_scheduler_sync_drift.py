@@ -14,6 +14,7 @@ from scheduler_sync.domain.plan import Create, Delete, Pause, Resume, Update
 from scheduler_sync.ports import TemporalUnavailableError
 from scheduler_sync.usecases.reconciler import ExistenceHint
 from trigger_contracts.config import DstPolicy, ScheduleConfig
+from trigger_contracts.schedule_requests import DroppedFires
 from trigger_contracts.schedules import ScheduleRemoved, ScheduleSynced, ScheduleSyncFailed, schedule_id
 
 
@@ -80,11 +81,51 @@ async def test_temporal_is_right_about_the_times_of_a_schedule_that_was_not_edit
         for _ in range(2):
             result = await replica.resync()
             assert (result.drift, result.left) == (0, 0)
+            assert result.times_differ == 1
         last = replica.facts[-1]
         assert isinstance(last, ScheduleSynced)
         assert last.next_fire_times == others
     assert [type(step) for step in replica.steps] == [Create]
     assert len(replica.facts) == 3, "each of them once"
+    right = tuple(AT + timedelta(hours=9, days=day) for day in range(5))
+    replica.temporal.change(key, next_fire_times=right)
+    assert (await replica.resync()).times_differ == 0
+
+
+async def test_other_times_are_found_also_where_another_replica_published_them() -> None:
+    state, fine, changed = trigger(), trigger(), trigger()
+    replica = Replica(state, fine, changed)
+    await replica.resync()
+    others = tuple(AT + timedelta(hours=10, days=day) for day in range(5))
+    for one in (state, changed):
+        replica.temporal.change(schedule_id(one.id), next_fire_times=others)
+    assert (await replica.resync()).times_differ == 2
+    # Nothing is news any more, and it still differs.
+    assert (await replica.resync()).times_differ == 2
+    replica.configuration.store(msgspec.structs.replace(changed, version=2, enabled=False))
+    assert (await replica.resync()).times_differ == 1
+
+
+async def test_fires_that_temporal_dropped_are_counted_while_the_schedule_exists() -> None:
+    late, busy = trigger(), trigger()
+    replica = Replica(late, busy, trigger())
+    assert (await replica.resync()).dropped_fires == DroppedFires()
+    dropped = DroppedFires(missed_catchup_window=4)
+    replica.temporal.change(schedule_id(late.id), dropped_fires=dropped)
+    for count in (1, 3):
+        grown = DroppedFires(skipped_overlap=count, buffer_full=1)
+        replica.temporal.change(schedule_id(busy.id), dropped_fires=grown)
+        with capture_logs() as logs:
+            result = await replica.resync()
+        assert result.dropped_fires == DroppedFires(
+            missed_catchup_window=4, skipped_overlap=count, buffer_full=1
+        )
+        assert {line["trigger_id"] for line in logs if line["event"] == "fires dropped"} == (
+            {str(late.id), str(busy.id)} if count == 1 else {str(busy.id)}
+        )
+    replica.configuration.store(msgspec.structs.replace(busy, version=2, deleted_at=AT))
+    await replica.resync()
+    assert (await replica.resync()).dropped_fires == dropped
 
 
 async def test_a_schedule_with_jitter_and_without_fires_is_looked_into() -> None:

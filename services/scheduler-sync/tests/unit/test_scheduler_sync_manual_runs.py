@@ -23,6 +23,7 @@ from trigger_contracts.schedule_requests import (
     MAX_BACKFILL_FIRES,
     BackfillSchedule,
     BackfillStarted,
+    DroppedFires,
     FailureCode,
     RequestFailed,
     RunSchedule,
@@ -146,7 +147,12 @@ def test_an_unknown_zone_is_refused() -> None:
 
 def live(note: str) -> LiveSchedule:
     return LiveSchedule(
-        note=note, paused=False, next_fire_times=(), recent_fire_times=(), running_workflow_ids=()
+        note=note,
+        paused=False,
+        next_fire_times=(),
+        recent_fire_times=(),
+        running_workflow_ids=(),
+        dropped_fires=DroppedFires(),
     )
 
 

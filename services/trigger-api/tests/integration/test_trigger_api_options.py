@@ -342,6 +342,7 @@ async def test_a_schedule_is_shown_as_last_known_without_an_answer_of_temporal(
         "runningWorkflowIds": [],
         "live": False,
         "error": None,
+        "droppedFires": None,
     }
     await api.call("POST", f"/api/triggers/{trigger_id}/pause", status=200)
     shown = (await api.call("GET", f"/api/triggers/{trigger_id}/schedule", status=200)).json

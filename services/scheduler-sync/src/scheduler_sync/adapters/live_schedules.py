@@ -15,7 +15,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from scheduler_sync.adapters.temporal_errors import GoneError, readable, temporal_errors
-from scheduler_sync.adapters.temporal_mapping import OVERLAP
+from scheduler_sync.adapters.temporal_mapping import OVERLAP, dropped_fires
 from scheduler_sync.domain.live import LiveSchedule, nominal_time
 from scheduler_sync.ports import ScheduleMissingError, TemporalUnavailableError
 from trigger_contracts import workflow_io
@@ -54,6 +54,7 @@ class TemporalLiveSchedules:
                 )
             ),
             running_workflow_ids=tuple(_workflow_id(running) for running in description.info.running_actions),
+            dropped_fires=dropped_fires(description),
         )
 
     async def start(self, start: TriggeredInput) -> str:

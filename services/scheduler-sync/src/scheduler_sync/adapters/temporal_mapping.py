@@ -7,6 +7,7 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleCalendarSpec,
+    ScheduleDescription,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
@@ -17,6 +18,7 @@ from temporalio.client import (
 from scheduler_sync.domain.desired import DesiredSchedule
 from trigger_contracts import workflow_io
 from trigger_contracts.config import OverlapPolicy
+from trigger_contracts.schedule_requests import DroppedFires
 from trigger_cron import Calendar, Range
 
 OVERLAP: Final = {
@@ -53,6 +55,16 @@ def to_temporal(desired: DesiredSchedule) -> Schedule:
             catchup_window=timedelta(seconds=desired.catchup_window_seconds),
         ),
         state=ScheduleState(note=desired.note, paused=desired.paused),
+    )
+
+
+def dropped_fires(description: ScheduleDescription) -> DroppedFires:
+    """Return Temporal's counts; the client has no field for the third."""
+    info = description.raw_description.info
+    return DroppedFires(
+        missed_catchup_window=info.missed_catchup_window,
+        skipped_overlap=info.overlap_skipped,
+        buffer_full=info.buffer_dropped,
     )
 
 

@@ -18,7 +18,7 @@ from scheduler_sync.adapters.temporal_errors import (
     readable,
     temporal_errors,
 )
-from scheduler_sync.adapters.temporal_mapping import to_temporal
+from scheduler_sync.adapters.temporal_mapping import dropped_fires, to_temporal
 from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.plan import ActualSchedule
 from scheduler_sync.ports import ScheduleExistsError, TemporalUnavailableError
@@ -62,6 +62,7 @@ class TemporalSchedules:
             paused=description.schedule.state.paused,
             next_fire_times=tuple(description.info.next_action_times),
             edited_by_hand=_is_edited(description.schedule, expected=expected),
+            dropped_fires=dropped_fires(description),
         )
 
     async def create(self, desired: DesiredSchedule) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from trigger_contracts.schedule_requests import ScheduleStatus
+from trigger_contracts.schedule_requests import DroppedFires, ScheduleStatus
 
 _NOMINAL: Final = re.compile(r"-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)Z", re.ASCII)
 
@@ -19,6 +19,7 @@ class LiveSchedule:
     next_fire_times: tuple[datetime, ...]
     recent_fire_times: tuple[datetime, ...]
     running_workflow_ids: tuple[str, ...]
+    dropped_fires: DroppedFires
 
 
 def status_of(schedule: LiveSchedule | None) -> ScheduleStatus:

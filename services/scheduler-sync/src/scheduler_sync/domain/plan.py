@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from trigger_contracts.schedule_requests import DroppedFires
+
 NOTE_PREFIX: Final = "Kept equal to its trigger by scheduler-sync; changes here are undone. Fingerprint "
 DISABLED_NOTE: Final = "Paused by scheduler-sync: its trigger is disabled, and is refused otherwise."
 
@@ -48,6 +50,8 @@ class ActualSchedule:
     next_fire_times: tuple[datetime, ...]
     edited_by_hand: bool = False
     """It differs from what its note says. Only a description shows that: see ``Schedules.describe``."""
+    dropped_fires: DroppedFires | None = None
+    """Only of a description."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from scheduler_sync.adapters.resync_lease import ResyncLease
+from scheduler_sync.domain.dropped_fires import NONE
 from scheduler_sync.ports import TemporalUnavailableError
 from scheduler_sync.usecases.full_resync import FullResync, ResyncResult
+from trigger_contracts.schedule_requests import DroppedFires
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import BusUnavailableError
 
@@ -63,6 +65,17 @@ class ResyncLoop:
             "Schedules that the last comparison could not describe when it was their turn.",
             registry=registry,
         )
+        self._times_differ = Gauge(
+            "schedules_times_differ",
+            "Schedules that fire at other times than computed here: the time zone databases differ.",
+            registry=registry,
+        )
+        self._dropped = Gauge(
+            "schedules_fires_dropped",
+            "Fires that Temporal dropped of the schedules that exist, as each was last described.",
+            ["reason"],
+            registry=registry,
+        )
         self._compared = Gauge(
             "schedules_compared", "Triggers compared at the last comparison.", registry=registry
         )
@@ -78,8 +91,15 @@ class ResyncLoop:
             if not self._lease.is_leader():
                 # The leader shows these; the sum over the replicas is what there is.
                 self._set_left(0)
-                for gauge in (self._differed, self._unknown, self._unreadable, self._not_described):
+                for gauge in (
+                    self._differed,
+                    self._unknown,
+                    self._unreadable,
+                    self._not_described,
+                    self._times_differ,
+                ):
                     gauge.set(0)
+                self._show_dropped(NONE)
             await self._lease.elected()
             if await self._compare():
                 attempt = 0
@@ -112,8 +132,15 @@ class ResyncLoop:
         self._unknown.set(result.unknown)
         self._unreadable.set(result.unreadable)
         self._not_described.set(result.not_described)
+        self._times_differ.set(result.times_differ)
+        self._show_dropped(result.dropped_fires)
         self._compared.set(result.compared)
         self._at.set_to_current_time()
+
+    def _show_dropped(self, dropped: DroppedFires) -> None:
+        self._dropped.labels(reason="catchup_window").set(dropped.missed_catchup_window)
+        self._dropped.labels(reason="overlap").set(dropped.skipped_overlap)
+        self._dropped.labels(reason="buffer_full").set(dropped.buffer_full)
 
     def _set_left(self, left: int) -> None:
         self._left = left

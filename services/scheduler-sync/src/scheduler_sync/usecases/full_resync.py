@@ -8,16 +8,19 @@ from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
 
+import msgspec
 import structlog
 
 from scheduler_sync.domain.describe_rotation import DescribeRotation
 from scheduler_sync.domain.desired import UncompilableError
+from scheduler_sync.domain.dropped_fires import DroppedFiresBySchedule
 from scheduler_sync.domain.plan import ActualSchedule, Create, Step, Target, plan
 from scheduler_sync.ports import Configuration, Leadership, Schedules, TemporalUnavailableError
 from scheduler_sync.usecases.reconciler import ExistenceHint, Reconciler
 from scheduler_sync.usecases.schedule_calculator import ScheduleCalculator
 from scheduler_sync.usecases.status_publisher import PublishedFacts, published_times
 from trigger_contracts.config import TriggerState
+from trigger_contracts.schedule_requests import DroppedFires
 from trigger_contracts.schedules import schedule_id
 from trigger_runtime.bus.connection import BusUnavailableError
 
@@ -66,6 +69,9 @@ class ResyncResult:
     unknown: int
     unreadable: int
     not_described: int
+    times_differ: int
+    """How many fire at other times than ours, though they are as desired: see ``Reconciler``."""
+    dropped_fires: DroppedFires
     outage: Exception | None = None
     """The first outage; what it prevented is to be tried again."""
 
@@ -140,6 +146,7 @@ class FullResync:
         self._now = now
         self._rotation = rotation
         self.targets = TargetCache(calculator)
+        self._dropped = DroppedFiresBySchedule()
 
     async def find_drift(self) -> Drift:
         """Compare everything, and change nothing. Raises ``TemporalUnavailableError``.
@@ -173,6 +180,7 @@ class FullResync:
         actual |= {
             key: schedule for key, schedule in described.items() if isinstance(schedule, ActualSchedule)
         }
+        self._dropped.keep_only(actual.keys())
         not_described = {key: reason for key, reason in described.items() if isinstance(reason, str)}
         self._rotation.retry(triggers[key].id for key in not_described)
         steps = [
@@ -198,13 +206,19 @@ class FullResync:
         """
         try:
             desired = await self._calculator.desired(trigger)
-            return await self._schedules.describe(key, expected=desired)
+            actual = await self._schedules.describe(key, expected=desired)
+            if actual is not None and desired is not None and desired.target.is_named_by(actual.note):
+                await self._reconciler.compare_times(actual, desired=desired)
         except TemporalUnavailableError as error:
             log.warning("schedule not described", schedule_id=key, reason=str(error))
             return str(error)
         except Exception as error:
             log.exception("schedule cannot be described", schedule_id=key)
             return type(error).__name__
+        dropped = None if actual is None else actual.dropped_fires
+        if dropped is not None and self._dropped.note(key, dropped):
+            log.info("fires dropped", trigger_id=str(trigger.id), **msgspec.structs.asdict(dropped))
+        return actual
 
     async def _is_finished(self, trigger: TriggerState) -> bool:
         desired = await self._calculator.desired(trigger)
@@ -235,6 +249,8 @@ class FullResync:
             unknown=len(drift.unknown),
             unreadable=drift.unreadable,
             not_described=len(drift.not_described),
+            times_differ=len(self._reconciler.times_differ),
+            dropped_fires=self._dropped.total(),
             outage=next((outcome.outage for outcome in outcomes.values() if outcome.outage), None),
         )
 

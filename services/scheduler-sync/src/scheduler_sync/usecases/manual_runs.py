@@ -68,6 +68,7 @@ async def describe_schedule(trigger_id: UUID, *, schedules: LiveSchedules) -> Sc
         next_fire_times=() if schedule.paused else schedule.next_fire_times[:_DESCRIBED_TIMES],
         recent_fire_times=schedule.recent_fire_times[-_DESCRIBED_TIMES:],
         running_workflow_ids=schedule.running_workflow_ids,
+        dropped_fires=schedule.dropped_fires,
     )
 
 

@@ -69,6 +69,12 @@ class Reconciler:
         self._on_step = on_step
         # Temporal's updates carry no token that would catch a lost race.
         self._locks = KeyLocks()
+        self.times_differ: set[UUID] = set()
+        """Schedules that are as desired, and whose times in Temporal are not those that are computed here.
+
+        The time zone databases differ; or it is about a change of the clock, where times depend on where the
+        search for them began.
+        """
 
     async def reconcile(
         self, trigger_id: UUID, *, seen: int | None = None, hint: ExistenceHint = ExistenceHint.UNKNOWN
@@ -104,8 +110,25 @@ class Reconciler:
                     await self._reconcile_until_current(latest, hint=ExistenceHint.UNKNOWN)
                     return True
                 actual = described
+                await self.compare_times(actual, desired=desired)
+            else:
+                self.times_differ.discard(listed.id)
             await self._publisher.publish_synced(latest, times=published_times(actual))
             return False
+
+    async def compare_times(self, actual: ActualSchedule, *, desired: DesiredSchedule) -> None:
+        """Note whether a schedule that is as desired has other times in Temporal than are computed here."""
+        if await self._can_have_times_of(actual, desired=desired):
+            self.times_differ.discard(desired.trigger_id)
+            return
+        self.times_differ.add(desired.trigger_id)
+        first = next(iter(published_times(actual)), None)
+        log.warning(
+            "schedule fires at other times than computed",
+            trigger_id=str(desired.trigger_id),
+            time_zone=desired.timezone,
+            first=first and first.isoformat(),
+        )
 
     async def _can_have_times_of(self, actual: ActualSchedule, *, desired: DesiredSchedule) -> bool:
         """Tell whether the listed times can be those of the desired schedule."""
@@ -127,6 +150,7 @@ class Reconciler:
         writer reads again after its write, so the last writer finds the newer state.
         """
         step, desired, refusal, still_active = None, None, None, None
+        self.times_differ.discard(trigger.id)
         try:
             desired = await self._calculator.desired(trigger)
             _check_size(desired)

@@ -132,6 +132,17 @@ class PreviewDocument(Document, frozen=True, kw_only=True):
     warnings: list[WarningDocument]
 
 
+class DroppedFiresDocument(Document, frozen=True, kw_only=True):
+    """How many fires Temporal dropped since the schedule was created: no run was started for them."""
+
+    missed_catchup_window: int
+    """Temporal was away for longer than ``catchupWindowSeconds``."""
+    skipped_overlap: int
+    """Another run still went, and ``overlapPolicy`` let no more wait."""
+    buffer_full: int
+    """Over 1,000 fires waited already."""
+
+
 class ScheduleDocument(Document, frozen=True, kw_only=True):
     """A trigger's schedule: as Temporal has it (``live``), or as it was last known."""
 
@@ -143,6 +154,8 @@ class ScheduleDocument(Document, frozen=True, kw_only=True):
     """In Temporal; those of the overlap policy ``allowAll`` are not known."""
     live: bool
     error: str | None
+    dropped_fires: DroppedFiresDocument | None
+    """``null`` where Temporal could not be asked."""
 
 
 class TriggerTypeDocument(Document, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from trigger_api.usecases.command import Caller
 from trigger_api.usecases.config_check import config_errors
 from trigger_api.usecases.schedule_runs import Backfill, RunScheduleNow, ScheduleRuns
 from trigger_contracts.config import ScheduleConfig
-from trigger_contracts.schedule_requests import ScheduleStatus
+from trigger_contracts.schedule_requests import ScheduleDescribed, ScheduleStatus
 from trigger_contracts.schedules import schedule_id
 from trigger_cron import TimetableError
 from trigger_runtime.concurrency import FairThreads
@@ -80,6 +80,7 @@ class ScheduleHandlers:
             running_workflow_ids=list(described.running_workflow_ids),
             live=True,
             error=view.activity.schedule_error,
+            dropped_fires=_dropped_fires(described),
         )
 
     @operation(
@@ -160,7 +161,19 @@ class ScheduleHandlers:
             running_workflow_ids=[],
             live=False,
             error=view.activity.schedule_error,
+            dropped_fires=None,
         )
+
+
+def _dropped_fires(described: ScheduleDescribed) -> responses.DroppedFiresDocument | None:
+    dropped = described.dropped_fires
+    if dropped is None:
+        return None
+    return responses.DroppedFiresDocument(
+        missed_catchup_window=dropped.missed_catchup_window,
+        skipped_overlap=dropped.skipped_overlap,
+        buffer_full=dropped.buffer_full,
+    )
 
 
 def _check_field(kind: type, name: str, value: Any) -> list[tuple[str, str]]:
