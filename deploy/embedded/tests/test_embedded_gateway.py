@@ -36,6 +36,7 @@ async def upstream(name: str, *, port: int) -> web.AppRunner:
                 "target": request.raw_path,
                 "forwarded_for": request.headers.getall("X-Forwarded-For", []),
                 "host": request.headers["Host"],
+                "encodings": request.headers.getall("Accept-Encoding", []),
                 "bytes": len(body),
             }
         )
@@ -147,6 +148,17 @@ async def test_what_a_client_claims_about_its_address_is_not_passed_on(client: a
         answer = await response.json()
     assert answer["forwarded_for"] in (["127.0.0.1"], ["::1"])
     assert answer["host"] == "hooks.example.com"
+
+
+@pytest.mark.usefixtures("runners")
+async def test_a_webhook_asks_for_no_encoding_that_its_sender_did_not(gateway: Gateway) -> None:
+    for line, encodings in (("", "[]"), ("Accept-Encoding: br\r\n", '["br"]')):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        head = f"GET /api/webhooks/a HTTP/1.1\r\nHost: x\r\n{line}Connection: close\r\n\r\n"
+        writer.write(head.encode())
+        answer = (await reader.read()).decode()
+        writer.close()
+        assert f'"encodings": {encodings}' in answer
 
 
 @pytest.mark.usefixtures("runners")

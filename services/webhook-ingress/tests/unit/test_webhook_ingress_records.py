@@ -138,9 +138,6 @@ HARMLESS = [
     "X-Cache-Key",
     "Sec-WebSocket-Key",
     "Traceparent",
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "Via",
     "Date",
     "Digest",
     "Content-Digest",
@@ -406,3 +403,14 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
     assert (len(record.method), record.user_agent) == (32, "a")
     message = DeliveriesRejected(deliveries=(record,), dropped=2)
     assert DELIVERIES.decode(encode(message)) == message
+
+
+def test_what_the_way_says_is_no_header_of_the_sender(make_request: Make) -> None:
+    """Neither of a proxy in front, nor of the sender to the next hop: a workflow sees the sender's alone."""
+    of_the_way = ("Connection", "Keep-Alive", "TE", "Via", "X-Forwarded-For", "X-Forwarded-Host", "Upgrade")
+    own = ("content-type", "x-forwarded-url", "viaduct", "forwarded")
+    kept = tuple((name, "x") for name in own)
+    assert redaction.headers([*((name, "x") for name in of_the_way), *kept]) == kept
+    # A sender may name any header there: the body must be read as its label says.
+    named = [("Connection", "content-type, x-a"), ("Content-Type", "text/plain"), ("X-A", "1")]
+    assert redaction.headers(named) == (("content-type", "text/plain"), ("x-a", "1"))

@@ -15,6 +15,25 @@ MAX_NAME: Final = 256
 MAX_VALUE: Final = 8192
 """Characters of a recorded value: what the HTTP server lets a header field have."""
 
+_OF_THE_WAY: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+    }
+)
+"""Said by or to a hop on the way (RFC 9110, 7.6.1 and 7.6.3), and nothing that the sender has to say.
+
+What ``Connection`` names stays: a sender may name ``Content-Type``, by which the body is read.
+"""
 _ADDRESS_SIGNS: Final = re.compile(r"[?&#%@]")
 _USER: Final = re.compile(
     r"(?P<before>//|%(?:25)*2f%(?:25)*2f)(?:(?!%(?:25)*(?:2f|3f|23|40))[^/?#\s<>\"@])+(?P<at>@|%(?:25)*40)",
@@ -25,11 +44,12 @@ _USER: Final = re.compile(
 def headers(
     fields: Iterable[tuple[str, str]], *, secret_names: Collection[str] = ()
 ) -> tuple[tuple[str, str], ...]:
-    """Return header fields for the record, names lower-cased.
+    """Return header fields for the record, names lower-cased, without those of the way.
 
     ``secret_names`` are those, in lower case, that verify the sender: a record must not let anyone send the
     request again. Other signatures stay, for a workflow may want to verify them itself.
     """
+    fields = [field for field in fields if field[0].lower() not in _OF_THE_WAY]
     if secret_names:
         fields = [(name, REDACTED if name.lower() in secret_names else value) for name, value in fields]
     return _recorded(fields, name_of=_header)
