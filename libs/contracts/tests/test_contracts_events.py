@@ -82,6 +82,127 @@ def test_binary_mode(more: dict[str, str], data: bytes, expected: dict[str, Any]
     assert event.document == {**attributes, **expected}
 
 
+STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Type": "application/cloudevents+json; charset=UTF-8"},
+        {"content-type": "Application/CloudEvents+JSON"},
+        {"Content-Type": "application/cloudevents"},
+        # A header beside it that belongs to the other mode, and even all of them: the content type decides.
+        {**STRUCTURED, "ce-id": "of-the-header"},
+        {**STRUCTURED, **HEADERS, "ce-type": "other", "ce-specversion": "0.3"},
+        # What a tracing library adds is no sign of the other mode.
+        {"ce-traceparent": "00-x"},
+        {"Content-Type": "application/json"},
+    ],
+    ids=repr,
+)
+def test_what_is_structured_whatever_stands_beside_it(headers: dict[str, str]) -> None:
+    assert parse(msgspec.json.encode(EVENT), subject=SUBJECT, headers=headers).document == EVENT
+
+
+@pytest.mark.parametrize("name", ["ce-specversion", "ce-id", "ce-source", "ce-type"])
+def test_one_required_header_makes_it_binary(name: str) -> None:
+    with pytest.raises(MalformedMessageError, match="without"):
+        parse(msgspec.json.encode(EVENT), subject=SUBJECT, headers={name: HEADERS[name]})
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "reason"),
+    [
+        (b"[]", {"Content-Type": "application/cloudevents-batch+json"}, "batch.*message of its own"),
+        (b"[]", {"Content-Type": "application/cloudevents-batch"}, "batch"),
+        (b"[]", {**HEADERS, "Content-Type": "application/cloudevents-batch+json; charset=utf-8"}, "batch"),
+        (msgspec.json.encode([EVENT, EVENT]), STRUCTURED, "a list.*message of its own"),
+        (b"Obj", {"Content-Type": "application/cloudevents+avro"}, r"\+avro' is not read: use .*\+json"),
+        (b"<a/>", {"Content-Type": "application/cloudevents+xml"}, r"\+xml' is not read"),
+        (b'{"total": 5}', {}, "without specversion, id, source, type; for example"),
+        (b'{"total": 5}', STRUCTURED, "without specversion"),
+        (b'{"specversion": "1.0", "id": null}', {}, "without id, source, type;"),
+        (b'"text"', {}, "no JSON object"),
+        (msgspec.json.encode({**EVENT, "specversion": "0.3"}), {}, "specversion 1.0 but of '0.3'"),
+        (msgspec.json.encode({**EVENT, "id": ""}), {}, "id must not be empty"),
+        (msgspec.json.encode({**EVENT, "source": 5}), {}, "source is no text"),
+        (msgspec.json.encode({**EVENT, "data_base64": "AAA="}), {}, "both data and data_base64"),
+        (b"{", HEADERS, "JSON|truncated"),
+        (b"", {**HEADERS, "ce-data": "5"}, "the data is the message"),
+        (b"", {**HEADERS, "ce-subject": "%ff"}, "utf-8"),
+        (b"", {**HEADERS, "ce-subject": "\udce4"}, "utf-8"),
+        (b"", {**HEADERS, "ce-source": ""}, "source must not be empty"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_refusal_says_why(data: bytes, headers: dict[str, str], reason: str) -> None:
+    with pytest.raises(MalformedMessageError, match=reason):
+        parse(data, subject=SUBJECT, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("caf%C3%A9", "café"),
+        ("caf%c3%a9 x", "café x"),
+        ("100%25", "100%"),
+        ("100%", "100%"),
+        ("a+b", "a+b"),
+        ("%2520", "%20"),
+        ('"in quotes, \\"and\\" more"', 'in quotes, "and" more'),
+        ("%22kept%22", '"kept"'),
+        ("€", "€"),
+    ],
+)
+def test_header_values_are_decoded_once(value: str, expected: str) -> None:
+    document = parse(b"", subject=SUBJECT, headers={**HEADERS, "ce-subject": value}).document
+    assert document["subject"] == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "expected"),
+    [
+        (b'{"a": [1]}', "application/json", {"data": {"a": [1]}}),
+        (b'{"a": 1}', "application/vnd.shop+json; v=2", {"data": {"a": 1}}),
+        ("größe".encode(), "text/plain", {"data": "größe"}),
+        ("größe".encode("latin-1"), "text/plain; charset=ISO-8859-1", {"data": "größe"}),
+        ("größe".encode("utf-16"), 'text/csv; charset="utf-16"', {"data": "größe"}),
+        (b"\x81", "text/plain; charset=shift_jis", {"data_base64": "gQ=="}),
+        (b"x", "text/plain; charset=idna", {"data_base64": "eA=="}),
+        (b"\xff\x00", "application/octet-stream", {"data_base64": "/wA="}),
+        (b"<a/>", "application/xml", {"data_base64": "PGEvPg=="}),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_data_is_the_same_in_both_modes(content: bytes, content_type: str, expected: dict[str, Any]) -> None:
+    headers = {**HEADERS, "ce-datacontenttype": content_type, "Content-Type": "application/json"}
+    binary = parse(content, subject=SUBJECT, headers=headers).document
+    plain = {name: value for name, value in EVENT.items() if name not in ("data", "time")}
+    event = {**plain, "datacontenttype": content_type, "data_base64": msgspec.to_builtins(content)}
+    structured = parse(msgspec.json.encode(event), subject=SUBJECT).document
+    assert binary == structured == {**plain, "datacontenttype": content_type, **expected}
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [(b"\xff", "text/plain"), (b"\xff", "application/json"), (b"{", "application/json"), (b"\xc3", "text/x")],
+)
+def test_data_that_is_not_what_it_says_is_refused_in_both_modes(content: bytes, content_type: str) -> None:
+    plain = {name: value for name, value in EVENT.items() if name != "data"}
+    event = {**plain, "datacontenttype": content_type, "data_base64": msgspec.to_builtins(content)}
+    for data, headers in (
+        (content, {**HEADERS, "content-type": content_type}),
+        (msgspec.json.encode(event), {}),
+    ):
+        with pytest.raises(MalformedMessageError, match="not a CloudEvent"):
+            parse(data, subject=SUBJECT, headers=headers)
+
+
+def test_bytes_of_no_declared_type_stay_bytes() -> None:
+    event = {name: value for name, value in EVENT.items() if name != "data"} | {"data_base64": "/wA="}
+    assert parse(msgspec.json.encode(event), subject=SUBJECT).document == event
+
+
 @pytest.mark.parametrize(
     "changes",
     [
