@@ -156,7 +156,9 @@ RECORD_EXECUTIONS: Final = "execution-recorder-executions"
 SYNC_SCHEDULES: Final = "scheduler-sync-triggers"
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-_EVENT_TYPE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,15}", re.ASCII)
+# Blanks and control characters end a subject on the wire, * and > are wildcards, dots part its tokens.
+_EVENT_TYPE: Final = re.compile(r"[^\s.*>\x00-\x1f\x7f]+(\.[^\s.*>\x00-\x1f\x7f]+)*")
+_LONGEST_EVENT_TYPE: Final = 500
 
 
 def config_trigger(trigger_id: UUID) -> str:
@@ -188,9 +190,10 @@ def is_event_type(text: str) -> bool:
     """Tell whether an event type can be a subject.
 
     Wildcards, empty tokens and long subjects are refused: the server stores literal wildcards, drops
-    publishes with an empty token, and closes the connection on a subject over its line limit.
+    publishes with an empty token, and closes the connection on a subject over its line limit. All else that
+    a subject may hold, a type may hold: real ones do (``com.example.repo:push``).
     """
-    return _EVENT_TYPE.fullmatch(text) is not None
+    return len(text) <= _LONGEST_EVENT_TYPE and _EVENT_TYPE.fullmatch(text) is not None
 
 
 def event(event_type: str) -> str:

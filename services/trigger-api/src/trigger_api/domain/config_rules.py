@@ -133,8 +133,22 @@ def _zones() -> frozenset[str]:
 def _event_type(text: str) -> list[FieldError]:
     if is_type_pattern(text):
         return []
-    words = "Expected words of letters, digits, - and _ joined by dots, optionally ending in '.*'."
-    return [FieldError("", words)]
+    return [FieldError("", _event_type_problem(text))]
+
+
+def _event_type_problem(text: str) -> str:
+    """Say why the bus cannot carry events of this type, or what to write for the events that are meant."""
+    if any(character.isspace() or not character.isprintable() for character in text):
+        return (
+            "It holds a blank or a control character, which the bus takes in no type. Example: order.created."
+        )
+    type_or_prefix = text.removesuffix(".*")
+    if "*" in type_or_prefix or ">" in type_or_prefix:
+        return (
+            "'*' stands only at the end, after a dot: order.* is all types below order. For types that hold "
+            "'*' or '>' take such a pattern, and a filter on type."
+        )
+    return "There is a word missing at a dot, or before it. Examples: order.created, order.*."
 
 
 def _filters(filters: dict[str, Any]) -> list[FieldError]:
