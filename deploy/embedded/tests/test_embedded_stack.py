@@ -249,6 +249,19 @@ async def test_a_reader_that_goes_away_ends_nothing(tmp_path: Path) -> None:
     assert [pid for pid in pids(stack) if fingerprint(pid)] == []
 
 
+def test_the_dispatcher_starts_once_temporal_remembers_for_as_long_as_the_bus(tmp_path: Path) -> None:
+    """Before that it would warn of a day, which is what Temporal begins with."""
+    stack = compose(
+        Workspace(tmp_path),
+        port=8080,
+        credentials=kept_credentials(tmp_path / "secrets.json"),
+        definitions=SERVICES,
+    )
+    needs = {step.program.name: step.needs for step in stack.steps}
+    assert "temporal-retention" in needs["orchestrator-worker"]
+    assert needs["temporal-retention"] == {"temporal"}
+
+
 def test_every_service_has_the_settings_that_it_must_have() -> None:
     table = {definition.name: definition for definition in SERVICES}
     assert set(table) == {

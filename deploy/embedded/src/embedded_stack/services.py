@@ -64,7 +64,8 @@ SERVICES: tuple[ServiceDefinition, ...] = (
     ServiceDefinition(
         name="orchestrator-worker",
         serve=_python("orchestrator_worker", "serve"),
-        needs=frozenset({"nats"}),
+        # The retention first: it says for how long a start is known, and the default is a day.
+        needs=frozenset({"nats", "temporal-retention"}),
         uses=frozenset({"temporal"}),
         settings=("NATS_URL", "NATS_STREAM_REPLICAS", *_TEMPORAL),
     ),

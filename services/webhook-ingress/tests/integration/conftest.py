@@ -82,6 +82,10 @@ class Ingress:
             self._client = await nats.connect(self.nats_server.url)
         return self._client
 
+    def forget_client(self) -> None:
+        """Connect anew the next time: the server is another one."""
+        self._client = None
+
     async def close(self) -> None:
         await self.service.stop()
         if self._client is not None:

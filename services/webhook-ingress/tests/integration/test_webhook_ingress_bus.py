@@ -14,7 +14,7 @@ from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from trigger_contracts import streams
 from trigger_contracts.deliveries import DeliveriesAccepted, DeliveriesRejected
-from trigger_runtime.bus.connection import BusUnavailableError
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
 
 pytestmark = pytest.mark.integration
 
@@ -60,7 +60,7 @@ async def test_a_dead_bus_is_a_503_in_time_and_a_living_one_a_202_again(
         await ingress.ready()
         trigger_id = await ingress.serving()
         await (await ingress.bus()).close()
-        ingress._client = None
+        ingress.forget_client()
     began = time.monotonic()
     replies = await asyncio.gather(*(ingress.send(trigger_id, data=b"while away") for _ in range(20)))
     assert time.monotonic() - began < 2.0
@@ -89,7 +89,7 @@ async def test_a_short_outage_costs_nobody_anything(tmp_path: Path, new_ingress:
         await ingress.ready()
         trigger_id = await ingress.serving()
         await (await ingress.bus()).close()
-        ingress._client = None
+        ingress.forget_client()
     waiting = [asyncio.create_task(ingress.send(trigger_id, data=b"%d" % n)) for n in range(5)]
     async with running(server):
         replies = await asyncio.gather(*waiting)
@@ -157,7 +157,7 @@ async def test_a_full_queue_is_a_503_at_once(tmp_path: Path, new_ingress: Any) -
         await ingress.ready()
         trigger_id = await ingress.serving()
         await (await ingress.bus()).close()
-        ingress._client = None
+        ingress.forget_client()
     sent = [asyncio.create_task(ingress.send(trigger_id, data=b"x" * 500_000)) for _ in range(2)]
     (refused,), (waiting,) = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
     assert (refused.result().status, refused.result().headers["Retry-After"]) == (503, "1")
@@ -174,7 +174,7 @@ async def test_refusals_over_the_limit_are_counted(tmp_path: Path, new_ingress: 
         await ingress.ready()
         trigger_id = await ingress.serving()
         await (await ingress.bus()).close()
-        ingress._client = None
+        ingress.forget_client()
     body = b"x" * 60_000
     replies = [await ingress.send(trigger_id, method="PUT", data=body) for _ in range(30)]
     assert {reply.status for reply in replies} == {405}
@@ -222,21 +222,20 @@ async def test_readiness_says_when_bodies_do_not_fit_the_bus(
     assert (record.reason, record.body) == ("body_too_large", b"")
 
 
-async def test_a_lost_confirmation_is_repeated_once(ingress: Any) -> None:
+async def test_a_lost_confirmation_is_repeated_once(ingress: Any, monkeypatch: Any) -> None:
     """The publish is stored and its answer never comes: the second try is dropped by its message id."""
     trigger_id = await ingress.serving()
-    bus = ingress.service._components[0]
-    publish = bus.publish
+    publish = Bus.publish
     calls: list[str] = []
 
-    async def deaf(subject: str, data: bytes, **options: Any) -> int:
+    async def deaf(bus: Bus, subject: str, data: bytes, **options: Any) -> int:
         calls.append(options["message_id"])
-        sequence: int = await publish(subject, data, **options)
+        sequence = await publish(bus, subject, data, **options)
         if len(calls) == 1:
             raise BusUnavailableError("the answer was lost")
         return sequence
 
-    bus.publish = deaf
+    monkeypatch.setattr(Bus, "publish", deaf)
     reply = await ingress.send(trigger_id)
     assert reply.status == 202
     assert len(calls) == 2
@@ -244,22 +243,22 @@ async def test_a_lost_confirmation_is_repeated_once(ingress: Any) -> None:
     assert [str(d.execution_id) for d in await ingress.accepted()] == [reply.json["executionId"]]
 
 
-async def test_what_was_answered_503_is_not_sent_again(nats_server: NatsServer, new_ingress: Any) -> None:
+async def test_what_was_answered_503_is_not_sent_again(
+    nats_server: NatsServer, new_ingress: Any, monkeypatch: Any
+) -> None:
     ingress = await new_ingress(nats_server, publish_seconds=0.3)
     await ingress.ready()
     trigger_id = await ingress.serving()
-    bus = ingress.service._components[0]
-    publish = bus.publish
     attempts: list[int] = []
 
-    async def refuse(_subject: str, _data: bytes, **_options: Any) -> int:
+    async def refuse(_bus: Bus, _subject: str, _data: bytes, **_options: Any) -> int:
         attempts.append(1)
         raise BusUnavailableError("away")
 
-    bus.publish = refuse
+    monkeypatch.setattr(Bus, "publish", refuse)
     replies = await asyncio.gather(*(ingress.send(trigger_id, data=b"late") for _ in range(10)))
     assert {reply.status for reply in replies} == {503}
-    bus.publish = publish
+    monkeypatch.undo()
     assert (await ingress.send(trigger_id, data=b"in time")).status == 202
     assert [d.body for d in await ingress.accepted()] == [b"in time"]
     assert attempts  # how often it tries before it answers is the machine's speed

@@ -13,7 +13,7 @@ from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.running import running
 from trigger_contracts import streams
 from trigger_contracts.deliveries import LargeDeliveryAccepted
-from trigger_runtime.bus.connection import BusUnavailableError
+from trigger_runtime.bus.connection import Bus, BusUnavailableError
 
 pytestmark = pytest.mark.integration
 
@@ -75,40 +75,36 @@ async def test_a_full_store_is_a_503_and_small_bodies_go_on(ingress: Any) -> Non
     assert await body_of(ingress, message) == b"x" * 700_000
 
 
-async def test_without_a_message_nothing_is_promised(ingress: Any) -> None:
+async def test_without_a_message_nothing_is_promised(ingress: Any, monkeypatch: Any) -> None:
     """The object is stored, the message that points to it is not: 503, and nothing runs."""
     trigger_id = await ingress.serving()
-    bus = ingress.service._components[0]
-    publish = bus.publish
+    publish = Bus.publish
 
-    async def refuse(subject: str, data: bytes, **options: Any) -> int:
+    async def refuse(bus: Bus, subject: str, data: bytes, **options: Any) -> int:
         if subject == streams.DELIVERIES_ACCEPTED:
             raise BusUnavailableError("away")
-        sequence: int = await publish(subject, data, **options)
-        return sequence
+        return await publish(bus, subject, data, **options)
 
-    bus.publish = refuse
+    monkeypatch.setattr(Bus, "publish", refuse)
     reply = await ingress.send(trigger_id, data=b"x" * 700_000)
     assert (reply.status, reply.headers["Retry-After"]) == (503, "1")
     assert await large(ingress) == []
 
 
-async def test_large_bodies_that_wait_are_bounded(tmp_path: Path, new_ingress: Any) -> None:
+async def test_large_bodies_that_wait_are_bounded(tmp_path: Path, new_ingress: Any, monkeypatch: Any) -> None:
     server = NatsServer(directory=tmp_path / "nats")
     async with running(server):
         ingress = await new_ingress(server, queue_bytes=MIB)
         await ingress.ready()
         trigger_id = await ingress.serving()
-        bus = ingress.service._components[0]
         let_go = asyncio.Event()
-        publish = bus.publish
+        publish = Bus.publish
 
-        async def slow(subject: str, data: bytes, **options: Any) -> int:
+        async def slow(bus: Bus, subject: str, data: bytes, **options: Any) -> int:
             await let_go.wait()
-            sequence: int = await publish(subject, data, **options)
-            return sequence
+            return await publish(bus, subject, data, **options)
 
-        bus.publish = slow
+        monkeypatch.setattr(Bus, "publish", slow)
         sent = [asyncio.create_task(ingress.send(trigger_id, data=b"x" * 700_000)) for _ in range(2)]
         (refused,), (waiting,) = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         assert "Too many" in refused.result().json["detail"]

@@ -9,9 +9,8 @@ from prometheus_client import CollectorRegistry
 from trigger_contracts import streams
 from trigger_contracts.secret_uses import USES, PreviousSecretUsed
 from trigger_runtime.bus.connection import BusUnavailableError
-from webhook_ingress.adapters import secret_use_publisher
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
-from webhook_ingress.adapters.secret_use_publisher import SecretUsePublisher
+from webhook_ingress.adapters.secret_use_publisher import MAX_SECRETS, MAX_WAITING, SecretUsePublisher
 
 TRIGGER = uuid4()
 
@@ -50,7 +49,7 @@ class SecretUses:
 
     async def published(self) -> list[UUID]:
         """Return what has been published once nothing more waits."""
-        while self.publisher._waiting:
+        while self.publisher.waiting:
             self.bus.asked.clear()
             await self.bus.asked.wait()
         return [message.secret_id for message in self.bus.taken]
@@ -94,16 +93,27 @@ async def test_what_the_bus_does_not_take_is_dropped(now: Any) -> None:
     await uses.publisher.stop()
 
 
-async def test_memory_is_bounded(now: Any) -> None:
-    """Nothing is running: what comes in stays, up to a limit, and is forgotten a minute later."""
+async def test_what_waits_is_bounded(now: Any) -> None:
+    """Nothing is running: what comes in stays, up to a limit."""
     uses = SecretUses()
     for number in range(30_000):
         uses.seconds = number / 1000
         uses.note(uuid4(), at=now)
-    assert len(uses.publisher._waiting) == secret_use_publisher._MAX_WAITING
-    assert len(uses.publisher._published_at) <= secret_use_publisher._MAX_SECRETS
-    assert uses.dropped == 30_000 - secret_use_publisher._MAX_WAITING
-    uses.publisher._waiting.clear()
-    uses.seconds = 1000.0
-    uses.note(uuid4(), at=now)
-    assert len(uses.publisher._published_at) == 1
+    assert uses.publisher.waiting == MAX_WAITING
+    assert uses.dropped == 30_000 - MAX_WAITING
+
+
+async def test_what_is_remembered_is_bounded_and_forgotten_a_minute_later(now: Any) -> None:
+    uses = SecretUses()
+    await uses.publisher.start()
+    for number in range(MAX_SECRETS + 5):
+        uses.note(uuid4(), at=now)
+        if number % MAX_WAITING == 0:
+            await uses.published()
+    await uses.published()
+    assert uses.dropped == 5
+    uses.seconds = 61.0
+    secret_id = uuid4()
+    uses.note(secret_id, at=now)
+    assert (await uses.published())[-1] == secret_id
+    await uses.publisher.stop()

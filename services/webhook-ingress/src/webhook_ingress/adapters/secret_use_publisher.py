@@ -20,8 +20,8 @@ log = structlog.stdlib.get_logger(__name__)
 
 SECONDS_BETWEEN: Final = 60.0
 _PUBLISH_SECONDS: Final = 2.0
-_MAX_SECRETS: Final = 10_000
-_MAX_WAITING: Final = 1_000
+MAX_SECRETS: Final = 10_000
+MAX_WAITING: Final = 1_000
 
 
 class SecretUsePublisher(BackgroundTask):
@@ -41,6 +41,11 @@ class SecretUsePublisher(BackgroundTask):
         self._waiting: deque[PreviousSecretUsed] = deque()
         self._wake = asyncio.Event()
 
+    @property
+    def waiting(self) -> int:
+        """How many uses have not been given to the bus yet."""
+        return len(self._waiting)
+
     def note(self, trigger_id: UUID, *, secret_id: UUID, at: Time) -> None:
         """Take it in; never waits, never fails."""
         now = self._monotonic()
@@ -49,7 +54,7 @@ class SecretUsePublisher(BackgroundTask):
             del published[oldest]
         if secret_id in self._published_at:
             return
-        if len(self._published_at) >= _MAX_SECRETS or len(self._waiting) >= _MAX_WAITING:
+        if len(self._published_at) >= MAX_SECRETS or len(self._waiting) >= MAX_WAITING:
             self._metrics.dropped_secret_uses.inc()
             return
         self._published_at[secret_id] = now
