@@ -1,7 +1,9 @@
 """What a body is read as: by kinds of what senders send."""
 
+import base64
 import codecs
 import gzip
+import hashlib
 import json
 import zlib
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, read_body
+from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, read_body, without_largest_files
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -394,3 +396,106 @@ def test_endless_members_of_gzip_are_not_read() -> None:
 def test_json_in_a_field_that_is_repeated() -> None:
     found = read(b"payload=%5B1%5D&payload=%7B%7D", FORM, json_fields=("payload",))
     assert found.value == {"payload": [[1], {}]}
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0"
+
+
+@pytest.mark.parametrize(
+    ("headers", "content", "value", "problem"),
+    [
+        ("Content-Transfer-Encoding: base64", b"Sm9z\r\nw6k=", "José", None),
+        ("Content-Transfer-Encoding: Quoted-Printable", b"Jos=C3=\r\n=A9", "José", None),
+        ("Content-Transfer-Encoding: 8bit", "José".encode(), "José", None),
+        ("Content-Transfer-Encoding: base64", b"Jos!", "Jos!", "encoding_invalid"),
+        ("Content-Transfer-Encoding: x-uuencode", b"x", "x", "encoding_unknown"),
+        ("Content-Type: multipart/mixed; boundary=c", b"--c\r\n\r\n1\r\n--c--", None, "invalid_multipart"),
+    ],
+)
+def test_parts_in_a_transfer_encoding_and_forms_within_forms(
+    headers: str, content: bytes, value: str | None, problem: str | None
+) -> None:
+    body = multipart((f'name="a"\r\n{headers}', content), ('name="b"', b"2"))
+    expected = {"a": content.decode() if value is None else value, "b": "2"}
+    assert outcome(body, MULTIPART) == ("multipart", expected, problem)
+
+
+def test_a_file_in_a_transfer_encoding_and_one_without_a_name() -> None:
+    encoded = base64.b64encode(PNG)
+    body = multipart(
+        ('name="a"; filename="a.png"\r\nContent-Transfer-Encoding: base64', encoded),
+        ('name="b"\r\nContent-Type: image/png', PNG),
+        ('name="c"\r\nContent-Type: application/x-custom', b"text"),
+    )
+    size = {"size": len(PNG), "base64": encoded.decode()}
+    named, nameless = {"name": "a.png", "type": None, **size}, {"name": None, "type": "image/png", **size}
+    assert outcome(body, MULTIPART) == ("multipart", {"a": named, "b": nameless, "c": "text"}, None)
+
+
+def test_multipart_whose_lines_end_with_a_line_feed_alone() -> None:
+    body = multipart(('name="a"', b"1\n2"), ('name="b"; filename="f"', b"\n\n")).replace(b"\r\n", b"\n")
+    value = {"a": "1\n2", "b": {"name": "f", "type": None, "size": 2, "base64": "Cgo="}}
+    for label in (MULTIPART, "multipart/form-data"):
+        assert outcome(body, label) == ("multipart", value, None)
+    # The content's own line ends could not be told from those of the form.
+    assert outcome(body.replace(b"1\n2", b"1\r\n2"), MULTIPART)[2] == "invalid_multipart"
+
+
+def test_other_multiparts_are_text() -> None:
+    body = b"--c\r\nContent-Type: text/plain\r\n\r\n1\r\n--c--\r\n"
+    for label in ("multipart/mixed; boundary=c", "multipart/related; boundary=c"):
+        assert outcome(body, label) == ("text", body.decode(), None)
+    assert outcome(body + PNG, label)[0::2] == ("binary", None)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        f"{FORM}, {FORM}",
+        f"application/json, {FORM}; charset=utf-8",
+        f"{FORM}; charset=utf-8, {FORM}",
+        f"{FORM} charset=utf-8",
+        f'"{FORM}"',
+        f" {FORM.upper()} ;; charset",
+    ],
+)
+def test_labels_that_are_sent_twice_or_not_quite_right(label: str) -> None:
+    assert outcome(b"n=Jos%C3%A9", label) == ("form", {"n": "José"}, None)
+
+
+def test_a_comma_in_a_boundary_is_none_between_labels() -> None:
+    body = multipart(('name="a"', b"1")).replace(BOUNDARY.encode(), b"x,y")
+    for label in ("multipart/form-data; boundary=x,y", 'multipart/form-data; boundary="x,y"'):
+        assert outcome(body, label) == ("multipart", {"a": "1"}, None)
+
+
+@pytest.mark.parametrize(
+    "label", ["application/json; charset=iso-8859-1", "application/json; charset=utf-16", JSON]
+)
+def test_a_charset_that_the_content_contradicts(label: str) -> None:
+    for body in ('{"n":"José"}'.encode(), codecs.BOM_UTF8 + '{"n":"José"}'.encode()):
+        assert outcome(body, label) == ("json", {"n": "José"}, None)
+        assert outcome(zipped(body), label, encoding="gzip") == ("json", {"n": "José"}, None)
+
+
+def test_the_largest_files_make_room() -> None:
+    large, small = b"x" * 100_000, b"y" * 1000
+    fake = b'{"name":1,"type":1,"size":1,"base64":"%b"}' % (b"!" * 300_000)
+    body = multipart(
+        ('name="f"; filename="1"', small),
+        ('name="f"; filename="2"', large),
+        ('name="g"; filename="3"', small),
+        ('name="fake"\r\nContent-Type: application/json', fake),
+    )
+    whole = read(body, MULTIPART)
+    fitting = without_largest_files(whole, excess=300_000 + 1)
+    assert (fitting.problem, fitting.value["fake"]) == (ReadingProblem.TOO_LARGE, whole.value["fake"])
+    assert (fitting.value["f"][0], fitting.value["g"]) == (whole.value["f"][0], whole.value["g"])
+    assert fitting.value["f"][1] == {
+        "name": "2",
+        "type": None,
+        "size": len(large),
+        "sha256": hashlib.sha256(large).hexdigest(),
+        "omitted": True,
+    }
+    assert "base64" not in without_largest_files(whole, excess=10**9).value["g"]

@@ -9,7 +9,7 @@ from trigger_bodies.read_body import (
     ReadingProblem,
     binary_body,
     read_body,
-    without_files,
+    without_largest_files,
 )
 
 __all__ = [
@@ -24,5 +24,5 @@ __all__ = [
     "embeddable_json",
     "logged_body",
     "read_body",
-    "without_files",
+    "without_largest_files",
 ]

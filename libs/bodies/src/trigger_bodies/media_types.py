@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-_PARAMETER: Final = re.compile(r';\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
+_PARAMETER: Final = re.compile(
+    # Only the first of many spaces begins a match: each of them would cost as many steps as there are.
+    r'(?:;|(?<!\s)\s)\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))'
+)
+_NEXT_LABEL: Final = re.compile(r",\s*(?=[\w.+-]+/[\w.+-]+)")
 _ESCAPED: Final = re.compile(r"\\(.)")
 _BINARY: Final = ("image/", "audio/", "video/", "font/")
 _JSON_LINES: Final = frozenset(
@@ -57,17 +61,33 @@ class MediaType:
         )
 
     @property
+    def is_no_text(self) -> bool:
+        """Whether there is a label, and it says anything but text."""
+        return bool(self.name) and not self.is_text
+
+    @property
     def is_binary(self) -> bool:
         """Whether the label says what no text is."""
         return self.name.startswith(_BINARY) or self.name in _BINARY_TYPES
 
 
 def media_type_of(content_type: str | None) -> MediaType:
-    """Read the header field; of a parameter that is repeated the first counts."""
-    name, _, _ = (content_type or "").partition(";")
+    """Read the header field; of a parameter that is repeated the first counts.
+
+    Of several labels the last one counts, with what others of the same name add (Fetch standard, "extract a
+    MIME type"). A space may stand for the semicolon, and quotes around the name are passed over.
+    """
+    labels = [(_name(label), label) for label in _NEXT_LABEL.split(content_type or "")]
+    name, last = labels[-1]
     parameters: dict[str, str] = {}
-    for match in _PARAMETER.finditer(content_type or ""):
-        key, quoted, plain = match.groups()
-        value = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
-        parameters.setdefault(key.lower(), value)
-    return MediaType(name=name.strip().lower(), parameters=parameters)
+    for label in (last, *(label for other, label in labels[:-1] if other == name)):
+        for match in _PARAMETER.finditer(label):
+            key, quoted, plain = match.groups()
+            value = plain if quoted is None else _ESCAPED.sub(r"\1", quoted)
+            parameters.setdefault(key.lower(), value)
+    return MediaType(name=name, parameters=parameters)
+
+
+def _name(label: str) -> str:
+    words = label.partition(";")[0].split()
+    return words[0].strip("\"',").lower() if words else ""

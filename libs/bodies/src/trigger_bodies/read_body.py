@@ -14,6 +14,7 @@ import msgspec
 
 from trigger_bodies.charsets import UnknownCharsetError, decode, has_byte_order_mark, xml_charset
 from trigger_bodies.content_encodings import DecodedTooLargeError, EncodingError, decoded
+from trigger_bodies.files import without_largest
 from trigger_bodies.forms import Form, TooManyFieldsError, form_of, unescaped
 from trigger_bodies.json_values import TooDeepError, json_value
 from trigger_bodies.media_types import MediaType, media_type_of
@@ -43,9 +44,9 @@ class ReadingProblem(StrEnum):
     """Why a body is not wholly what its sender meant: the first of these that was met."""
 
     ENCODING_UNKNOWN = "encoding_unknown"
-    """``Content-Encoding`` names one that is not decoded here."""
+    """``Content-Encoding``, or that of a part, names one that is not decoded here."""
     ENCODING_INVALID = "encoding_invalid"
-    """The body is not in its ``Content-Encoding``."""
+    """The body is not in its ``Content-Encoding``, or a part not in its ``Content-Transfer-Encoding``."""
     TOO_LARGE = "too_large"
     """It decompresses to more than is read, or its value is more than a payload holds."""
     CHARSET_UNKNOWN = "charset_unknown"
@@ -61,7 +62,7 @@ class ReadingProblem(StrEnum):
     INVALID_FORM = "invalid_form"
     """It claims to be a form, and is text."""
     INVALID_MULTIPART = "invalid_multipart"
-    """It claims to be ``multipart/form-data``, and is text or base64."""
+    """It, or a part of it, claims to be multipart and is not taken apart: it is text or base64."""
     INVALID_JSON_FIELD = "invalid_json_field"
     """A field that should hold JSON does not, and is text."""
 
@@ -113,17 +114,9 @@ def read_body(
     return _form(form, json_fields=json_fields)
 
 
-def without_files(read: ReadBody) -> ReadBody:
-    """Return a form without the contents of its files, for a reader that has no room for them."""
-
-    def described(value: Any) -> Any:
-        if isinstance(value, list):
-            return [described(item) for item in value]
-        if isinstance(value, dict) and value.keys() == {"name", "type", "size", "base64"}:
-            return {**{key: value[key] for key in ("name", "type", "size")}, "omitted": True}
-        return value
-
-    value = {name: described(one) for name, one in read.value.items()}
+def without_largest_files(read: ReadBody, *, excess: int) -> ReadBody:
+    """Return a form for a reader that has room for ``excess`` bytes less."""
+    value = without_largest(read.value, excess=excess)
     return ReadBody(value=value, format=read.format, problem=ReadingProblem.TOO_LARGE)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
-from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, binary_body, read_body, without_files
+from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, binary_body, read_body, without_largest_files
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, ClaimCheck
 from trigger_contracts.payloads import group_values, join_headers, rfc3339
 from trigger_contracts.workflow_io import encoded_size
@@ -41,17 +41,18 @@ def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
 def _fitting(
     delivery: AcceptedDelivery, *, headers: dict[str, str], json_fields: tuple[str, ...]
 ) -> ReadBody:
-    """Read the body; without its files, or as base64, where its value is more than Temporal carries."""
+    """Read the body; without its largest files, or as base64, where it is more than Temporal carries."""
     read = read_body(
         delivery.body,
         content_type=headers.get("content-type"),
         content_encoding=headers.get("content-encoding"),
         json_fields=json_fields,
     )
-    if encoded_size(read.value) <= MAX_VALUE_BYTES:
+    excess = encoded_size(read.value) - MAX_VALUE_BYTES
+    if excess <= 0:
         return read
     if read.format is BodyFormat.MULTIPART:
-        read = without_files(read)
+        read = without_largest_files(read, excess=excess)
         if encoded_size(read.value) <= MAX_VALUE_BYTES:
             return read
     return binary_body(delivery.body, problem=ReadingProblem.TOO_LARGE)

@@ -108,7 +108,7 @@ def _reading(request: WebhookRequest, *, usual: BodyReading) -> BodyReading | No
     """Return how the body is to be read where that differs from the usual way: only forms have fields."""
     if usual.raw_body:
         return usual
-    if not usual.json_fields or not any("form" in label for label in request.values("content-type")):
+    if not usual.json_fields or not any("form" in label.lower() for label in request.values("content-type")):
         return None
     return usual
 
