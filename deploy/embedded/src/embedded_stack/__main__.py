@@ -21,7 +21,8 @@ from embedded_stack.terminal import say
 from embedded_stack.up import StartRequest, up
 from embedded_stack.workspace import Workspace, WorkspaceError
 
-_EVENT_TYPE = re.compile(r"[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*")
+# What a subject may hold: no blanks, no wildcards, a word on each side of a dot.
+_EVENT_TYPE = re.compile(r"[^\s.*>\x00-\x1f\x7f]+(\.[^\s.*>\x00-\x1f\x7f]+)*")
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 Folder = Annotated[Path, typer.Option("--var", envvar="VAR", help="The data folder.")]

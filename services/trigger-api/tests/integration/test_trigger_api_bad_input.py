@@ -169,6 +169,33 @@ async def test_a_filter_that_never_matches_is_refused_with_what_to_write(api: An
     assert answer.json["config"]["filters"] == filters
 
 
+EVENT_TYPES_REFUSED: list[tuple[str, str]] = [
+    ("repo push", "a blank or a control character"),
+    ("order.*.paid", "a filter on type"),
+    ("order..paid", "a word missing"),
+    ("x" * 501, "at most 500 characters"),
+]
+
+
+async def test_a_type_that_the_bus_takes_is_saved_and_any_other_refused_with_what_to_write(
+    api: Any, workflow_id: str
+) -> None:
+    for event_type, detail in EVENT_TYPES_REFUSED:
+        body = trigger(workflow_id, triggerType="event", config={"eventType": event_type})
+        answer = await api.call("POST", "/api/triggers", body, status=422)
+        (error,) = answer.json["errors"]
+        assert error["pointer"] == "/config/eventType"
+        assert detail in error["detail"]
+    for event_type in (
+        "com.example.bitbucket.repo:push",
+        "https://example.com/order",
+        "bestellung.geändert.*",
+    ):
+        body = trigger(workflow_id, triggerType="event", config={"eventType": event_type})
+        answer = await api.call("POST", "/api/triggers", body, status=201)
+        assert answer.json["config"]["eventType"] == event_type
+
+
 async def test_a_key_path_in_another_notation_is_refused_with_what_to_write(
     api: Any, workflow_id: str
 ) -> None:
