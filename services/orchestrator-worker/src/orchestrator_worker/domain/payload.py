@@ -72,8 +72,11 @@ def large_delivery_payload(
         if encoded_size(payload["body"]) <= MAX_VALUE_BYTES:
             return payload
     reference = {"webhookLogId": str(delivery.id), "bytes": claim.size, "sha256": claim.sha256}
+    envelope = delivery_payload(delivery)
+    if "rawBody" in envelope:
+        envelope["rawBody"] = None
     return {
-        **delivery_payload(delivery),
+        **envelope,
         "body": None,
         "bodyFormat": None,
         "bodyProblem": ReadingProblem.TOO_LARGE,
