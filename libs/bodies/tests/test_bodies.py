@@ -158,6 +158,9 @@ def test_numbers_that_no_double_holds_are_text() -> None:
     assert outcome(long, JSON) == ("json", {"n": digits, "m": 1}, "number_out_of_range")
     assert outcome(b'{"n":-1e999}', JSON) == ("json", {"n": "-1e999"}, "number_out_of_range")
     assert outcome(b'{"n":123456789012345678901234567890}', JSON)[1] == {"n": 123456789012345678901234567890}
+    for start in ("-", "[-", "[0,"):
+        text = f"{start}{digits}" + "]" * start.count("[")
+        assert outcome(text.encode(), JSON)[2] == "number_out_of_range"
     quoted = f'{{"n": "{digits}"}}'.encode()
     assert outcome(quoted, JSON) == ("json", {"n": digits}, None)
 
@@ -179,6 +182,7 @@ def test_the_last_of_equal_keys_counts_and_deep_nesting_is_text() -> None:
         (b"item%5Bname%5D=x&item[id]=1", {"item[name]": "x", "item[id]": "1"}),
         (b"[x]=1", {"[x]": "1"}),
         (b"a=%zz%4", {"a": "%zz%4"}),
+        (b"a=%4%41%%42%25%34%31", {"a": "%4A%B%41"}),
         (b"First+Name=Ann", {"First Name": "Ann"}),
         (b"&", {}),
     ],

@@ -9,7 +9,7 @@ from trigger_contracts.payloads import group_values
 
 MAX_FIELDS: Final = 10_000
 
-_ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
+_ESCAPES: Final = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 
 _CHARSET_FIELDS: Final = ("_charset_", "charset")
 """Fields that say how the others are encoded: HTML's, and PayPal's."""
@@ -48,7 +48,9 @@ def form_of(content: bytes, *, charset: str | None) -> Form:
 def unescaped(part: bytes) -> bytes:
     """Return what ``%XX`` and ``+`` stand for; a ``%`` without two digits stays."""
     part = part.replace(b"+", b" ")
-    return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), part) if b"%" in part else part
+    if b"%" not in part:
+        return part
+    return _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace(b"%", b"").decode()), part)
 
 
 def _narrow(content: bytes, *, charset: str | None) -> bytes:

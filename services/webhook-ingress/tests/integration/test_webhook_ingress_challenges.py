@@ -61,11 +61,20 @@ async def test_a_probe_is_refused_by_default_and_where_the_trigger_is_paused(ing
     await ingress.settled(trigger_id, status=403, method="GET")
 
 
+@pytest.mark.parametrize("data", [b'{"order": 7}', b"a=1", b"\0"])
+async def test_what_brings_a_body_is_no_probe(ingress: Any, data: bytes) -> None:
+    trigger_id = await ingress.serving(WebhookConfig(probes=Probes.RESPOND))
+    reply = await ingress.send(trigger_id, method="GET", data=data)
+    assert reply.status == 405
+    assert (await ingress.rejected(request_id=reply.request_id)).reason == "method_not_allowed"
+
+
 @pytest.mark.parametrize(
     ("challenge", "request_", "body", "header"),
     [
         (BODY, {"data": b'{"challenge": "c1"}', "headers": JSON}, b'{"challenge":"c1"}', None),
         (BODY, {"data": b'{"challenge": "c1"}'}, b'{"challenge":"c1"}', None),
+        (BODY, {"data": b'\xef\xbb\xbf{"challenge": "c1"}', "headers": JSON}, b'{"challenge":"c1"}', None),
         (BODY, {"data": b'{"challenge":7,"type":"url_verification","token":"t"}'}, b'{"challenge":7}', None),
         (
             NESTED,

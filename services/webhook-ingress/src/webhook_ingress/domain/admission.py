@@ -219,7 +219,9 @@ def _opening(
         if reply_or_none is not None:
             return HandshakeReplied(reply=reply_or_none)
     method = signed.request.method
-    if config.probes is Probes.RESPOND and method in _PROBES and method != config.method:
+    # What brings a body is a delivery, and its sender must not take it for one that started something.
+    is_probe = method in _PROBES and method != config.method and has_body and not signed.body
+    if config.probes is Probes.RESPOND and is_probe:
         return rejected(RejectionReason.PROBE)
     return None
 

@@ -1,5 +1,6 @@
 """Looking into a body that should be JSON: never an error, and no more of it is built than is asked for."""
 
+import codecs
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ def read(body: bytes, kind: type[T]) -> T | None:
     Before a sender is known this is the way to look: of a hostile megabyte almost nothing is kept.
     """
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
