@@ -1,6 +1,8 @@
 """What is recorded, what is hidden, who is named, which origins are admitted."""
 
+import gzip
 import hashlib
+import zlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -403,6 +405,48 @@ def test_a_refused_body_is_recorded_whole_or_not_at_all(
     assert (len(record.method), record.user_agent) == (32, "a")
     message = DeliveriesRejected(deliveries=(record,), dropped=2)
     assert DELIVERIES.decode(encode(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("content", "is_kept"),
+    [
+        (b'{"key": "a-key-of-this-test-0"}', False),
+        (b"key=%61-key-of-this-test-0", False),
+        (b"0" * 2000, False),
+        (b'{"key": "another"}', True),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate"])
+def test_a_secret_in_a_compressed_body_that_is_refused_is_not_recorded(
+    make_trigger: Callable[..., Any],
+    make_secret: Callable[..., Any],
+    make_request: Make,
+    now: datetime,
+    content: bytes,
+    is_kept: bool,
+    encoding: str,
+) -> None:
+    body = content
+    for word in encoding.split(", "):
+        body = gzip.compress(body) if word == "gzip" else zlib.compress(body)
+    trigger = make_trigger(secrets=(make_secret(b"a-key-of-this-test-0"),))
+    request = make_request(("Content-Encoding", encoding), trigger_id=trigger.id)
+    recorded = RecordedRequest(
+        delivery_id=UUID(int=1),
+        received=ReceivedRequest(request=request, received_at=now, begun=0.0),
+        body=body,
+        processing_ms=1.5,
+        response_status=401,
+        response_body=b"{}",
+    )
+    record = rejected_delivery(
+        recorded,
+        owner=trigger,
+        reason=RejectionReason.SIGNATURE_MISSING,
+        longest_body=100,
+        scrubber=Scrubber(trigger),
+    )
+    assert record.body == (body if is_kept else b"")
 
 
 def test_what_the_way_says_is_no_header_of_the_sender(make_request: Make) -> None:

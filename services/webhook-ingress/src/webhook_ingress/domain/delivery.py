@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from trigger_bodies import DecodedTooLargeError, EncodingError, decoded
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
@@ -15,6 +16,8 @@ from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 
 _MAX_METHOD = 32
+_MAX_GROWTH = 16
+"""Times ``longest_body``: what a refused body may decompress to, where a secret is looked for in it."""
 _MAX_USER_AGENT = 1024
 
 
@@ -79,7 +82,7 @@ def rejected_delivery(
     recorded = msgspec.structs.replace(recorded, response_body=shown)
     return RejectedDelivery(
         **_common_fields(recorded, owner=owner, body=body, scrubber=scrubber),
-        body=b"" if len(body) > longest_body or scrubber.contains_secret(body) else body,
+        body=_shown_body(recorded, body=body, longest=longest_body, scrubber=scrubber),
         trigger_id=recorded.received.request.trigger_id,
         workspace=owner.workspace if owner else None,
         workflow_id=owner.workflow_id if owner else None,
@@ -89,6 +92,20 @@ def rejected_delivery(
         execution_id=repetition.execution_id if repetition else None,
         idempotency_key=scrubber.text(repetition.key) if repetition else None,
     )
+
+
+def _shown_body(recorded: RecordedRequest, *, body: bytes, longest: int, scrubber: Scrubber) -> bytes:
+    """Return a refused body, empty where it is too long or holds a secret: the log shows its content."""
+    if len(body) > longest:
+        return b""
+    encoding = ", ".join(recorded.received.request.values("content-encoding"))
+    try:
+        content = decoded(body, content_encoding=encoding, max_bytes=_MAX_GROWTH * longest)
+    except EncodingError:
+        content = body
+    except DecodedTooLargeError:
+        return b""
+    return b"" if any(map(scrubber.contains_secret, {body, content})) else body
 
 
 def _shown_response(
