@@ -250,6 +250,15 @@ MESSAGES: dict[str, Message] = {
         change=change("TriggerCreated"),
         trigger=trigger("Key", WebhookConfig(auth_type=AuthType.API_KEY, api_key_header="Authorization")),
     ),
+    "TriggerChanged.2.once.schedule": TriggerChanged2(
+        change=change("TriggerCreated"),
+        trigger=trigger(
+            "Nightly",
+            ScheduleConfig(
+                cron_expression="30 1 * * *", timezone="America/New_York", dst_policy=DstPolicy.ONCE
+            ),
+        ),
+    ),
     "TriggerChanged.2.basic.webhook": TriggerChanged2(
         change=change("TriggerCreated"), trigger=trigger("Old", WebhookConfig(auth_type=AuthType.BASIC))
     ),

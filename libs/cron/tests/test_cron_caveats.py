@@ -50,7 +50,16 @@ def of(expression: str, *, zone: str, now: datetime = NOW) -> list[str]:
         ("30 2 * * *", "Asia/Kolkata", []),
         # By the hour and not by the clock:
         ("*/20 * * * *", "America/New_York", []),
-        ("* * * * *", "Europe/Berlin", ["skipped 2026-10-25 02:02:00 60", "skipped 2027-10-31 02:02:00 60"]),
+        (
+            "* * * * *",
+            "Europe/Berlin",
+            [
+                "paused 2026-10-25 02:00:00 2",
+                "skipped 2026-10-25 02:02:00 60",
+                "paused 2027-10-31 02:00:00 2",
+                "skipped 2027-10-31 02:02:00 60",
+            ],
+        ),
     ],
 )
 def test_changes_of_the_clock(expression: str, zone: str, expected: list[str]) -> None:
@@ -111,7 +120,8 @@ def test_a_whole_caveat() -> None:
             "America/Santiago",
             (
                 "On 6 September 2026, 9 times from 09:00 to 17:00 are skipped: "
-                "the clock of America/Santiago goes forward from 00:00 to 01:00."
+                "Temporal takes the day for the day before, as it has no midnight "
+                "(the clock of America/Santiago goes forward from 00:00 to 01:00)."
             ),
         ),
         (

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ class Case:
     until: datetime
     start_at: datetime | None = None
     end_at: datetime | None = None
+    policy: DstPolicy = DstPolicy.LITERAL
     is_plain: bool = False
     """Nothing but the expression, by Temporal's own policy."""
 
@@ -117,6 +119,9 @@ def cases(random: Random) -> Iterator[Case]:
         zone = random.choice(ZONES)
         clock = ZoneClock(ZoneInfo(zone))
         year = random.choice([random.randint(1971, 2099), random.randint(2024, 2030)])
+        if zone == "America/St_Johns":
+            # Until 2011 its clock went back from 00:01; there the computed search ends, and not the server's.
+            year = max(year, 2012)
         first = datetime(year, 1, 1)  # noqa: DTZ001 - instants are naive there
         edges = list(clock.transitions(first, until=first + timedelta(days=366)))
         if edges and random.random() < 0.75:
@@ -131,10 +136,12 @@ def cases(random: Random) -> Iterator[Case]:
         text = expression(random, near=clock.wall(edge))
         # The 31st of February is refused, and what calendars cannot shift.
         with suppress(CronError, TimetableError):
-            compiled = timetable(text, random=random, zone=zone, near=clock.wall(edge))
+            followed = policy(random) if edge.year >= 2026 else DstPolicy.LITERAL
+            compiled = timetable(text, random=random, zone=zone, near=clock.wall(edge), dst_policy=followed)
             case = Case(
                 expression=text,
                 timetable=compiled,
+                policy=followed,
                 is_plain=compiled == compile_timetable([parse(text)], zone=zone),
                 zone=zone,
                 after=after.replace(microsecond=0, tzinfo=UTC),
@@ -143,16 +150,22 @@ def cases(random: Random) -> Iterator[Case]:
             yield limited(case, random=random)
 
 
-def timetable(text: str, *, random: Random, zone: str, near: datetime) -> Timetable:
-    """Give some cases a second expression, some of them excluded dates, and few of them the other policy."""
+def timetable(text: str, *, random: Random, zone: str, near: datetime, dst_policy: DstPolicy) -> Timetable:
+    """Give some cases a second expression, and some of them excluded dates."""
     texts = [text, expression(random, near=near)] if random.random() < 0.1 else [text]
     aside = [-1, 0, 0, 1, 30] if random.random() < 0.2 else []
     return compile_timetable(
         [parse(one) for one in texts],
         zone=zone,
         excluded_dates=[(near + timedelta(days=days)).date() for days in aside],
-        dst_policy=DstPolicy.SHIFT if near.year >= 2026 and random.random() < 0.04 else DstPolicy.LITERAL,
+        dst_policy=dst_policy,
     )
+
+
+def policy(random: Random) -> DstPolicy:
+    """Return another policy for few cases: each takes some tenths of a second to compute."""
+    chance = random.random()
+    return DstPolicy.SHIFT if chance < 0.04 else DstPolicy.ONCE if chance < 0.08 else DstPolicy.LITERAL
 
 
 def limited(case: Case, *, random: Random) -> Case:
@@ -246,6 +259,7 @@ async def test_temporal_fires_when_computed(temporal_address: str) -> None:
     numbered = enumerate(islice(cases(Random(20261025)), CASES))
     fires, silent, ruled, wrong = 0, 0, 0, list[str]()
     seconded, seconded_fires = 0, 0
+    policies: Counter[DstPolicy] = Counter()
 
     async def check() -> None:
         nonlocal fires, silent, ruled, seconded, seconded_fires
@@ -257,6 +271,7 @@ async def test_temporal_fires_when_computed(temporal_address: str) -> None:
             # A paused schedule wakes up at each of its times all the same.
             await schedule.delete()
             fires, silent = fires + len(theirs), silent + (not theirs)
+            policies[case.policy] += 1
             ruled += bool(re.search("[LW#]", case.expression))
             if theirs != ours:
                 wrong.append(f"{case}: theirs {set(theirs) - set(ours)}, ours {set(ours) - set(theirs)}")
@@ -274,6 +289,7 @@ async def test_temporal_fires_when_computed(temporal_address: str) -> None:
     assert fires > 10 * CASES
     assert silent < CASES / 4
     assert ruled > CASES / 3
+    assert min(policies[policy] for policy in DstPolicy) > CASES / 200
     assert seconded > CASES / 3
     assert seconded_fires > 10 * CASES
 

@@ -141,16 +141,17 @@ def test_shift_with_an_excluded_date() -> None:
             "0,30 1 * * *",
             "America/New_York",
             (
-                "01:00 comes twice on 1 November 2026 in America/New_York,"
-                " and a calendar cannot tell the second time from the first"
+                "01:00 comes twice when the clock of America/New_York goes back,"
+                " and a calendar cannot tell the second time from the first:"
+                " dstPolicy 'once' fires it when both are over"
             ),
         ),
         (
             "*/5 2 * * *",
             "Europe/Berlin",
             (
-                "Temporal's calendars cannot express the policy 'shift' when the clock changes on"
-                " 25 October 2026 in Europe/Berlin"
+                "Temporal's calendars cannot express the policy 'shift' for all of these times"
+                " when the clock of Europe/Berlin goes back"
             ),
         ),
     ],
@@ -193,7 +194,10 @@ def test_what_is_to_be_known_of_a_shift() -> None:
         (CaveatKind.SHIFTED, "2027-03-28"),
     ]
     assert kinds("30 1 * * *", zone="Europe/Berlin") == []
-    assert kinds("30 * * * *", zone="Europe/Berlin") == []
+    assert kinds("30 * * * *", zone="Europe/Berlin") == [
+        (CaveatKind.PAUSED, "2026-10-25"),
+        (CaveatKind.PAUSED, "2027-10-31"),
+    ]
 
 
 def test_an_unknown_zone() -> None:

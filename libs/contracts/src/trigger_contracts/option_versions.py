@@ -1,7 +1,8 @@
-"""Which options of a webhook trigger a reader has to know: those that came later take a version."""
+"""Which options of a trigger a reader has to know: those that came later take a version."""
 
 from typing import Final
 
+from trigger_contracts.schedule_config import DstPolicy, ScheduleConfig
 from trigger_contracts.trigger_config import TriggerConfig
 from trigger_contracts.webhook_config import AuthType, WebhookConfig
 
@@ -44,6 +45,8 @@ def options_version(config: TriggerConfig) -> int:
     A reader passes over fields that it does not know, so that one that does not know an option would serve
     the trigger without it.
     """
+    if isinstance(config, ScheduleConfig):
+        return 2 if config.dst_policy is DstPolicy.ONCE else 1
     if not isinstance(config, WebhookConfig):
         return 1
     is_second = config.auth_type is AuthType.BASIC or any(

@@ -5,7 +5,8 @@ Only fire times also depend on the edition of the time zone data.
 """
 
 from trigger_cron.calendars import Calendar, Range, compile_calendars
-from trigger_cron.caveat import Caveat, CaveatKind, busy_day, caveats
+from trigger_cron.caveat import busy_day, caveats
+from trigger_cron.clock_caveat import Caveat, CaveatKind
 from trigger_cron.cron import Cron, CronError, ExclusionError, TimetableError
 from trigger_cron.parser import MAX_LENGTH, expanded, parse
 from trigger_cron.temporal_search import fire_times

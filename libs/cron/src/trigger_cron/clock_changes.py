@@ -1,23 +1,26 @@
-"""What fires when a zone's clock changes: what is named, what Temporal does, and the policy ``shift``.
+"""What fires when a zone's clock changes: what is named, what Temporal does, and the other policies.
 
 With ``shift`` a skipped local time fires at the first moment after the gap, and a repeated one fires once.
-Temporal has no such option (see ``temporal_search``). But it can be corrected date by date: what is missing
-becomes a calendar of its own, and what is too much an excluded one. Whether that works is not argued: the
-corrected calendars are computed for every change of the zone up to the last year of Temporal.
+With ``once`` a skipped one does not fire, and a repeated one fires once: where Temporal would fire it at both
+passes or at neither, when the second one is over. Temporal has no such options (see ``temporal_search``). But
+it can be corrected date by date: what is missing becomes a calendar of its own, and what is too much an
+excluded one. Whether that works is not argued: the corrected calendars are computed for every change of the
+zone up to the last year of Temporal.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from trigger_contracts.config import DstPolicy
 from trigger_cron.calendars import EVERY_DAY_OF_WEEK, LAST_YEAR, Calendar, ranges, values
 from trigger_cron.cron import TimetableError
 from trigger_cron.temporal_search import Timeline
-from trigger_cron.zone_clock import Transition, ZoneClock
+from trigger_cron.zone_clock import Transition, ZoneClock, zone_of
 
 _SINCE: Final = datetime(2026, 1, 1)  # noqa: DTZ001 - instants are naive here
 """Schedules are not compiled for earlier changes of the clock."""
@@ -77,8 +80,15 @@ class Corrections:
     excluded: tuple[Calendar, ...]
 
 
-def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zone: ZoneInfo) -> Corrections:
-    """Return what makes ``by_clock`` follow the policy.
+def changes(zone: str | ZoneInfo) -> bool:
+    """Tell whether a zone's clock is ever changed again. Raises ``UnknownZoneError``."""
+    return bool(_transitions(zone_of(zone)))
+
+
+def corrections(
+    by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zone: ZoneInfo, policy: DstPolicy
+) -> Corrections:
+    """Return what makes ``by_clock`` follow the policy, which is not ``LITERAL``.
 
     ``by_hour`` are calendars of every hour of the day: what they fire is right as it is.
 
@@ -94,7 +104,7 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
         first, end = window(transition, clock=clock)
         actual = budget.fired(calendars, clock=clock, first=first, end=end)
         wall_times = named(by_clock, first=first, end=end)
-        instants = _expected(wall_times, actual=actual, transition=transition)
+        instants = expected_by(policy, wall_times, actual=actual, transition=transition)
         instants |= budget.fired(by_hour, clock=clock, first=first, end=end)
         expected[transition] = instants
         missing |= {clock.wall(instant) for instant in instants - actual}
@@ -102,8 +112,8 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
         surplus |= too_many
         if twice := too_many & {clock.wall(instant) for instant in instants}:
             raise TimetableError(
-                f"{min(twice):%H:%M} comes twice on {_day(min(twice))} in {zone},"
-                " and a calendar cannot tell the second time from the first"
+                f"{min(twice):%H:%M} comes twice when the clock of {zone} goes back, and a calendar cannot"
+                " tell the second time from the first: dstPolicy 'once' fires it when both are over"
             )
     corrected = Corrections(added=tuple(_calendars(missing)), excluded=tuple(_calendars(surplus)))
     for transition, instants in expected.items():
@@ -113,8 +123,8 @@ def corrections(by_clock: Sequence[Calendar], *, by_hour: Sequence[Calendar], zo
         )
         if actual != instants:
             raise TimetableError(
-                "Temporal's calendars cannot express the policy 'shift' when the clock changes on"
-                f" {_day(transition.wall_before)} in {zone}"
+                f"Temporal's calendars cannot express the policy '{policy}' for all of these times when the"
+                f" clock of {zone} goes {'forward' if transition.after > transition.before else 'back'}"
             )
     return corrected
 
@@ -145,7 +155,8 @@ class _Budget:
             self._searches += len(near)
             if self._searches > _MOST_SEARCHES:
                 raise TimetableError(
-                    f"too much fires when the clock changes in {self._zone}: use fewer expressions"
+                    f"too much fires when the clock changes in {self._zone}: use fewer expressions, or such"
+                    " that fire less often"
                 )
         return instants
 
@@ -158,18 +169,22 @@ def _may_fire(calendar: Calendar, *, days: Sequence[datetime]) -> bool:
     )
 
 
-def _expected(
-    wall_times: Iterable[datetime], *, actual: set[datetime], transition: Transition
+def expected_by(
+    policy: DstPolicy, wall_times: Iterable[datetime], *, actual: Collection[datetime], transition: Transition
 ) -> set[datetime]:
     """Return the instants at which wall times must fire; of two passes, the one that Temporal has anyway."""
+    is_once = policy is DstPolicy.ONCE
     instants = set()
     for wall in wall_times:
         before, after = wall - transition.before, wall - transition.after
         if before < transition.instant <= after:
+            if is_once and (before in actual) == (after in actual):
+                instants.add(transition.second_pass_over)
+                continue
             instants.add(after if after in actual and before not in actual else before)
         elif before < transition.instant:
             instants.add(before)
-        else:
+        elif after >= transition.instant or not is_once:
             instants.add(max(after, transition.instant))
     return instants
 
@@ -197,7 +212,3 @@ def _calendars(wall_times: Iterable[datetime]) -> Iterator[Calendar]:
             day_of_week=EVERY_DAY_OF_WEEK,
             year=ranges(of_day),
         )
-
-
-def _day(wall: datetime) -> str:
-    return f"{wall.day} {wall:%B %Y}"

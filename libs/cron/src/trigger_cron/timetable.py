@@ -17,7 +17,7 @@ from trigger_cron.calendars import (
     compile_calendars,
     ranges,
 )
-from trigger_cron.clock_changes import corrections
+from trigger_cron.clock_changes import changes, corrections
 from trigger_cron.cron import Cron, TimetableError
 from trigger_cron.exclusion_limits import check_exclusions
 from trigger_cron.zone_clock import zone_of
@@ -46,26 +46,45 @@ def compile_timetable(
 ) -> Timetable:
     """Return the calendars of all expressions together; a minute that several name fires once.
 
-    ``excluded_dates`` are those of the zone. The policy ``SHIFT`` is for times of the clock: an expression
-    for every hour of the day goes by the hour, and keeps what Temporal does. It holds from 2026 on, and
-    takes 0.1 s or more, so keep what this returns (``timetable_of`` does).
+    ``excluded_dates`` are those of the zone. The policies ``SHIFT`` and ``ONCE`` are for times of the clock.
+    An expression for every hour of the day goes by the hour: with ``SHIFT`` and one minute it keeps what
+    Temporal does, and is refused otherwise. They hold from 2026 on, and take 0.1 s or more, so keep what this
+    returns (``timetable_of`` does).
 
-    Raises ``TimetableError`` where calendars cannot express ``SHIFT``, or it takes over ``MAX_CALENDARS`` of
-    them, ``ExclusionError`` where too much is excluded, and with ``SHIFT``
-    ``UnknownZoneError``.
+    Raises ``TimetableError`` where calendars cannot express the policy, or it takes over ``MAX_CALENDARS`` of
+    them, ``ExclusionError`` where too much is excluded, and with a policy ``UnknownZoneError``.
     """
     calendars = _compiled(crons)
     dates = frozenset(excluded_dates)
     excluded = tuple(_exclusions(dates))
-    if dst_policy is DstPolicy.SHIFT:
+    if dst_policy is not DstPolicy.LITERAL and changes(zone):
+        for cron in crons:
+            _check_policy(dst_policy, cron=cron, zone=zone)
         corrected = corrections(
             _compiled(cron for cron in crons if len(cron.hours) < _HOURS_A_DAY),
             by_hour=_compiled(cron for cron in crons if len(cron.hours) == _HOURS_A_DAY),
             zone=zone_of(zone),
+            policy=dst_policy,
         )
         calendars, excluded = (*calendars, *corrected.added), (*corrected.excluded, *excluded)
     check_exclusions(dates, calendars=calendars)
     return _bounded(Timetable(calendars=calendars, excluded=excluded))
+
+
+def _check_policy(policy: DstPolicy, *, cron: Cron, zone: str | ZoneInfo) -> None:
+    """Raise ``TimetableError`` for an interval that the policy would not keep."""
+    if len(cron.hours) < _HOURS_A_DAY:
+        return
+    if policy is DstPolicy.ONCE:
+        raise TimetableError(
+            "dstPolicy 'once' is for times of the clock, and an expression for every hour goes by the hour:"
+            " use 'literal'"
+        )
+    if len(cron.minutes) > 1:
+        raise TimetableError(
+            f"Temporal pauses an expression of several times an hour when the clock of {zone} is changed, and"
+            " dstPolicy 'shift' cannot mend that: use 'literal', whose warnings say when nothing fires"
+        )
 
 
 def _bounded(timetable: Timetable) -> Timetable:

@@ -50,6 +50,11 @@ class Transition:
     def wall_after(self) -> datetime:
         return self.instant + self.after
 
+    @property
+    def second_pass_over(self) -> datetime:
+        """The first instant after the repeated wall times, where the clock goes back."""
+        return self.instant + (self.before - self.after)
+
 
 class ZoneClock:
     """Converts between instants and wall times of one zone."""

@@ -13,6 +13,7 @@ from trigger_api.domain.trigger import TRIGGERS
 from trigger_contracts.config import (
     AnyTriggerConfig,
     AuthType,
+    DstPolicy,
     EventConfig,
     ManualConfig,
     ScheduleConfig,
@@ -27,6 +28,7 @@ from trigger_contracts.webhook_config import (
 OPTIONS_OF_VERSION_2 = "50be1ec2c3168863"
 """A digest of the options that a release reads which knows version 2 of the events with configurations."""
 LATER = [
+    ScheduleConfig(cron_expression="@daily", dst_policy=DstPolicy.ONCE),
     WebhookConfig(auth_type=AuthType.BASIC),
     WebhookConfig(auth_type=AuthType.API_KEY, api_key_header="X-Token"),
     WebhookConfig(timestamp_format=TimestampFormat.RFC_3339),
@@ -53,13 +55,14 @@ def test_the_options_that_older_releases_know_stay_the_same_ones() -> None:
 
 
 def test_the_release_before_reads_every_event_without_a_later_option() -> None:
-    for config in (WebhookConfig(auth_type=AuthType.HMAC, id_header="X-Id"), ManualConfig()):
+    shifted = ScheduleConfig(cron_expression="@daily", dst_policy=DstPolicy.SHIFT)
+    for config in (shifted, WebhookConfig(auth_type=AuthType.HMAC, id_header="X-Id"), ManualConfig()):
         assert schema_versions(config) == {2}
 
 
 @pytest.mark.parametrize("config", LATER)
 def test_a_later_option_hides_the_event_and_the_message_from_the_release_before(
-    config: WebhookConfig,
+    config: ScheduleConfig | WebhookConfig,
 ) -> None:
     assert schema_versions(config) == {3}
     assert options_version(config) == 2

@@ -92,7 +92,7 @@ def _schedule(config: ScheduleConfig) -> list[FieldError]:
     except ExclusionError as error:
         return [FieldError("/excludedDates", f"{error}.")]
     except TimetableError as error:
-        where = "/dstPolicy" if config.dst_policy is DstPolicy.SHIFT else "/additionalExpressions"
+        where = "/dstPolicy" if config.dst_policy is not DstPolicy.LITERAL else "/additionalExpressions"
         return [FieldError(where, f"{error}.")]
     return []
 

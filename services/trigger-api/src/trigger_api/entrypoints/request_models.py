@@ -10,7 +10,6 @@ from msgspec import Meta
 from trigger_api.domain.trigger_settings import SecretText
 from trigger_api.read_model import ConfigJson, Document
 from trigger_contracts.config import (
-    CronExpression,
     DstPolicy,
     EventConfig,
     ManualConfig,
@@ -22,6 +21,7 @@ from trigger_contracts.config import (
     WebhookConfig,
 )
 from trigger_contracts.definition import WorkflowDefinition
+from trigger_contracts.schedule_config import CronExpression
 from trigger_contracts.schedule_requests import MAX_BACKFILL_FIRES
 
 
