@@ -1,11 +1,14 @@
 """Sentences for expressions: never an error, and never one that says something else."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trigger_api.adapters.cron_description import describe
-from trigger_cron import CronError, parse
+from trigger_cron import CronError, compile_calendars, fire_times, parse
 
 
 @pytest.mark.parametrize(
@@ -14,6 +17,19 @@ from trigger_cron import CronError, parse
         ("0 9 * * MON-FRI", "At 09:00, Monday through Friday, UTC"),
         ("*/15 * * * *", "Every 15 minutes, every hour, every day, UTC"),
         ("@daily", "At 00:00, every day, UTC"),
+        # A step that does not divide its field is no interval: it is short where the field begins again.
+        (
+            "*/25 * * * *",
+            "At 0, 25, and 50 minutes past the hour, every hour, every day, UTC",
+        ),
+        ("0 */9 * * *", "At 00:00, 09:00 and 18:00, every day, UTC"),
+        ("0 9 */15 * *", "At 09:00, on day 1, 16, and 31 of the month, UTC"),
+        ("0 9 * */5 *", "At 09:00, every day, only in January, June, and November, UTC"),
+        ("0 9 * * 1/2", "At 09:00, only on Monday, Wednesday, and Friday, UTC"),
+        ("0 9 * * */3", "At 09:00, only on Sunday, Wednesday, and Saturday, UTC"),
+        ("5/20 9 * * *", "At 5, 25, and 45 minutes past the hour, at 09:00, every day, UTC"),
+        ("0 9 * * 0,7", "At 09:00, only on Sunday, UTC"),
+        ("0 */8 * * *", "Every 8 hours, every day, UTC"),
         ("0 0 L * *", "At 00:00, on the last day of the month, UTC"),
         # It would fail, or say something else: the expression itself is true.
         ("0 *,3 * * *", "0 *,3 * * *, UTC"),
@@ -46,6 +62,25 @@ EXPRESSIONS = st.tuples(
     _field(1, 12, "FEB", "JAN-MAR"),
     _field(0, 7, "FRI#3", "5L", "MON", "SAT-TUE", "?"),
 ).map(" ".join)
+
+
+@pytest.mark.parametrize("step", range(2, 60))
+def test_a_sentence_names_an_interval_only_where_all_fires_keep_it(step: int) -> None:
+    for expression, unit, size in (
+        (f"*/{step} * * * *", "minutes", 60),
+        (f"0 */{step} * * *", "hours", 24),
+    ):
+        try:
+            calendars = compile_calendars(parse(expression))
+        except CronError:
+            continue
+        after = datetime(2027, 1, 1, tzinfo=UTC)
+        times = list(islice(fire_times(calendars, zone="UTC", after=after), 100))
+        apart = {later - earlier for earlier, later in pairwise(times)}
+        interval = timedelta(**{unit: step})
+        assert (f"very {step} {unit}" in describe([expression], timezone="UTC")) is (
+            apart == {interval} and step < size
+        )
 
 
 @pytest.mark.slow

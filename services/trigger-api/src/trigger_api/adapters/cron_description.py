@@ -1,7 +1,7 @@
 """Cron expressions described in a sentence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -14,7 +14,7 @@ from cron_descriptor import (
     WrongArgumentError,
 )
 
-from trigger_cron import expanded
+from trigger_cron import Cron, expanded, parse
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -25,6 +25,10 @@ _RULE: Final = re.compile(r"#|L|W", re.ASCII)
 _WEEKDAY_STEP: Final = re.compile(r"-[0-9A-Z]+/", re.ASCII)
 _STEP: Final = re.compile(r"/([0-9]+)", re.ASCII)
 _LONGEST_STEPS: Final = (59, 23, 30, 11, 6)
+_INTERVAL: Final = re.compile(r"\*/([0-9]+)", re.ASCII)
+_LENGTHS: Final = (60, 24, None, 12, None)
+"""Of fields that always begin again after as many values: a step that divides it is an interval. Months
+differ, and no step divides the week."""
 
 
 def describe(expressions: Sequence[str], *, timezone: str) -> str:
@@ -36,16 +40,30 @@ def _words(expression: str) -> str:
     fields = expanded(expression)
     if _is_misread(fields.split()):
         return fields
+    evened = " ".join(_without_uneven_steps(fields.split(), cron=parse(expression)))
     options = Options()
     options.casing_type = CasingTypeEnum.Sentence
     options.use_24hour_time_format = True
     options.verbose = True
     try:
-        return str(ExpressionDescriptor(fields, options).get_full_description())
+        return str(ExpressionDescriptor(evened, options).get_full_description())
     except (FormatError, MissingFieldError, WrongArgumentError) as error:
         # The expression is right all the same; whoever typed it can read it.
         log.info("expression not put into words", expression=expression, reason=str(error))
         return fields
+
+
+def _without_uneven_steps(fields: Sequence[str], *, cron: Cron) -> Iterator[str]:
+    """Write out the steps that fire at no interval, though the library says so: ``*/7`` fires at 56 and at 0.
+
+    And Sunday, which ``0,7`` names twice.
+    """
+    values = (cron.minutes, cron.hours, cron.days_of_month, cron.months, cron.days_of_week)
+    for field, length, named in zip(fields, _LENGTHS, values, strict=True):
+        interval = _INTERVAL.fullmatch(field)
+        is_even = interval is not None and length is not None and length % int(interval[1]) == 0
+        is_list = length is None and "," in field and not _RULE.search(field)
+        yield ",".join(map(str, named)) if ("/" in field and not is_even) or is_list else field
 
 
 def _is_misread(fields: Sequence[str]) -> bool:
