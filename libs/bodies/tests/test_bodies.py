@@ -291,6 +291,14 @@ def test_an_encoding_that_cannot_come_off_is_base64_and_says_so(
     assert (found.format, found.problem) == (BodyFormat.BINARY, problem)
 
 
+def test_few_bytes_become_no_more_than_a_megabyte_and_many_a_hundredfold() -> None:
+    below = zipped(b"a=" + b"%41" * 300_000)
+    assert read(below, FORM, encoding="gzip").format is BodyFormat.FORM
+    above = zipped(b"a=" + b"%41" * 3_000_000)
+    found = read(above, FORM, encoding="gzip")
+    assert (found.format, found.problem) == (BodyFormat.BINARY, ReadingProblem.TOO_LARGE)
+
+
 def test_empty_binary_and_text_without_a_label() -> None:
     for content_type in (JSON, FORM, MULTIPART, None):
         assert outcome(b"", content_type) == ("empty", None, None)

@@ -4,6 +4,9 @@ import zlib
 from typing import Final
 
 _MAX_ENCODINGS: Final = 3
+_MAX_RATIO: Final = 100
+_ANY_RATIO_BYTES: Final = 1024 * 1024
+"""A body that is small at last may have been any size before: JSON of equal items is compressed a lot."""
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 _MAX_GZIP_MEMBERS: Final = 256
 """Each costs a copy of the rest: block-wise gzip of what is read at all has fewer."""
@@ -37,11 +40,14 @@ def decoded(body: bytes, *, content_encoding: str | None, max_bytes: int) -> byt
     """Return a body as it was before it was encoded.
 
     A body that does not begin as gzip is not in it, whatever the header says, and one that begins as JSON is
-    not in deflate: proxies decompress and leave the header. Raises ``EncodingError``,
-    ``DecodedTooLargeError``.
+    not in deflate: proxies decompress and leave the header.
+
+    It may become ``max_bytes``, and beyond 1 MiB a hundred times of what was sent: few bytes must not make a
+    reader work for seconds. Raises ``EncodingError``, ``DecodedTooLargeError``.
     """
     if not content_encoding:
         return body
+    max_bytes = min(max_bytes, max(_ANY_RATIO_BYTES, _MAX_RATIO * len(body)))
     encodings = encodings_of(content_encoding)
     if len(encodings) > _MAX_ENCODINGS:
         raise EncodingError("too many encodings", is_known=False)

@@ -44,8 +44,6 @@ class RejectionReason(StrEnum):
     TRIGGER_DELETED = "trigger_deleted"
     REPEATED = "repeated"
     """Not a refusal: the same key was accepted before, and the response names the same execution."""
-    FILTERED = "filtered"
-    """Not a refusal: the trigger does not start for requests like this one."""
 
 
 FIRST_REASONS: Final = frozenset(

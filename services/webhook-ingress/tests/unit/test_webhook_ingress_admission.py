@@ -119,5 +119,5 @@ def test_every_reason_has_a_status_and_only_ours_asks_to_try_again() -> None:
     ours = {Reason.SECRET_UNAVAILABLE, Reason.NOT_SUPPORTED}
     assert {reason for reason in Reason if rejected(reason).status >= 500} == ours
     assert {rejected(reason).status for reason in ours} == {503}
-    no_refusals = {Reason.HANDSHAKE, Reason.PROBE, Reason.REPEATED, Reason.FILTERED}
+    no_refusals = {Reason.HANDSHAKE, Reason.PROBE, Reason.REPEATED}
     assert {reason for reason in Reason if rejected(reason).status < 400} == no_refusals

@@ -458,3 +458,44 @@ def test_what_the_way_says_is_no_header_of_the_sender(make_request: Make) -> Non
     # A sender may name any header there: the body must be read as its label says.
     named = [("Connection", "content-type, x-a"), ("Content-Type", "text/plain"), ("X-A", "1")]
     assert redaction.headers(named) == (("content-type", "text/plain"), ("x-a", "1"))
+
+
+@pytest.mark.parametrize(
+    ("label", "body"),
+    [
+        ("application/json", b'{"k": "\\u0061-key-of-this-test-0"}'),
+        ("application/json", '{"k": "a-key-of-this-test-0"}'.encode("utf-16")),
+        ("application/x-www-form-urlencoded", b"k=%61%2dkey-of-this-test-0"),
+        ("text/plain", b'{"k": ["\\u0061\\u002dkey-of-this-test-0"]}'),
+    ],
+)
+def test_a_secret_that_a_refused_body_writes_otherwise_is_not_recorded(
+    make_trigger: Callable[..., Any],
+    make_secret: Callable[..., Any],
+    make_request: Make,
+    now: datetime,
+    label: str,
+    body: bytes,
+) -> None:
+    trigger = make_trigger(secrets=(make_secret(b"a-key-of-this-test-0"),))
+
+    def recorded(sent: bytes) -> bytes:
+        request = make_request(("Content-Type", label), trigger_id=trigger.id)
+        return rejected_delivery(
+            RecordedRequest(
+                delivery_id=UUID(int=1),
+                received=ReceivedRequest(request=request, received_at=now, begun=0.0),
+                body=sent,
+                processing_ms=1.5,
+                response_status=401,
+                response_body=b"{}",
+            ),
+            owner=trigger,
+            reason=RejectionReason.SIGNATURE_MISSING,
+            longest_body=64 * 1024,
+            scrubber=Scrubber(trigger),
+        ).body
+
+    assert recorded(body) == b""
+    other = body.replace(b"0", b"9")
+    assert recorded(other) == other

@@ -51,7 +51,6 @@ _STATUS: Final = {
     RejectionReason.PATH_UNKNOWN: 404,
     RejectionReason.TRIGGER_DELETED: 404,
     RejectionReason.REPEATED: 202,
-    RejectionReason.FILTERED: 200,
 }
 BODY_NOT_READ: Final = frozenset(
     {
@@ -66,9 +65,6 @@ _IGNORED: Final = 200
 _PROBES: Final = frozenset({HttpMethod.GET, HttpMethod.HEAD})
 _MAX_DECODED_UNVERIFIED: Final = 4 * 1024 * 1024
 """Bytes that a body of a sender who is not verified yet may decompress to: some milliseconds."""
-_ANY_RATIO_BYTES: Final = 1024 * 1024
-_MAX_RATIO: Final = 100
-"""Of content to its compressed bytes, beyond ``_ANY_RATIO_BYTES``: more than that is no text."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,9 +182,8 @@ def _covered(config: WebhookConfig, *, signed: SignedRequest) -> SignedRequest |
     if config.signed_body is SignedBody.AS_SENT:
         return signed
     encoding = ", ".join(signed.request.values("content-encoding"))
-    most = min(_MAX_DECODED_UNVERIFIED, max(_ANY_RATIO_BYTES, _MAX_RATIO * len(signed.body)))
     try:
-        body = decoded(signed.body, content_encoding=encoding, max_bytes=most)
+        body = decoded(signed.body, content_encoding=encoding, max_bytes=_MAX_DECODED_UNVERIFIED)
     except (EncodingError, DecodedTooLargeError):
         return rejected(RejectionReason.BODY_UNREADABLE)
     return msgspec.structs.replace(signed, body=body)

@@ -2,12 +2,12 @@
 
 import hashlib
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from trigger_bodies import DecodedTooLargeError, EncodingError, decoded
+from trigger_bodies import DecodedTooLargeError, EncodingError, decoded, read_body
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, RejectedDelivery, RejectionReason
 from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
@@ -19,6 +19,10 @@ _MAX_METHOD = 32
 _MAX_GROWTH = 16
 """Times ``longest_body``: what a refused body may decompress to, where a secret is looked for in it."""
 _MAX_USER_AGENT = 1024
+
+
+_OTHERWISE_WRITTEN: Final = (b"\\u", b"%", b"\0")
+"""Signs of escapes in JSON, of a form, of UTF-16: the log shows what the text stands for."""
 
 
 class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,14 +102,21 @@ def _shown_body(recorded: RecordedRequest, *, body: bytes, longest: int, scrubbe
     """Return a refused body, empty where it is too long or holds a secret: the log shows its content."""
     if len(body) > longest:
         return b""
-    encoding = ", ".join(recorded.received.request.values("content-encoding"))
+    request = recorded.received.request
+    encoding = ", ".join(request.values("content-encoding"))
     try:
         content = decoded(body, content_encoding=encoding, max_bytes=_MAX_GROWTH * longest)
     except EncodingError:
         content = body
     except DecodedTooLargeError:
         return b""
-    return b"" if any(map(scrubber.contains_secret, {body, content})) else body
+    shown = {body, content}
+    if any(sign in content for sign in _OTHERWISE_WRITTEN):
+        read = read_body(
+            content, content_type=", ".join(request.values("content-type")) or None, content_encoding=None
+        )
+        shown.add(msgspec.json.encode(read.value))
+    return b"" if any(map(scrubber.contains_secret, shown)) else body
 
 
 def _shown_response(

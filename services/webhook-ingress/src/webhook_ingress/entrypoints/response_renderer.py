@@ -48,7 +48,6 @@ _DETAILS: Final = {
     RejectionReason.PATH_UNKNOWN: "There is no webhook at this address.",
     RejectionReason.TRIGGER_DELETED: "There is no webhook at this address.",
     RejectionReason.REPEATED: "The delivery was accepted before.",
-    RejectionReason.FILTERED: "The webhook does not start for requests like this one.",
 }
 _CHALLENGES: Final = {
     AuthType.BEARER: 'Bearer realm="webhook"',
