@@ -21,6 +21,7 @@ from embedded_stack.servers.nats import NatsServer
 from embedded_stack.servers.postgres import Durability, PostgresServer
 from embedded_stack.servers.running import running
 from embedded_stack.servers.temporal import TemporalServer, TemporalStorage
+from trigger_cron import timetable_cache
 from trigger_runtime import zone_data
 
 # Tests read the zones that the programs read, Temporal's server among them.
@@ -63,6 +64,12 @@ def eventually() -> Eventually:
             await asyncio.sleep(0.02)
 
     return wait
+
+
+@pytest.fixture
+def no_timetables_cached() -> None:
+    """For tests of what takes long the first time: the process may have computed it for another test."""
+    timetable_cache.CACHE.clear()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

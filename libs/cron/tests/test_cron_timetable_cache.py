@@ -86,10 +86,10 @@ def test_the_least_recently_used_entry_goes_first() -> None:
     assert [cache.has(one) for one in (first, second, third)] == [True, False, True]
 
 
+@pytest.mark.usefixtures("no_timetables_cached")
 def test_a_simple_schedule_counts_as_cached_and_a_slow_one_once_it_is_computed() -> None:
     assert is_cached(schedule("7 9 * * *"))
     slow = schedule("7 2 * * *", zone="Europe/Berlin", dst_policy=DstPolicy.SHIFT)
-    timetable_cache.CACHE.clear()
     assert not is_cached(slow)
     timetable_of(slow)
     assert is_cached(slow)

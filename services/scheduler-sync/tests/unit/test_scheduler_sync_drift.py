@@ -302,6 +302,7 @@ async def test_a_schedule_that_temporal_cannot_describe_is_still_deleted() -> No
     assert [type(fact) for fact in replica.facts] == [ScheduleSynced, ScheduleRemoved]
 
 
+@pytest.mark.usefixtures("no_timetables_cached")
 async def test_the_loop_serves_others_while_a_timetable_is_computed() -> None:
     """This one takes about two seconds of the processor, and is refused in the end."""
     config = ScheduleConfig(

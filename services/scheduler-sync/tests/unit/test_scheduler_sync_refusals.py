@@ -109,6 +109,7 @@ async def test_a_refusal_has_the_times_of_the_schedule_that_still_fires() -> Non
     assert failed.next_fire_times == synced.next_fire_times
 
 
+@pytest.mark.usefixtures("no_timetables_cached")
 async def test_a_refusal_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
 

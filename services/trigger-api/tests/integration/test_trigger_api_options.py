@@ -230,6 +230,7 @@ async def test_a_change_to_what_has_to_be_worked_out_is_answered(
         assert pointers(answer) == {pointer}
 
 
+@pytest.mark.usefixtures("no_timetables_cached")
 async def test_others_are_served_while_a_timetable_is_worked_out(api: Any, workflow_id: str) -> None:
     """This one takes about two seconds of the processor, and is refused in the end."""
     config = {
