@@ -15,6 +15,7 @@ from trigger_runtime.bus.connection import (
     Bus,
     BusUnavailableError,
     MessageTooLargeError,
+    StreamFullError,
     WrongLastSequenceError,
 )
 
@@ -94,6 +95,22 @@ async def test_it_connects_to_a_server_that_starts_later(nats_server: Any, new_s
     await bus.stop()
 
 
+async def test_a_stream_that_refuses_new_messages_does_so_for_each_subject_at_its_limit(
+    nats: Any, new_shape: Any
+) -> None:
+    shape = new_shape(name="SHARED", subjects=("shared.*",), when_full="new", max_per_subject=2)
+    bus = Bus(url=nats.url, client_name="test", streams=[shape])
+    await bus.start()
+    await asyncio.wait_for(bus.ready(), 10)
+    for data in (b"1", b"2"):
+        await bus.publish("shared.a", data)
+    with pytest.raises(StreamFullError):
+        await bus.publish("shared.a", b"3")
+    assert await bus.publish("shared.b", b"1") == 3
+    assert await bus.last("SHARED", subject="shared.a") == b"2"
+    await bus.stop()
+
+
 async def test_streams_are_created_as_they_are_described_and_left_alone_when_they_exist(
     nats: Any, new_shape: Any
 ) -> None:
@@ -117,6 +134,7 @@ async def test_streams_are_created_as_they_are_described_and_left_alone_when_the
     )
     assert (config.max_age, config.max_bytes, config.max_msgs_per_subject) == (3600, 1024 * 1024, 4)
     assert (config.duplicate_window, config.num_replicas) == (60, 1)
+    assert not config.discard_new_per_subject
     await bus.js.update_stream(config=config.evolve(max_bytes=2048 * 1024))
     await bus.stop()
 

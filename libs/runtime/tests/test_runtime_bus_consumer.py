@@ -269,6 +269,25 @@ async def test_full_dead_letters_leave_the_message_in_its_stream_and_the_rest_go
     assert (await bus.js.get_msg("THINGS", sequences[-1])).data == b"poison"
 
 
+async def test_a_durable_that_gives_up_on_everything_leaves_room_for_the_letters_of_others(
+    bus: Bus, consume: Consume, metrics: Metrics, eventually: Any
+) -> None:
+    async def handle(item: Received) -> None:
+        raise HopelessError
+
+    config = (await bus.js.stream_info("DEAD")).config
+    share = config.evolve(max_msgs_per_subject=2, discard="new", discard_new_per_subject=True)
+    await bus.js.update_stream(share)
+    for _ in range(5):
+        await bus.publish("things.a", b"poison")
+    await consume(handle)
+    await eventually(lambda: settled(bus))
+    assert await dead_letters(bus) == outcomes(metrics, "dead") == 2
+    assert outcomes(metrics, "dead_not_stored") == 3
+    await bus.publish("dead.THINGS.other", b"of another durable")
+    assert await dead_letters(bus) == 3
+
+
 async def test_what_is_refused_is_recorded_apart_and_logged_now_and_then(
     bus: Bus, consume: Consume, metrics: Metrics, eventually: Any
 ) -> None:

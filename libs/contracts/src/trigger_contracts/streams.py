@@ -29,6 +29,7 @@ class Stream(Part, frozen=True, kw_only=True):
     max_bytes: int = -1
     """-1 is no limit."""
     max_per_subject: int = -1
+    """-1 is no limit. At it, each subject does by itself what ``when_full`` says."""
     duplicate_window_seconds: int = 120
 
 
@@ -111,6 +112,8 @@ DEAD_LETTERS: Final = Stream(
     name="DEAD_LETTERS",
     subjects=("dead.>",),
     when_full=WhenFull.REFUSE_NEW,
+    # The share of each durable: one that gives up on everything must leave room for the letters of others.
+    max_per_subject=20_000,
     max_age_seconds=90 * _DAY,
     max_bytes=1024 * _MIB,
 )

@@ -1,4 +1,4 @@
-"""``python -m <service> serve | migrate | healthcheck``: the same verbs for every service."""
+"""``python -m <service> serve | healthcheck | migrate | dead-letters``: the same verbs for every service."""
 
 import argparse
 import sys
@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 import structlog
 import uvloop
 
-from trigger_runtime import logs, zone_data
+from trigger_runtime import dead_letter_command, logs, zone_data
 from trigger_runtime.lifecycle import Service
 from trigger_runtime.settings import ServiceSettings, SettingsError, load
 
@@ -41,11 +41,13 @@ def run(
     build: Callable[[S], Service],
     migrate: Callable[[], str] | None = None,
     verbs: Mapping[str, Verb] | None = None,
+    dead_letters: str | None = None,
 ) -> int:
     """Do what the command line asks; return the process's exit status.
 
     0 is success, 1 a failure (said on standard error), 2 a wrong command line or environment.
     ``build`` is called inside the running event loop. ``verbs`` are what one service can do beside that.
+    ``dead_letters`` is the stream that holds what the service's durable consumers gave up on.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {name.replace('-', '_')}")
     known = parser.add_subparsers(dest="verb", required=True)
@@ -56,7 +58,11 @@ def run(
         own["migrate"] = Verb(help="bring the service's database schema up to date", run=migrate)
     for verb_name, one in own.items():
         known.add_parser(verb_name, help=one.help)
-    verb = parser.parse_args().verb
+    if dead_letters is not None:
+        letters = known.add_parser(dead_letter_command.VERB, help="list, show, requeue or drop dead letters")
+        dead_letter_command.add_arguments(letters)
+    arguments = parser.parse_args()
+    verb = arguments.verb
     zone_data.choose()
     try:
         match verb:
@@ -64,6 +70,10 @@ def run(
                 return _serve(name, settings=load(settings), build=build)
             case "healthcheck":
                 return _healthcheck(load(settings))
+            case dead_letter_command.VERB if dead_letters is not None:
+                return dead_letter_command.run(
+                    arguments, settings=load(settings), service=name, stream=dead_letters
+                )
             case _:
                 sys.stdout.write(f"{own[verb].run()}\n")
                 return 0

@@ -5,6 +5,7 @@ import sys
 from scheduler_sync import commands
 from scheduler_sync.app import NAME, build
 from scheduler_sync.settings import Settings
+from trigger_contracts.streams import DEAD_LETTERS
 from trigger_runtime.command_line import Verb, run
 
 _VERBS = {
@@ -13,4 +14,4 @@ _VERBS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(run(NAME, settings=Settings, build=build, verbs=_VERBS))
+    sys.exit(run(NAME, settings=Settings, build=build, verbs=_VERBS, dead_letters=DEAD_LETTERS.name))

@@ -17,12 +17,12 @@ from trigger_runtime.bus.jetstream_api import (
     BusUnavailableError,
     MessageTooLargeError,
     StoredMessage,
-    StreamDefinition,
     StreamFullError,
     StreamState,
     WrongLastSequenceError,
     describe,
 )
+from trigger_runtime.bus.stream_definition import StreamDefinition, ensure_stream
 from trigger_runtime.lifecycle import BackgroundTask, cancel, raise_if_cancelled
 
 __all__ = [
@@ -214,7 +214,7 @@ class Bus(BackgroundTask):
             self._client = await self._connected()
         js = self._client.jetstream()
         for stream in self._streams:
-            await jetstream_api.ensure_stream(js, stream=stream, replicas=self._replicas)
+            await ensure_stream(js, stream=stream, replicas=self._replicas)
         self._js = js
         if self._client.is_connected:
             self._usable.set()

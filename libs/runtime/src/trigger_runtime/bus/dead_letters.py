@@ -11,6 +11,14 @@ from trigger_runtime.bus.jetstream_api import Received
 
 log = structlog.stdlib.get_logger(__name__)
 
+REASON: Final = "Dead-Reason"
+SUBJECT: Final = "Dead-Subject"
+SEQUENCE: Final = "Dead-Sequence"
+ATTEMPTS: Final = "Dead-Attempts"
+DATA_LEFT_IN: Final = "Dead-Data-Left-In"
+OURS: Final = frozenset((REASON, SUBJECT, SEQUENCE, ATTEMPTS, DATA_LEFT_IN))
+"""The headers of a record; all others are those of the message."""
+
 _LOG_SECONDS: Final = 1.0
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
@@ -23,10 +31,10 @@ async def publish_record(bus: Bus, *, item: Received, subject: str, durable: str
     """
     message_id = f"{item.stream}:{durable}:{item.sequence}"
     ours = {
-        "Dead-Reason": " ".join(reason.split())[:500],
-        "Dead-Subject": item.subject,
-        "Dead-Sequence": str(item.sequence),
-        "Dead-Attempts": str(item.attempt),
+        REASON: " ".join(reason.split())[:500],
+        SUBJECT: item.subject,
+        SEQUENCE: str(item.sequence),
+        ATTEMPTS: str(item.attempt),
     }
     theirs = {
         name: value
@@ -37,9 +45,7 @@ async def publish_record(bus: Bus, *, item: Received, subject: str, durable: str
     try:
         await bus.publish(subject, item.data, message_id=message_id, headers={**theirs, **ours})
     except MessageTooLargeError:
-        await bus.publish(
-            subject, b"", message_id=message_id, headers={**ours, "Dead-Data-Left-In": item.stream}
-        )
+        await bus.publish(subject, b"", message_id=message_id, headers={**ours, DATA_LEFT_IN: item.stream})
 
 
 class RefusalLog:

@@ -5,20 +5,19 @@ Any client may subscribe to a subject and reply there, so a reply that is not Je
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final
 
 import msgspec
 from nats import errors as nats_errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext, api
-from nats.js import errors as js_errors
 
 # JetStream API error codes (nats-server, server/errors.json).
 _NO_MESSAGE: Final = 10037
+_NO_SUCH_SEQUENCE: Final = 10043
 _MESSAGE_OVER_STREAM_LIMIT: Final = 10054
 # The second is what newer servers reply while another message is in progress.
 _WRONG_LAST_SEQUENCE: Final = (10071, 10164)
@@ -86,12 +85,26 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
     sequence: int = msgspec.field(name="seq")
     data: bytes = b""
+    subject: str = ""
+    header_block: bytes = msgspec.field(name="hdrs", default=b"")
+    stored_at: datetime = msgspec.field(name="time", default=datetime.min.replace(tzinfo=UTC))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, of a repeated name the last one. What is no header line is left out."""
+        lines = self.header_block.decode("utf-8", "replace").split("\r\n")[1:]
+        named = (line.partition(":") for line in lines)
+        return {name: value.strip() for name, colon, value in named if colon}
 
 
 class _StreamCounts(msgspec.Struct, frozen=True):
     last_seq: int
     messages: int
     num_subjects: int = 0
+
+
+class _StreamSettings(msgspec.Struct, frozen=True):
+    max_msgs_per_subject: int = -1
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +129,7 @@ class _Reply(msgspec.Struct, frozen=True):
     message: StoredMessage | None = None
     created: str | None = None
     state: _StreamCounts | None = None
+    config: _StreamSettings | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(_Reply)
@@ -200,6 +214,24 @@ async def stream_state(client: Client, *, stream: str, timeout: float = 5.0) -> 
     )
 
 
+async def max_per_subject(client: Client, *, stream: str, timeout: float) -> int:
+    """Return how many messages of a subject the stream keeps, -1 for all. Raises ``BusUnavailableError``."""
+    reply = await _call(client, subject=f"STREAM.INFO.{stream}", request={}, timeout=timeout)
+    if reply.error is not None:
+        raise _refused(reply.error)
+    if reply.config is None:
+        raise BusUnavailableError("the reply has no settings of a stream")
+    return reply.config.max_msgs_per_subject
+
+
+async def delete_message(client: Client, *, stream: str, sequence: int, timeout: float) -> None:
+    """Delete one message, also where it is deleted already. Raises ``BusUnavailableError``."""
+    request = {"seq": sequence, "no_erase": True}
+    reply = await _call(client, subject=f"STREAM.MSG.DELETE.{stream}", request=request, timeout=timeout)
+    if reply.error is not None and reply.error.err_code not in (_NO_MESSAGE, _NO_SUCH_SEQUENCE):
+        raise _refused(reply.error)
+
+
 async def purge_subject(client: Client, *, stream: str, subject: str, timeout: float) -> None:
     """Delete the messages of a subject. Raises ``BusUnavailableError``."""
     reply = await _call(
@@ -223,54 +255,3 @@ def _read(reply: bytes) -> _Reply:
 
 def _refused(error: _Error) -> BusUnavailableError:
     return BusUnavailableError(f"refused: {error.description}")
-
-
-class StreamDefinition(Protocol):
-    """How a stream is created where it does not exist (``trigger_contracts.streams`` has them all)."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def subjects(self) -> Sequence[str]: ...
-    @property
-    def when_full(self) -> str:
-        """``new`` refuses new messages at a limit, ``old`` drops the oldest."""
-
-    @property
-    def max_age_seconds(self) -> int:
-        """0 keeps for ever."""
-
-    @property
-    def max_bytes(self) -> int:
-        """-1 is no limit, here and below."""
-
-    @property
-    def max_per_subject(self) -> int: ...
-    @property
-    def duplicate_window_seconds(self) -> int: ...
-
-
-async def ensure_stream(js: JetStreamContext, *, stream: StreamDefinition, replicas: int) -> None:
-    """Create a stream that is missing. One that exists is its operator's, or a newer release's, and stays."""
-    try:
-        await js.stream_info(stream.name)
-    except js_errors.NotFoundError:
-        config = api.StreamConfig(
-            name=stream.name,
-            subjects=list(stream.subjects),
-            retention=api.RetentionPolicy.LIMITS,
-            storage=api.StorageType.FILE,
-            discard=api.DiscardPolicy(stream.when_full),
-            max_age=stream.max_age_seconds,
-            max_bytes=stream.max_bytes,
-            max_msgs_per_subject=stream.max_per_subject,
-            duplicate_window=stream.duplicate_window_seconds,
-            num_replicas=replicas,
-            # Direct reads may be served by a follower that lags; ours must see what was confirmed.
-            allow_direct=False,
-        )
-        try:
-            await js.add_stream(config)
-        except js_errors.BadRequestError:
-            # Another service created it after the look; any other reason is raised again.
-            await js.stream_info(stream.name)
