@@ -125,10 +125,15 @@ class HealthWatch(BackgroundTask):
         self._probe = probe
         self._seconds = seconds
         self._problem: str | None = initial
+        self._healthy = asyncio.Event()
 
     def check(self) -> str | None:
         """Return what is wrong, as of the last probe, or ``None``."""
         return self._problem
+
+    async def healthy(self) -> None:
+        """Wait until nothing is wrong, as of the last probe."""
+        await self._healthy.wait()
 
     async def _probe_for_ever(self) -> None:
         while True:
@@ -141,6 +146,10 @@ class HealthWatch(BackgroundTask):
             if problem is not None and problem != self._problem:
                 log.warning(self._away, reason=problem)
             self._problem = problem
+            if problem is None:
+                self._healthy.set()
+            else:
+                self._healthy.clear()
             await asyncio.sleep(0.25 if problem else self._seconds)
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Callable, Coroutine
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from temporalio.converter import (
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
 )
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
@@ -74,6 +76,21 @@ DATA_CONVERTER: Final = DataConverter(payload_converter_class=_PayloadConverter)
 """What every client and worker of these services uses."""
 
 
+@cache
+def _runtime() -> Runtime:
+    """Return what runs the SDK's core, whose own log lines would be no JSON; it is one for the process."""
+    return Runtime(
+        telemetry=TelemetryConfig(
+            logging=LoggingConfig(
+                filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+                forwarding=LogForwardingConfig(
+                    logger=logging.getLogger("temporalio.core"), prepend_target_on_message=False
+                ),
+            )
+        )
+    )
+
+
 class TemporalConnection(HealthWatch):
     """A client for the life of the process. It connects on first use and reconnects by itself."""
 
@@ -117,6 +134,7 @@ class TemporalConnection(HealthWatch):
             identity=self._identity,
             api_key=key.reveal() if key else None,
             tls=key is not None,
+            runtime=_runtime(),
         )
 
     async def _check_health(self) -> str | None:

@@ -1,7 +1,10 @@
 """The composition root."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Final
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
@@ -9,45 +12,97 @@ from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDef
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from orchestrator_worker.adapters.temporal_retention import TemporalRetention
 from orchestrator_worker.adapters.temporal_starter import TemporalStarter
+from orchestrator_worker.domain.start_limit import StartLimit
 from orchestrator_worker.entrypoints import consumers
 from orchestrator_worker.entrypoints.task_queue import worker_factory
-from orchestrator_worker.settings import Settings
-from orchestrator_worker.usecases import Dispatcher
+from orchestrator_worker.settings import Role, Settings
+from orchestrator_worker.usecases.dispatcher import Dispatcher
+from orchestrator_worker.usecases.start_pool import StartPool
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.object_store import ObjectStore
-from trigger_runtime.lifecycle import BackgroundTask, Readiness, Service, StartAfter
+from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
 from trigger_runtime.web.application import new_application
 from trigger_runtime.web.listener import HttpListener
 
 NAME = "orchestrator-worker"
-_STREAMS = (
-    streams.CONFIG,
-    streams.DELIVERIES,
-    streams.DELIVERY_BODIES_STREAM,
-    streams.EVENTS,
-    streams.FIRINGS,
-    streams.EXECUTIONS,
-    streams.REFUSED_EVENTS,
-    streams.DEAD_LETTERS,
-)
+_STREAMS: Final = {
+    Role.DISPATCHER: (
+        streams.CONFIG,
+        streams.DELIVERIES,
+        streams.DELIVERY_BODIES_STREAM,
+        streams.EVENTS,
+        streams.FIRINGS,
+        streams.EXECUTIONS,
+        streams.REFUSED_EVENTS,
+        streams.DEAD_LETTERS,
+    ),
+    Role.WORKER: (streams.CONFIG, streams.EXECUTIONS),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Process:
+    """What both roles use, and what a role adds to: its components in their order, its readiness checks."""
+
+    settings: Settings
+    metrics: Metrics
+    bus: Bus
+    temporal: TemporalConnection
+    execution_log: BusExecutionLog
+    components: list[Component] = field(default_factory=list)
+    readiness: Readiness = field(default_factory=Readiness)
+
+    def require(self, name: str, check: Callable[[], str | None]) -> None:
+        self.readiness.require(name, check)
 
 
 def build(settings: Settings) -> Service:
-    """Wire the service."""
+    """Wire the service for its roles."""
     metrics = Metrics()
+    needed = {stream.name: stream for role in settings.roles for stream in _STREAMS[role]}
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=_STREAMS,
+        streams=tuple(needed.values()),
         replicas=settings.nats_stream_replicas,
     )
     temporal = TemporalConnection(settings.temporal, identity=NAME)
+    process = _Process(
+        settings=settings,
+        metrics=metrics,
+        bus=bus,
+        temporal=temporal,
+        execution_log=BusExecutionLog(bus),
+        components=[bus, temporal],
+    )
+    process.require("bus", bus.check)
+    process.require("temporal", temporal.check)
+    if Role.DISPATCHER in settings.roles:
+        _add_dispatcher(process)
+    if Role.WORKER in settings.roles:
+        _add_worker(process)
+    listener = HttpListener(
+        new_application(routes=[], readiness=process.readiness, metrics=metrics, max_body_bytes=1024),
+        host=settings.http_host,
+        port=settings.http_port,
+    )
+    return Service(
+        NAME,
+        components=[*process.components, listener],
+        readiness=process.readiness,
+        shutdown_seconds=settings.shutdown_seconds,
+        drain_seconds=settings.drain_seconds,
+    )
+
+
+def _add_dispatcher(process: _Process) -> None:
+    settings, metrics, bus, temporal = process.settings, process.metrics, process.bus, process.temporal
     directory = EventTriggerDirectory(open_to=settings.event_workspaces, registry=metrics.registry)
     follower = Follower(
         bus,
@@ -58,7 +113,6 @@ def build(settings: Settings) -> Service:
         apply=directory.apply,
     )
     watch = FollowerWatch(follower, name="event triggers", registry=metrics.registry)
-    execution_log = BusExecutionLog(bus)
     retention = TemporalRetention(
         temporal,
         kept={
@@ -67,17 +121,23 @@ def build(settings: Settings) -> Service:
         },
         registry=metrics.registry,
     )
+    pool = StartPool(
+        limit=StartLimit(most=settings.max_concurrent_starts),
+        healthy=temporal.healthy,
+        per_second=settings.max_starts_per_second,
+    )
     dispatcher = Dispatcher(
         starter=TemporalStarter(temporal, registry=metrics.registry),
         dedup_window=retention,
-        execution_log=execution_log,
+        execution_log=process.execution_log,
         directory=directory,
         bodies=ObjectStore(bus, bucket=streams.DELIVERY_BODIES),
+        pool=pool,
         now=_now,
-        max_concurrent=settings.max_concurrent_starts,
     )
     deliveries, events, firings = (
-        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
+        # What cannot be started is not fetched: other processes may reach Temporal.
+        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics, gate=temporal.healthy)
         for subscription, handle in (
             (consumers.DELIVERIES, partial(consumers.on_deliveries_accepted, dispatcher=dispatcher)),
             (
@@ -87,48 +147,40 @@ def build(settings: Settings) -> Service:
             (consumers.FIRINGS, partial(consumers.on_manual_firing, dispatcher=dispatcher)),
         )
     )
-    worker = TemporalWorker(
-        temporal,
-        make=worker_factory(
-            ExecutionLifecycle(
-                definitions=BusWorkflowDefinitions(bus), execution_log=execution_log, now=_now
-            ),
-            max_concurrent_activities=settings.max_concurrent_activities,
-            max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
-            # The rest of the time is for the consumers, which stop after it.
-            graceful_seconds=settings.shutdown_seconds * 0.4,
-        ),
-    )
-    readiness = Readiness()
-    readiness.require("bus", bus.check)
-    readiness.require("temporal", temporal.check)
-    readiness.require("event triggers", lambda: follower.check() or watch.check())
+    process.require("event triggers", lambda: follower.check() or watch.check())
     for consumer in (deliveries, events, firings):
-        readiness.require(consumer.name, consumer.check)
-    readiness.require("temporal worker", worker.check)
-    listener = HttpListener(
-        new_application(routes=[], readiness=readiness, metrics=metrics, max_body_bytes=1024),
-        host=settings.http_host,
-        port=settings.http_port,
-    )
-    return Service(
-        NAME,
-        components=[
-            bus,
-            temporal,
+        process.require(consumer.name, consumer.check)
+    process.components.extend(
+        [
             BackgroundTask("temporal retention", retention.watch),
             follower,
             watch,
             deliveries,
             StartAfter(events, ready=follower.caught_up),
             firings,
-            worker,
-            listener,
-        ],
-        readiness=readiness,
-        shutdown_seconds=settings.shutdown_seconds,
-        drain_seconds=settings.drain_seconds,
+            # Stopped before the consumers, which wait for the starts of their messages.
+            pool,
+        ]
     )
+
+
+def _add_worker(process: _Process) -> None:
+    settings = process.settings
+    lifecycle = ExecutionLifecycle(
+        definitions=BusWorkflowDefinitions(process.bus), execution_log=process.execution_log, now=_now
+    )
+    worker = TemporalWorker(
+        process.temporal,
+        make=worker_factory(
+            lifecycle,
+            max_concurrent_activities=settings.max_concurrent_activities,
+            max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+            # The rest of the time is for the consumers, which stop after it.
+            graceful_seconds=settings.shutdown_seconds * 0.4,
+        ),
+    )
+    process.require("temporal worker", worker.check)
+    process.components.append(worker)
 
 
 def _now() -> datetime:

@@ -47,7 +47,9 @@ async def is_ready(bench: Any, settings: Any) -> bool | None:
 
 
 async def test_it_stops_on_sigterm_and_logs_execution_ids(bench: Any, tmp_path: Path) -> None:
-    delivery = bench.delivery(await bench.workflow())
+    # Of a size that the SDK's core warns of.
+    body = b'{"n": "%s"}' % (b"x" * 600_000)
+    delivery = bench.delivery(await bench.workflow(), body=body)
     log = tmp_path / "log"
     async with process(bench, log=log) as (started, settings):
         await bench.eventually(lambda: is_ready(bench, settings))
@@ -61,6 +63,7 @@ async def test_it_stops_on_sigterm_and_logs_execution_ids(bench: Any, tmp_path: 
         started.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(started.wait(), 20) == 0
     lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any(line["logger"].startswith("temporalio.core") for line in lines)
     ours = [line["event"] for line in lines if line.get("execution_id") == str(delivery.execution_id)]
     assert ours == ["execution started", "execution ended"]
 

@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator_worker.domain.dedup_window import SHORTEST_WINDOW, safe_age
+from orchestrator_worker.domain.start_limit import StartLimit
 from orchestrator_worker.domain.starts import (
     delivery_execution,
     delivery_start,
@@ -19,11 +20,12 @@ from orchestrator_worker.domain.starts import (
     manual_start,
 )
 from orchestrator_worker.ports import StartUnavailableError
-from orchestrator_worker.usecases import (
+from orchestrator_worker.usecases.dispatcher import (
     BODY_LOST,
     Dispatcher,
     TooOldToStartError,
 )
+from orchestrator_worker.usecases.start_pool import StartPool
 from trigger_contracts.config import EventConfig, TriggerState, TriggerType
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
@@ -59,9 +61,12 @@ class World:
             execution_log=self,
             directory=self,
             bodies=self,
+            pool=StartPool(limit=StartLimit(most=2), healthy=self.healthy, pause=lambda _: 0.0),
             now=lambda: NOW,
-            max_concurrent=2,
         )
+
+    async def healthy(self) -> None:
+        """It always is."""
 
     async def start(self, start: TriggeredInput) -> None:
         assert start.run is not None

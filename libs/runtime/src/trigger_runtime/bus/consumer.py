@@ -70,12 +70,22 @@ class Consumer(BackgroundTask):
     once, so handlers are idempotent.
     """
 
-    def __init__(self, bus: Bus, *, subscription: Subscription, handle: Handler, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        *,
+        subscription: Subscription,
+        handle: Handler,
+        metrics: Metrics,
+        gate: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``gate`` returns when messages can be handled: none is fetched before, for none could be."""
         super().__init__(f"consumer {subscription.durable}", self._pull_forever)
         self._bus = bus
         self._subscription = subscription
         self._handle = handle
         self._metrics = metrics
+        self._gate = gate
         # By stream sequence: the latest delivery of each message that a handler works on.
         self._in_progress: dict[int, Msg] = {}
         self._handlers: set[asyncio.Task[None]] = set()
@@ -180,6 +190,8 @@ class Consumer(BackgroundTask):
         while len(self._handlers) >= self._subscription.concurrency:
             self._handler_ended.clear()
             await self._handler_ended.wait()
+        if self._gate is not None:
+            await self._gate()
         return self._subscription.concurrency - len(self._handlers)
 
     def _start_handler(self, message: Msg) -> None:

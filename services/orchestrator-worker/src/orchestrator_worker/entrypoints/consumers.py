@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from orchestrator_worker.ports import StartUnavailableError
-from orchestrator_worker.usecases import Dispatcher, TooOldToStartError
+from orchestrator_worker.usecases.dispatcher import Dispatcher, TooOldToStartError
 from trigger_contracts import events, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import ACCEPTED, DeliveriesAccepted, LargeDeliveryAccepted

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -27,6 +28,7 @@ from orchestrator_worker.ports import (
     StartUnavailableError,
     WorkflowStarter,
 )
+from orchestrator_worker.usecases.start_pool import StartPool
 from trigger_contracts.deliveries import DeliveriesAccepted, LargeDeliveryAccepted
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Execution, ExecutionError, ExecutionFailed
@@ -70,8 +72,8 @@ class Dispatcher:
         execution_log: ExecutionLog,
         directory: EventDirectory,
         bodies: Bodies,
+        pool: StartPool,
         now: Callable[[], datetime],
-        max_concurrent: int,
     ) -> None:
         self._starter = starter
         self._dedup_window = dedup_window
@@ -79,7 +81,7 @@ class Dispatcher:
         self._directory = directory
         self._bodies = bodies
         self._now = now
-        self._slots = asyncio.Semaphore(max_concurrent)
+        self._pool = pool
 
     async def dispatch_deliveries(self, message: DeliveriesAccepted, *, stored_at: datetime) -> None:
         """Start one execution for each webhook delivery of the batch."""
@@ -152,21 +154,26 @@ class Dispatcher:
             )
 
     async def _start(self, request: StartRequest) -> None:
-        # A slot bounds the memory too: while a payload is made, it is many times the size of its delivery.
-        async with self._slots:
-            with _log_context(request.execution):
-                start = request.make_input()
-                if request.request_id:
-                    # For the rest of this task, which starts nothing else.
-                    structlog.contextvars.bind_contextvars(request_id=request.request_id)
-                try:
-                    size = encoded_size(start)
-                    if size > MAX_INPUT_BYTES:
-                        raise StartRefusedError(f"the input of {size} bytes is over {MAX_INPUT_BYTES}")
-                    await self._starter.start(start)
-                except StartRefusedError as error:
-                    log.error("execution cannot be started", reason=str(error))
-                    await self._fail(request.execution, code=NOT_STARTABLE, message=str(error))
+        execution = request.execution
+        # The pool bounds the memory too: while a payload is made, it is many times the size of its delivery.
+        await self._pool.run(
+            partial(self._start_now, request), kind=execution.cause.kind, workspace=execution.workspace
+        )
+
+    async def _start_now(self, request: StartRequest) -> None:
+        with _log_context(request.execution):
+            start = request.make_input()
+            if request.request_id:
+                # For the rest of this task, which starts nothing else.
+                structlog.contextvars.bind_contextvars(request_id=request.request_id)
+            try:
+                size = encoded_size(start)
+                if size > MAX_INPUT_BYTES:
+                    raise StartRefusedError(f"the input of {size} bytes is over {MAX_INPUT_BYTES}")
+                await self._starter.start(start)
+            except StartRefusedError as error:
+                log.error("execution cannot be started", reason=str(error))
+                await self._fail(request.execution, code=NOT_STARTABLE, message=str(error))
 
     async def _fail(self, execution: Execution, *, code: str, message: str) -> None:
         await self._log.record(

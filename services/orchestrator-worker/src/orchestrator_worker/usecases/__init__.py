@@ -1,0 +1,1 @@
+"""One trigger, all of them, and what a caller asks for."""
