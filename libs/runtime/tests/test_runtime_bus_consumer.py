@@ -14,8 +14,9 @@ import structlog.testing
 from nats.js.errors import NotFoundError
 
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import Consumer, RetryLaterError, Subscription
+from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import RetryLaterError, Subscription
 from trigger_runtime.metrics import Metrics
 
 pytestmark = pytest.mark.integration

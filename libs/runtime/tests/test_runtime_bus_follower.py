@@ -9,9 +9,9 @@ import pytest
 from nats.js import api
 
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import RetryLaterError
 
 pytestmark = pytest.mark.integration
 

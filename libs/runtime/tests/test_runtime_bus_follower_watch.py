@@ -8,10 +8,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from trigger_runtime.bus.connection import Bus, StoredMessage
-from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import RetryLaterError
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ import pytest
 from nats.js import api
 
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import Consumer, Subscription
+from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.dead_letter_store import (
     DeadLetter,
     DeadLetterStore,
@@ -18,6 +18,7 @@ from trigger_runtime.bus.dead_letter_store import (
     UnknownLetterError,
 )
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import Subscription
 from trigger_runtime.metrics import Metrics
 
 pytestmark = pytest.mark.integration

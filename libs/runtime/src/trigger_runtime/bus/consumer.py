@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -19,6 +18,7 @@ from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooL
 from trigger_runtime.bus.dead_letters import RefusalLog, publish_record
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
 from trigger_runtime.bus.pull import pull_messages
+from trigger_runtime.bus.subscription import RetryLaterError, Subscription
 from trigger_runtime.lifecycle import BackgroundTask, cancel
 from trigger_runtime.metrics import Metrics
 
@@ -29,38 +29,6 @@ Handler = Callable[[Received], Awaitable[None]]
 _STEADY_SECONDS: Final = 10.0
 _MAX_FAILURES_KEPT: Final = 10_000
 _MIN_ACK_PENDING: Final = 2000
-
-
-class RetryLaterError(Exception):
-    """A dependency is unavailable: the message comes again until the handler succeeds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """Which messages a durable consumer reads, and which errors of their handler mean what.
-
-    ``retry_on``, like ``RetryLaterError``: a dependency is unavailable, or only a newer release reads this
-    version of the message. It is retried for ever, after pauses that grow to 30 s and leave room for others.
-    ``dead_letter_on``: the message can never be handled and is dead-lettered at once.
-    ``refuse_on``: the message does not belong here, and anybody may send such ones. It is recorded under
-    ``refused_subject``, in a stream that drops old ones, so that a flood takes no room from dead letters.
-    Any other error is a defect: the message is dead-lettered after ``max_attempts`` of them. Each process
-    counts for itself, and retries for an unavailable dependency do not count.
-    An error in several tuples is retried before it is refused, and refused before it is dead-lettered.
-    Messages are handled concurrently, up to ``concurrency``, in no order.
-    """
-
-    stream: str
-    durable: str
-    subjects: Sequence[str]
-    dead_letter_subject: str
-    dead_letter_on: tuple[type[Exception], ...] = ()
-    refuse_on: tuple[type[Exception], ...] = ()
-    refused_subject: str = ""
-    retry_on: tuple[type[Exception], ...] = ()
-    concurrency: int = 64
-    ack_wait_seconds: float = 30.0
-    max_attempts: int = 8
 
 
 class Consumer(BackgroundTask):

@@ -12,9 +12,9 @@ from nats.js import api
 
 from trigger_runtime import backoff
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
 from trigger_runtime.bus.pull import PullLostError, pull_messages
+from trigger_runtime.bus.subscription import RetryLaterError
 from trigger_runtime.lifecycle import BackgroundTask, cancel
 
 log = structlog.stdlib.get_logger(__name__)

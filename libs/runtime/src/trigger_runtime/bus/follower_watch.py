@@ -8,9 +8,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge
 
 from trigger_runtime.bus.connection import BusUnavailableError
-from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.jetstream_api import describe
+from trigger_runtime.bus.subscription import RetryLaterError
 from trigger_runtime.lifecycle import BackgroundTask, cancel
 
 _SECONDS_BETWEEN: Final = 2.0

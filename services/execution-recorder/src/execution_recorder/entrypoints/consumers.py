@@ -17,9 +17,9 @@ from trigger_contracts import deliveries, firings, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccepted
 from trigger_runtime.bus.connection import BusUnavailableError
-from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.bus.object_store import ObjectStore
+from trigger_runtime.bus.subscription import Subscription
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)

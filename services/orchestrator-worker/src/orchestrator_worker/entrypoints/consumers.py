@@ -11,8 +11,8 @@ from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_contracts.deliveries import ACCEPTED, DeliveriesAccepted, LargeDeliveryAccepted
 from trigger_contracts.firings import MANUAL
 from trigger_runtime.bus.connection import BusUnavailableError
-from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import Subscription
 
 
 def _subscription(stream: streams.Stream, *, durable: str, subject: str) -> Subscription:

@@ -8,8 +8,8 @@ from scheduler_sync.usecases.reconciler import Reconciler
 from trigger_contracts import config, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import BusUnavailableError
-from trigger_runtime.bus.consumer import Subscription
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import Subscription
 
 TRIGGERS: Final = Subscription(
     stream=streams.CONFIG.name,

@@ -11,8 +11,8 @@ import structlog
 from trigger_contracts import executions, schedules, secret_uses
 from trigger_contracts.codec import ContractError
 from trigger_runtime.bus.connection import Bus
-from trigger_runtime.bus.consumer import RetryLaterError
 from trigger_runtime.bus.jetstream_api import Received
+from trigger_runtime.bus.subscription import RetryLaterError
 from trigger_runtime.postgres import Connection, Database, DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
