@@ -380,8 +380,9 @@ async def _nothing(*_arguments: Any) -> None:
 
 def _everything() -> list[Component]:
     from trigger_runtime.bus.connection import Bus
-    from trigger_runtime.bus.consumer import Consumer, Subscription
+    from trigger_runtime.bus.consumer import Consumer
     from trigger_runtime.bus.follower import Follower
+    from trigger_runtime.bus.subscription import Subscription
     from trigger_runtime.metrics import Metrics
     from trigger_runtime.postgres import Database
     from trigger_runtime.postgres_schema import SchemaWatch
