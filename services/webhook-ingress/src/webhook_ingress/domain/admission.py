@@ -148,10 +148,11 @@ def decide_admission(
         tolerance=trigger.rules.tolerance,
         public_url=public_url,
     )
-    opened = _opening(trigger, signed=signed, has_body=not isinstance(body, BodyProblem))
-    if opened is not None:
-        return opened
-    covered = _covered(config, signed=signed)
+    if trigger.rules.may_be_opening:
+        opened = _opening(trigger, signed=signed, has_body=not isinstance(body, BodyProblem))
+        if opened is not None:
+            return opened
+    covered = signed if config.signed_body is SignedBody.AS_SENT else _covered(signed)
     if isinstance(covered, Rejected):
         return covered
     sender = authenticate(trigger, signed=covered)
@@ -177,10 +178,8 @@ def _closed(trigger: WebhookTrigger, *, request: WebhookRequest, public_url: str
     return None
 
 
-def _covered(config: WebhookConfig, *, signed: SignedRequest) -> SignedRequest | Rejected:
-    """Return the request with the body that the signature covers."""
-    if config.signed_body is SignedBody.AS_SENT:
-        return signed
+def _covered(signed: SignedRequest) -> SignedRequest | Rejected:
+    """Return the request with its content as the body, for a signature that covers that."""
     encoding = ", ".join(signed.request.values("content-encoding"))
     try:
         body = decoded(signed.body, content_encoding=encoding, max_bytes=_MAX_DECODED_UNVERIFIED)

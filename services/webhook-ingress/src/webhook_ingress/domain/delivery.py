@@ -155,7 +155,11 @@ def _common_fields(
     if not scrubber.is_free("\0".join([path, *chain(*query), *chain(*headers)])):
         path, query, headers = scrubber.text(path), scrubber.fields(query), scrubber.fields(headers)
     headers = redaction.headers(headers, secret_names=owner.secret_headers if owner else ())
-    agent = next((value for name, value in headers if name == "user-agent"), None)
+    agent = None
+    for name, value in headers:
+        if name == "user-agent":
+            agent = value[:_MAX_USER_AGENT]
+            break
     return {
         "id": recorded.delivery_id,
         "request_id": request.request_id,
@@ -166,7 +170,7 @@ def _common_fields(
         "headers": headers,
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "client_address": request.client_address,
-        "user_agent": None if agent is None else agent[:_MAX_USER_AGENT],
+        "user_agent": agent,
         "response_status": recorded.response_status,
         "response_body": recorded.response_body.decode(),
         "processing_ms": recorded.processing_ms,

@@ -4,10 +4,12 @@ import base64
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from trigger_contracts.config import WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
@@ -67,8 +69,8 @@ class TimestampHeader:
     written: TimestampFormat = TimestampFormat.SECONDS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Presented:
+# A Struct and not a dataclass, as all that is made for each request.
+class _Presented(msgspec.Struct, frozen=True, kw_only=True):
     """What one header holds; ``times`` are those with a label."""
 
     signatures: list[bytes]
@@ -95,6 +97,20 @@ class HmacScheme:
     id_header: str | None = None
     separator: SignatureSeparator = SignatureSeparator.NONE
     required: RequiredSignatures = RequiredSignatures.ALL
+    pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    """Of a signature as it is written, without the prefix."""
+    digest: str = field(init=False, repr=False, compare=False)
+    """The algorithm as ``hashlib`` names it."""
+    covers_body_alone: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        has_time = self.timestamp is not None or (
+            self.labels is not None and self.labels.timestamp is not None
+        )
+        is_alone = self.content.is_body_alone and not has_time and self.id_header is None
+        object.__setattr__(self, "covers_body_alone", is_alone)
+        object.__setattr__(self, "pattern", _pattern(self.encoding, self.algorithm))
+        object.__setattr__(self, "digest", self.algorithm.value)
 
     def signature_check(self, signed: SignedRequest) -> SignatureCheck:
         """Read the request: strictly, and before any secret is looked at."""
@@ -111,7 +127,7 @@ class HmacScheme:
                 times += header.times
         if not presented:
             return Reason.SIGNATURE_MISSING
-        content = self.signed_content(signed, times=times)
+        content = signed.body if self.covers_body_alone else self.signed_content(signed, times=times)
         if isinstance(content, Reason):
             return content
         return lambda secret: self.made_by(secret, presented=presented, content=content)
@@ -132,9 +148,9 @@ class HmacScheme:
 
     def signed_content(self, signed: SignedRequest, *, times: Sequence[str] = ()) -> bytes | Reason:
         """Return what has to be signed, or why the request does not say it; ``times`` have a label."""
-        labelled = self.labels is not None and self.labels.timestamp is not None
-        if self.content.is_body_alone and not labelled and self.timestamp is None and self.id_header is None:
+        if self.covers_body_alone:
             return signed.body
+        labelled = self.labels is not None and self.labels.timestamp is not None
         values = {"body": signed.body}
         if labelled or self.timestamp is not None:
             if labelled:
@@ -164,7 +180,7 @@ class HmacScheme:
 
     def _expected(self, key: bytes, *, content: bytes) -> bytes:
         """Return the signature as it is written, without the prefix."""
-        mac = _hmac_with(key, self.algorithm).copy()
+        mac = _hmac_with(key, self.digest).copy()
         mac.update(content)
         if self.encoding is SignatureEncoding.HEX:
             return mac.hexdigest().encode()
@@ -222,7 +238,7 @@ class HmacScheme:
         signature = text[len(self.prefix) :]
         if self.encoding is SignatureEncoding.HEX:
             signature = signature.lower()
-        return signature.encode() if _pattern(self.encoding, self.algorithm).fullmatch(signature) else None
+        return signature.encode() if self.pattern.fullmatch(signature) else None
 
 
 def hmac_scheme_of(config: WebhookConfig) -> HmacScheme:
@@ -274,9 +290,9 @@ def _scheme(
 
 
 @lru_cache(maxsize=1024)
-def _hmac_with(key: bytes, algorithm: SignatureAlgorithm) -> hmac.HMAC:
+def _hmac_with(key: bytes, digest: str) -> hmac.HMAC:
     """Return how every HMAC with a key begins: OpenSSL takes longer to look the hash up than to hash 1 KB."""
-    return hmac.new(key, digestmod=algorithm.value)
+    return hmac.new(key, digestmod=digest)
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,7 @@
 """What may be recorded of headers and query: no credentials, and only text that every reader can store."""
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import islice
 from typing import Final
@@ -49,10 +49,15 @@ def headers(
     ``secret_names`` are those, in lower case, that verify the sender: a record must not let anyone send the
     request again. Other signatures stay, for a workflow may want to verify them itself.
     """
-    fields = [field for field in fields if field[0].lower() not in _OF_THE_WAY]
-    if secret_names:
-        fields = [(name, REDACTED if name.lower() in secret_names else value) for name, value in fields]
-    return _recorded(fields, name_of=_header)
+    kept = []
+    for name, value in fields:
+        recorded, replacement = _header(name)
+        if recorded in _OF_THE_WAY:
+            continue
+        if recorded in secret_names:
+            replacement = REDACTED
+        kept.append((recorded, value if replacement is None else replacement))
+    return _plain(kept[:MAX_FIELDS])
 
 
 def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -60,7 +65,11 @@ def query(parameters: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
 
     A signature in an address is a credential, unlike one in a header: anyone who has the address may use it.
     """
-    return _recorded(parameters, name_of=_parameter)
+    kept = []
+    for name, value in islice(parameters, MAX_FIELDS):
+        recorded, replacement = _parameter(name)
+        kept.append((recorded, value if replacement is None else replacement))
+    return _plain(kept)
 
 
 def safe(text: str, *, longest: int) -> str:
@@ -75,13 +84,8 @@ def safe(text: str, *, longest: int) -> str:
     return text.replace("\0", "\ufffd")[:longest]
 
 
-def _recorded(
-    pairs: Iterable[tuple[str, str]], *, name_of: Callable[[str], tuple[str, str | None]]
-) -> tuple[tuple[str, str], ...]:
-    kept = []
-    for name, value in islice(pairs, MAX_FIELDS):
-        recorded, replacement = name_of(name)
-        kept.append((recorded, value if replacement is None else replacement))
+def _plain(kept: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return fields with values that can be recorded."""
     values = "".join([value for _, value in kept])
     if _ADDRESS_SIGNS.search(values):
         kept = [(name, without_credentials(value)) for name, value in kept]

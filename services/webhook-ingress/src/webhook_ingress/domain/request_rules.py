@@ -12,6 +12,7 @@ import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import BodyReading
+from trigger_contracts.webhook_config import Probes
 from trigger_paths import stored_path
 from trigger_webhooks import Network, is_token_hash, parse_network, unserved_option
 from webhook_ingress.domain.hmac_scheme import hmac_scheme_of
@@ -77,6 +78,8 @@ class RequestRules(msgspec.Struct, frozen=True, kw_only=True):
     time_problem: Callable[[SignedRequest], str | None] | None = None
     """Says in words that a time is not written in the format that the trigger's options name."""
     tolerance: int = _DEFAULTS.tolerance_seconds
+    may_be_opening: bool = False
+    """Whether a request that proves nothing may get a reply: a handshake, a challenge, a probe."""
     networks: tuple[Network, ...] = ()
     origins: AllowedOrigins = ALL_ORIGINS
     reading: BodyReading = BodyReading()
@@ -115,6 +118,9 @@ def request_rules(config: WebhookConfig) -> RequestRules:
         scheme=scheme,
         time_problem=time_problem,
         tolerance=_tolerance(config, preset=preset),
+        may_be_opening=(preset is not None and preset.opening is not None)
+        or config.challenge is not None
+        or config.probes is not Probes.REJECT,
         networks=tuple([parse_network(text) for text in config.allowed_ips]),
         origins=AllowedOrigins(config.allowed_origins, missing=config.missing_origin)
         if config.allowed_origins

@@ -133,7 +133,7 @@ class ReceiveDelivery:
         except UnavailableError as error:
             return self.unavailable(received, error=error)
         trigger = trigger_at(named, request=request)
-        if request.is_preflight:
+        if request.method == "OPTIONS" and request.is_preflight:
             taken_by = trigger if isinstance(trigger, WebhookTrigger) else None
             return self._responses.preflight(request, trigger=taken_by)
         if isinstance(trigger, WebhookTrigger):
