@@ -5,7 +5,6 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +20,11 @@ from trigger_contracts.webhook_config import (
     TimestampFormat,
 )
 from trigger_webhooks import SignedContent, signed_content_of
+from webhook_ingress.domain.signature_header import (
+    RequiredSignatures,
+    SignatureSeparator,
+    TimestampHeader,
+)
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest, raw
 from webhook_ingress.domain.timestamps import format_of, seconds_of
 
@@ -44,29 +48,6 @@ _FORMATS: Final = {
     TimestampFormat.MILLISECONDS: "milliseconds",
     TimestampFormat.RFC_3339: "RFC 3339",
 }
-
-
-class SignatureSeparator(Enum):
-    """What may stand between several signatures in one header, of which one has to be right."""
-
-    NONE = ""
-    SPACE = " "
-    SPACE_OR_COMMA = ", ?| "
-
-
-class RequiredSignatures(Enum):
-    """Which of the signature headers that a request brings have to be right."""
-
-    ALL = "all"
-    ANY = "any"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimestampHeader:
-    """Where the signed time is; header names are in lower case here."""
-
-    name: str
-    written: TimestampFormat = TimestampFormat.SECONDS
 
 
 # A Struct and not a dataclass, as all that is made for each request.

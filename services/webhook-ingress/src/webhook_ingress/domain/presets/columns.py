@@ -9,7 +9,8 @@ from trigger_contracts.webhook_config import SignatureEncoding
 from trigger_paths import Path
 from trigger_webhooks import signed_content_of
 from webhook_ingress.domain.handshake import OpeningHandshake, Reply, SignedHandshake
-from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
+from webhook_ingress.domain.hmac_scheme import HmacScheme
+from webhook_ingress.domain.signature_header import TimestampHeader
 from webhook_ingress.domain.signed_request import SignatureScheme, SignedRequest
 
 

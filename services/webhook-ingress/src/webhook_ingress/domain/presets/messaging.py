@@ -7,7 +7,7 @@ from trigger_contracts.webhook_providers import WebhookProvider
 from trigger_webhooks import signed_content_of
 from webhook_ingress.domain import handshake
 from webhook_ingress.domain.handshake import Reply
-from webhook_ingress.domain.hmac_scheme import HmacScheme, TimestampHeader
+from webhook_ingress.domain.hmac_scheme import HmacScheme
 from webhook_ingress.domain.presets.columns import (
     BOTH,
     HMAC,
@@ -29,6 +29,7 @@ from webhook_ingress.domain.presets.columns import (
     v0_hmac,
 )
 from webhook_ingress.domain.providers import delivery_ids, discord, line, slack, tokens, twilio
+from webhook_ingress.domain.signature_header import TimestampHeader
 
 _DISCORD: Final = "https://docs.discord.com/developers"
 _LINE: Final = "https://developers.line.biz/en/docs"

@@ -11,7 +11,8 @@ import msgspec
 from trigger_contracts.deliveries import RejectionReason as Reason
 from trigger_contracts.webhook_config import SignatureEncoding, TimestampFormat
 from trigger_webhooks import signed_content_of
-from webhook_ingress.domain.hmac_scheme import HmacScheme, RequiredSignatures, TimestampHeader
+from webhook_ingress.domain.hmac_scheme import HmacScheme
+from webhook_ingress.domain.signature_header import RequiredSignatures, TimestampHeader
 from webhook_ingress.domain.signed_request import SignatureCheck, SignedRequest
 
 _SCHEME: Final = HmacScheme(
