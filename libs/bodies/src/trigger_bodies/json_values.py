@@ -15,7 +15,13 @@ LONGEST_NUMBER: Final = 308
 """Digits: a longer whole number is beyond what a double holds, and some readers fail on it."""
 # A number is looked at from its first digit alone: from each digit would be 300 times the work.
 _LONG_NUMBER: Final = re.compile(rb"(?<![0-9])[0-9]{%d}" % (LONGEST_NUMBER + 1))
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_LONG_DIGITS: Final = re.compile(_LONG_NUMBER.pattern.decode())
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    r"|.)"
+)
+"""An escape of JSON: of two surrogates, of a lone one, or any other."""
 _UTF_16_OR_32: Final = re.compile(rb"\0|[\x01-\x7f]\0")
 
 
@@ -97,29 +103,34 @@ def _careful(text: str, *, problems: list[str]) -> Any:
         problems.append("number_out_of_range")
         return digits
 
-    # JSON has neither NaN nor Infinity; Python's reader would take them.
-    value = json.loads(text.strip(" \t\n\r"), parse_int=whole, parse_float=broken, parse_constant=_refuse)
+    text = text.strip(" \t\n\r")
+    has_long_number = _LONG_DIGITS.search(text) is not None
+    if not has_long_number:
+        # What is no JSON is refused without a call for each of its numbers. JSON has neither NaN nor
+        # Infinity; Python's reader would take them.
+        json.loads(text, parse_constant=_refuse)
     if "\\u" in text:
-        value, is_replaced = _without_surrogates(value)
-        if is_replaced:
-            problems.append("replaced_characters")
-    return value
+        text = _without_lone_surrogates(text, problems=problems)
+    parse_int = whole if has_long_number else None
+    return json.loads(text, parse_int=parse_int, parse_float=broken, parse_constant=_refuse)
 
 
 def _refuse(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _without_surrogates(value: Any) -> tuple[Any, bool]:
-    """Return a value without lone surrogates, which no UTF-8 has, and whether there were any."""
-    if isinstance(value, str):
-        text = _SURROGATE.sub("\ufffd", value)
-        return text, text != value
-    if isinstance(value, list):
-        items = [_without_surrogates(item) for item in value]
-        return [item for item, _ in items], any(replaced for _, replaced in items)
-    if isinstance(value, dict):
-        pairs = [(_without_surrogates(key), _without_surrogates(item)) for key, item in value.items()]
-        is_replaced = any(key[1] or item[1] for key, item in pairs)
-        return {key[0]: item[0] for key, item in pairs}, is_replaced
-    return value, False
+def _without_lone_surrogates(text: str, *, problems: list[str]) -> str:
+    """Return JSON text in which escapes of lone surrogates, which no UTF-8 has, are those of U+FFFD."""
+    lone = 0
+
+    def replacement(escape: re.Match[str]) -> str:
+        nonlocal lone
+        if escape["lone"] is None:
+            return escape[0]
+        lone += 1
+        return "\\ufffd"
+
+    text = _ESCAPE.sub(replacement, text)
+    if lone:
+        problems.append("replaced_characters")
+    return text

@@ -134,6 +134,7 @@ async def test_a_process_that_starts_later_knows_the_deleted_ones(
         b"POST /api/webhooks/{id}?q=\xfc HTTP/1.1\r\nHost: x\r\nX-Nul: \0\r\n\r\n",
         b"POST //api/webhooks/{id} HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
         b"POST /api%2Fwebhooks/{id} HTTP/1.1\r\nX-A: no host\r\n\r\n",
+        b"/api/webhooks/{id} HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
 async def test_what_is_no_request_but_names_a_trigger_stands_in_its_log(ingress: Any, data: bytes) -> None:
@@ -146,6 +147,26 @@ async def test_what_is_no_request_but_names_a_trigger_stands_in_its_log(ingress:
     # Nothing else in it is believed.
     assert (record.method, record.path) == ("", f"/api/webhooks/{trigger_id}")
     assert (record.query, record.headers, record.client_address) == ((), (), None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"BREW /other?next=/api/webhooks/{id} HTTP/1.1",
+        b"BREW /other#/api/webhooks/{id} HTTP/1.1",
+        b"BREW /proxy/api/webhooks/{id} HTTP/1.1",
+        b"BREW /other /api/webhooks/{id}",
+        b"BREW https://x/?a=/api/webhooks/{id} HTTP/1.1",
+    ],
+)
+async def test_only_the_path_of_what_is_no_request_names_a_trigger(ingress: Any, line: bytes) -> None:
+    trigger_id = await ingress.serving()
+    data = line.replace(b"{id}", str(trigger_id).encode()) + b"\r\nHost: x\r\n\r\n"
+    assert status(await ingress.raw(data)) in {400, 404}
+    marker = await ingress.send(uuid4())
+    await ingress.rejected(request_id=marker.request_id)
+    rejections = [m for m in await ingress.messages() if isinstance(m, DeliveriesRejected)]
+    assert {d.trigger_id for m in rejections for d in m.deliveries}.isdisjoint({trigger_id})
 
 
 async def test_a_head_that_comes_in_pieces_names_its_trigger_too(ingress: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.deliveries import RejectionReason as Reason
+from trigger_contracts.webhook_config import IdempotencyKeySource
 from trigger_contracts.webhook_providers import WebhookProvider
 from webhook_ingress.domain.authentication import Authentic, NotAuthentic, authenticate
 from webhook_ingress.domain.idempotency import key_of
@@ -54,6 +55,36 @@ def test_a_repeated_delivery_has_the_same_key_and_another_one_has_not(
     keys = [key(provider, make_request(), body=body) for body in (first, again, other)]
     assert isinstance(keys[0], str)
     assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (b"1", b"1.0"),
+        (b"1", b'"1"'),
+        (b"12e2", b"1200"),
+        (b"-0.0", b"0"),
+        (b"1.50", b"1.5"),
+        (b"1e300", b"1.0E+300"),
+    ],
+)
+def test_one_number_is_one_key_however_it_is_written(make_request: Make, first: bytes, second: bytes) -> None:
+    config = WebhookConfig(idempotency_key=IdempotencyKeySource(body="id"))
+    rules = request_rules(config)
+    keys = []
+    for value in (first, second):
+        signed = SignedRequest(request=make_request(), body=b'{"id":' + value + b"}", now=NOW, tolerance=300)
+        keys.append(key_of(signed, delivery_id=rules.delivery_id, reading=rules.reading))
+    assert isinstance(keys[0], str)
+    assert not isinstance(keys[0], Reason)
+    assert keys[0] == keys[1]
+
+
+@pytest.mark.parametrize("value", [b"true", b"[1]", b'{"a": 1}', b'""'])
+def test_what_is_no_id_is_refused(make_request: Make, value: bytes) -> None:
+    rules = request_rules(WebhookConfig(idempotency_key=IdempotencyKeySource(body="id")))
+    signed = SignedRequest(request=make_request(), body=b'{"id":' + value + b"}", now=NOW, tolerance=300)
+    assert key_of(signed, delivery_id=rules.delivery_id, reading=rules.reading) is Reason.MALFORMED_REQUEST
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,11 @@ def _scalar(value: Any) -> str | Reason | None:
             return _recordable(value)
         case int():
             return _recordable(str(value))
+        case float() if value.is_integer():
+            # 1.0 is 1: a sender's JSON library may write either.
+            return _recordable(str(int(value)))
+        case float():
+            return _recordable(repr(value))
         case _:
             return Reason.MALFORMED_REQUEST
 

@@ -32,6 +32,8 @@ Observe = Callable[[WebhookRequest, HttpResponse, float], None]
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _SAFE_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_TARGET_PATH: Final = re.compile(r"\s*(?:[^\s/?#]*\s+)?(?:https?://[^\s/?#]*)?(/[^\s?#]*)", re.IGNORECASE)
+"""The path of the target in what may be a request line, with a method or without one."""
 _LONGEST_LINE: Final = 16 * 1024
 _uuid_in: Final = lru_cache(maxsize=4096)(uuid_in)
 
@@ -152,8 +154,9 @@ class WebhookEndpoint:
 def _named_in(head: bytes) -> UUID | None:
     """Return the trigger in the first line of what is not a request, if it has the endpoint's address."""
     line = head.partition(b"\n")[0][:_LONGEST_LINE].decode("latin-1")
-    _, prefix, place = _single_slashes(unquote(line)).partition(PREFIX)
-    return named_trigger(place) if prefix else None
+    match = _TARGET_PATH.match(line)
+    path = "" if match is None else _single_slashes(unquote(match[1]))
+    return named_trigger(path.removeprefix(PREFIX)) if path.startswith(PREFIX) else None
 
 
 def _address(target: str) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
