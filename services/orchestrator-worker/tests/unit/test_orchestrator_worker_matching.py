@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator_worker.domain.matching import EventTriggers, matches
+from orchestrator_worker.domain.matching import EventTriggers
 from trigger_contracts.config import EventConfig, ManualConfig, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_expressions import ExpressionError, json_equal
@@ -51,6 +51,12 @@ def event(**given: Any) -> CloudEvent:
         workspace=document.get("workspace"),
         document=document,
     )
+
+
+def matches(state: TriggerState, given: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
+    triggers = EventTriggers()
+    triggers.put(state)
+    return any(isinstance(one, TriggerState) for one in triggers.judge(given, open_to=open_to))
 
 
 def started(triggers: EventTriggers, given: CloudEvent) -> list[TriggerState]:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
+from orchestrator_worker.domain.limits import MAX_DEPTH
 from orchestrator_worker.domain.template import ValueTooLargeError, render
+from trigger_contracts.workflow_io import MAX_VALUE_BYTES
 from trigger_expressions import TemplateError, parts
 
 SCOPE = {

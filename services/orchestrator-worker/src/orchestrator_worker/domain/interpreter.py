@@ -3,11 +3,10 @@
 from collections import deque
 from typing import Any, Final, assert_never
 
-from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
 from orchestrator_worker.domain.template import Scope, ValueTooLargeError, render
 from trigger_contracts.definition import InputNode, Node, OutputNode, TransformNode, WorkflowDefinition
 from trigger_contracts.executions import Execution
-from trigger_contracts.workflow_io import encoded_size
+from trigger_contracts.workflow_io import MAX_VALUE_BYTES, encoded_size
 from trigger_expressions import TemplateError, circles, nodes_read
 
 DEFINITION_INVALID: Final = "definition_invalid"

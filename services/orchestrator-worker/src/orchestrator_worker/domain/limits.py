@@ -1,10 +1,6 @@
-"""How large the values of an execution may get; ``workflow_io.MAX_INPUT_BYTES`` is the limit of Temporal."""
+"""How deep the values of an execution may nest; ``workflow_io.MAX_VALUE_BYTES`` is how large each may be."""
 
 from typing import Final
-
-MAX_VALUE_BYTES: Final = 3 * 1024 * 1024 // 2
-"""A payload or a node's output as JSON. A webhook's body of 1 MiB is 1.4 MiB as base64 and must fit, also as
-the output of a definition that hands it on."""
 
 MAX_DEPTH: Final = 200
 """How deep a node's output may nest: every later reader of it recurses."""

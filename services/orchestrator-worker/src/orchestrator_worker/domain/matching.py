@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from trigger_contracts.config import EventConfig, TriggerState
-from trigger_contracts.events import CloudEvent, covers, patterns_of
-from trigger_expressions import EvaluationError, Expression, filters_hold
-
-ALL_WORKSPACES = "*"
+from trigger_contracts.events import CloudEvent, patterns_of
+from trigger_expressions import Expression
+from trigger_matching import event_checks, first_failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,30 +79,11 @@ class EventTriggers:
 def _judgement(
     listener: _Listener, *, event: CloudEvent, open_to: tuple[str, ...]
 ) -> TriggerState | ConditionFailure | None:
-    state, condition = listener.state, listener.condition
-    if not matches(state, event, open_to=open_to):
+    state = listener.state
+    checks = event_checks(state, event, condition=listener.condition, open_to=open_to)
+    failed = first_failure(checks)
+    if failed is None:
+        return state
+    if failed.error is None:
         return None
-    try:
-        return state if condition is None or condition.holds(event.document) else None
-    except EvaluationError as error:
-        return ConditionFailure(trigger_id=state.id, trigger_version=state.version, detail=str(error))
-
-
-def matches(trigger: TriggerState, event: CloudEvent, *, open_to: tuple[str, ...]) -> bool:
-    """Tell whether all but the condition agrees: enabled, workspace, type, source and every filter."""
-    config = trigger.config
-    return (
-        isinstance(config, EventConfig)
-        and trigger.enabled
-        and trigger.deleted_at is None
-        and _reaches(trigger.workspace, event=event, open_to=open_to)
-        and covers(config.event_type, event_type=event.type)
-        and config.source in (None, event.source)
-        and filters_hold(config.filters, event.document)
-    )
-
-
-def _reaches(workspace: str, *, event: CloudEvent, open_to: tuple[str, ...]) -> bool:
-    if event.workspace is not None:
-        return event.workspace == workspace
-    return ALL_WORKSPACES in open_to or workspace in open_to
+    return ConditionFailure(trigger_id=state.id, trigger_version=state.version, detail=failed.error)

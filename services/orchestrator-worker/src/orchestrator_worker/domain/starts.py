@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from orchestrator_worker.domain.payload import delivery_payload, large_delivery_payload
 from trigger_contracts import ids
 from trigger_contracts.config import TriggerState, TriggerType
 from trigger_contracts.deliveries import AcceptedDelivery, ClaimCheck
@@ -14,6 +13,7 @@ from trigger_contracts.executions import Cause, CauseKind, Execution
 from trigger_contracts.firings import ManualFiring
 from trigger_contracts.payloads import rfc3339, schedule_payload
 from trigger_contracts.workflow_io import TriggeredInput, TriggeredRun
+from trigger_matching import delivery_payload, large_delivery_payload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

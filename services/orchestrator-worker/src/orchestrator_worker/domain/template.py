@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from orchestrator_worker.domain.limits import MAX_DEPTH, MAX_VALUE_BYTES
+from orchestrator_worker.domain.limits import MAX_DEPTH
 from trigger_contracts.json_depth import nesting
-from trigger_contracts.workflow_io import encoded_size
+from trigger_contracts.workflow_io import MAX_VALUE_BYTES, encoded_size
 from trigger_expressions import Choice, Literal, parts
 from trigger_paths import MISSING, value_at
 

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from orchestrator_worker.domain.dedup_window import SHORTEST_WINDOW, safe_age
-from orchestrator_worker.domain.limits import MAX_VALUE_BYTES, truncated
+from orchestrator_worker.domain.limits import truncated
 from orchestrator_worker.domain.starts import (
     StartRequest,
     delivery_execution,
@@ -33,7 +33,12 @@ from trigger_contracts.deliveries import DeliveriesAccepted, LargeDeliveryAccept
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import Execution, ExecutionError, ExecutionFailed
 from trigger_contracts.firings import ManualFiring
-from trigger_contracts.workflow_io import MAX_INPUT_BYTES, encoded_size, execution_workflow_id
+from trigger_contracts.workflow_io import (
+    MAX_INPUT_BYTES,
+    MAX_VALUE_BYTES,
+    encoded_size,
+    execution_workflow_id,
+)
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.bus.object_store import ObjectDamagedError, ObjectMissingError
 

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
-from orchestrator_worker.domain.payload import delivery_payload, large_delivery_payload
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, ClaimCheck
-from trigger_contracts.workflow_io import encoded_size
+from trigger_contracts.workflow_io import MAX_VALUE_BYTES, encoded_size
+from trigger_matching.payloads import delivery_payload, large_delivery_payload
 
 JSON = "application/json"
 

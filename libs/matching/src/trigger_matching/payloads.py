@@ -5,11 +5,10 @@ from typing import Any
 
 import msgspec
 
-from orchestrator_worker.domain.limits import MAX_VALUE_BYTES
 from trigger_bodies import BodyFormat, ReadBody, ReadingProblem, binary_body, read_body, without_largest_files
 from trigger_contracts.deliveries import AcceptedDelivery, BodyReading, ClaimCheck
 from trigger_contracts.payloads import group_values, join_headers, rfc3339
-from trigger_contracts.workflow_io import encoded_size
+from trigger_contracts.workflow_io import MAX_VALUE_BYTES, encoded_size
 
 
 def delivery_payload(delivery: AcceptedDelivery) -> dict[str, Any]:
