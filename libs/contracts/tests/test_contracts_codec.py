@@ -13,7 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from trigger_contracts import config, executions, schedule_requests, schedules, secret_uses
+from trigger_contracts import (
+    condition_failures,
+    config,
+    executions,
+    schedule_requests,
+    schedules,
+    secret_uses,
+)
 from trigger_contracts.codec import Codec, MalformedMessageError, Message, UnknownMessageError, encode, tag_of
 from trigger_contracts.deliveries import DELIVERIES, DeliveriesAccepted
 from trigger_contracts.firings import MANUAL
@@ -29,6 +36,7 @@ CODECS: tuple[Codec[Any], ...] = (
     schedule_requests.DESCRIBE_REQUESTS,
     schedule_requests.DESCRIBE_REPLIES,
     secret_uses.USES,
+    condition_failures.FAILURES,
 )
 REMOVED = schedules.ScheduleRemoved(
     trigger_id=UUID(int=1),

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from trigger_contracts import (
+    condition_failures,
     config,
     deliveries,
     executions,
@@ -310,6 +311,14 @@ MESSAGES: dict[str, Message] = {
     ),
     "RequestFailed.1": schedule_requests.RequestFailed(reason="Temporal cannot be reached"),
     "PreviousSecretUsed.1": secret_uses.PreviousSecretUsed(trigger_id=TRIGGER, secret_id=SECRET, at=CHANGED),
+    "ConditionFailed.1": condition_failures.ConditionFailed(
+        trigger_id=TRIGGER,
+        trigger_version=3,
+        expression_sha256=condition_failures.expression_digest("event.data.total > 100"),
+        failures=4,
+        last_failed_at=CHANGED,
+        detail="there is no event.data.total",
+    ),
     "TriggerChanged.1.schedule": TriggerChanged(
         change=change("ScheduleChanged"),
         trigger=trigger(
@@ -561,6 +570,7 @@ CODECS: tuple[Codec[Any], ...] = (
     schedule_requests.EVERY_REQUEST,
     schedule_requests.EVERY_REPLY,
     secret_uses.USES,
+    condition_failures.FAILURES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.
 PARTS: dict[str, msgspec.Struct] = {

@@ -100,6 +100,13 @@ SECRETS: Final = Stream(
     when_full=WhenFull.DROP_OLD,
     max_per_subject=1,
 )
+# Written now and then, not with each failure: trigger-api adds them up.
+CONDITIONS: Final = Stream(
+    name="CONDITIONS",
+    subjects=("conditions.*",),
+    when_full=WhenFull.DROP_OLD,
+    max_per_subject=1,
+)
 # Apart from the dead letters: anyone who may publish events can fill it.
 REFUSED_EVENTS: Final = Stream(
     name="REFUSED_EVENTS",
@@ -127,6 +134,7 @@ ALL: Final = (
     EXECUTIONS,
     SCHEDULES,
     SECRETS,
+    CONDITIONS,
     REFUSED_EVENTS,
     DEAD_LETTERS,
 )
@@ -182,6 +190,11 @@ def schedule(trigger_id: UUID) -> str:
 def secret(trigger_id: UUID) -> str:
     """Return the subject of what is known of the use of a trigger's older secrets: the last fact is kept."""
     return f"secrets.{trigger_id}"
+
+
+def condition(trigger_id: UUID) -> str:
+    """Return the subject of the failures of a trigger's condition: the last message is kept."""
+    return f"conditions.{trigger_id}"
 
 
 def execution(fact: str) -> str:

@@ -5,6 +5,7 @@ compiled (``cel_check``). Of an event it gets only what is at the paths that are
 of an expression runs before an event is there.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -18,13 +19,16 @@ from trigger_expressions.subjects import EVENT, Subject
 MAX_LENGTH: Final = 1000
 MAX_PATTERN_LENGTH: Final = 200
 
+_FUNCTION_FAILED: Final = re.compile(r"Function '(?P<name>\w+)' error")
+_FUNCTION_UNKNOWN: Final = re.compile(r"Undefined variable or function: '(?P<name>\w+)'")
+
 
 class ExpressionError(ValueError):
     """The text cannot be a condition; the message says why."""
 
 
 class EvaluationError(ValueError):
-    """A condition can say nothing of an event; the message says why."""
+    """A condition can say nothing of an event; the message says why, and holds no value of the event."""
 
 
 class Expression:
@@ -37,6 +41,8 @@ class Expression:
         """
         self._condition = _checked(text, subject=subject)
         self._program = _compiled(self._condition)
+        # ``double`` is put in where a number may be whole or not.
+        self._functions = self._condition.functions | {"double"}
 
     def holds(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event or a payload, as JSON, fulfils the condition. Raises ``EvaluationError``."""
@@ -48,11 +54,27 @@ class Expression:
             raise EvaluationError(str(error)) from None
         except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the values lead to
             missing = [path.text for path in paths if path.variable not in values]
-            detail = f"there is no {', '.join(missing)}" if missing else _first_line(error)
+            detail = f"there is no {', '.join(missing)}" if missing else self._detail_of(error)
             raise EvaluationError(detail) from None
         if not isinstance(result, bool):
             raise EvaluationError(f"it is neither true nor false: {type(result).__name__}")
         return result
+
+    def _detail_of(self, error: Exception) -> str:
+        """Say what failed without the evaluator's words: they quote values of the event.
+
+        A detail goes to logs and to the trigger's state, where no such value belongs.
+        """
+        text = _first_line(error)
+        if text.startswith("No such overload"):
+            return "a value is of another type than the expression needs"
+        if (failed := _FUNCTION_FAILED.match(text)) and failed["name"] in self._functions:
+            return f"{failed['name']}() cannot read its value"
+        if (unknown := _FUNCTION_UNKNOWN.match(text)) and unknown["name"] in self._functions:
+            return f"{unknown['name']}() does not work on a value of this type"
+        if isinstance(error, KeyError):
+            return "a computed key or index is not there"
+        return f"a value cannot be used: {type(error).__name__}"
 
 
 def problems_of(text: str, *, subject: Subject = EVENT) -> tuple[str, ...]:

@@ -49,6 +49,12 @@ class Metrics:
             ["durable"],
             registry=self.registry,
         )
+        self.paced_dropped = Counter(
+            "bus_paced_messages_dropped_total",
+            "Messages that a paced publisher dropped: the bus did not take them, or too many waited.",
+            ["publisher"],
+            registry=self.registry,
+        )
         self.requests = Histogram(
             "http_request_seconds",
             "Time to answer, by route template.",

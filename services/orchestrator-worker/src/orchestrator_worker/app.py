@@ -18,12 +18,14 @@ from orchestrator_worker.entrypoints.task_queue import worker_factory
 from orchestrator_worker.settings import Role, Settings
 from orchestrator_worker.usecases.dispatcher import Dispatcher
 from orchestrator_worker.usecases.start_pool import StartPool
-from trigger_contracts import streams
+from trigger_contracts import condition_failures, streams
+from trigger_contracts.codec import encode
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.object_store import ObjectStore
+from trigger_runtime.bus.paced_publisher import PacedPublisher
 from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
@@ -39,6 +41,7 @@ _STREAMS: Final = {
         streams.EVENTS,
         streams.FIRINGS,
         streams.EXECUTIONS,
+        streams.CONDITIONS,
         streams.REFUSED_EVENTS,
         streams.DEAD_LETTERS,
     ),
@@ -103,7 +106,19 @@ def build(settings: Settings) -> Service:
 
 def _add_dispatcher(process: _Process) -> None:
     settings, metrics, bus, temporal = process.settings, process.metrics, process.bus, process.temporal
-    directory = EventTriggerDirectory(open_to=settings.event_workspaces, registry=metrics.registry)
+    failures = PacedPublisher(
+        "condition failures",
+        bus=bus,
+        encode=encode,
+        merge=condition_failures.merged,
+        metrics=metrics,
+    )
+    directory = EventTriggerDirectory(
+        open_to=settings.event_workspaces,
+        registry=metrics.registry,
+        publish_failure=failures.note,
+        now=_now,
+    )
     follower = Follower(
         bus,
         name="event triggers",
@@ -153,6 +168,7 @@ def _add_dispatcher(process: _Process) -> None:
     process.components.extend(
         [
             BackgroundTask("temporal retention", retention.watch),
+            failures,
             follower,
             watch,
             deliveries,

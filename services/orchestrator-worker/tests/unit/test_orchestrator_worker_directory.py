@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from trigger_contracts import streams
 from trigger_contracts.codec import encode
+from trigger_contracts.condition_failures import ConditionFailed, expression_digest
 from trigger_contracts.config import Change, EventConfig, ManualConfig, TriggerChanged, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_runtime.bus.jetstream_api import Received
@@ -41,7 +42,13 @@ def state(number: int = 1, *, version: int, **given: Any) -> bytes:
 class Bench:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.directory = EventTriggerDirectory(open_to=("*",), registry=self.registry)
+        self.published: list[tuple[str, ConditionFailed]] = []
+        self.directory = EventTriggerDirectory(
+            open_to=("*",),
+            registry=self.registry,
+            publish_failure=lambda subject, message: self.published.append((subject, message)),
+            now=lambda: AT,
+        )
         self.sequence = 0
 
     async def take(self, *states: bytes, number: int = 1) -> None:
@@ -117,3 +124,32 @@ async def test_a_condition_that_cannot_be_evaluated_is_counted_each_time_and_log
         (1, "there is no event.data.total"),
         (2, "there is no event.data.total"),
     ]
+
+
+async def test_a_condition_that_cannot_be_evaluated_is_published_with_what_is_missing() -> None:
+    bench = Bench()
+    text = "event.data.total > 100"
+    config = EventConfig(event_type="order.created", expression=text)
+    await bench.take(state(1, version=4, config=config))
+    await bench.matching()
+    assert bench.published == [
+        (
+            f"conditions.{UUID(int=1)}",
+            ConditionFailed(
+                trigger_id=UUID(int=1),
+                trigger_version=4,
+                expression_sha256=expression_digest(text),
+                failures=1,
+                last_failed_at=AT,
+                detail="there is no event.data.total",
+            ),
+        )
+    ]
+
+
+async def test_a_condition_that_does_not_hold_is_no_failure() -> None:
+    bench = Bench()
+    config = EventConfig(event_type="order.created", expression="event.type == 'other'")
+    await bench.take(state(1, version=1, config=config))
+    assert await bench.matching() == []
+    assert bench.published == []

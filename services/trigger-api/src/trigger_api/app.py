@@ -19,6 +19,7 @@ from trigger_api.adapters.trigger_activity import (
     PositionedProjection,
     Write,
     count_executions,
+    note_condition_failures,
     note_schedules,
     note_secret_uses,
 )
@@ -72,7 +73,14 @@ def build(settings: Settings) -> Service:
     bus = Bus(
         url=settings.nats_url.reveal(),
         client_name=NAME,
-        streams=(streams.CONFIG, streams.FIRINGS, streams.EXECUTIONS, streams.SCHEDULES, streams.SECRETS),
+        streams=(
+            streams.CONFIG,
+            streams.FIRINGS,
+            streams.EXECUTIONS,
+            streams.SCHEDULES,
+            streams.SECRETS,
+            streams.CONDITIONS,
+        ),
         replicas=settings.nats_stream_replicas,
     )
     database = Database(
@@ -142,6 +150,13 @@ def build(settings: Settings) -> Service:
                 stream=streams.SECRETS,
                 subjects=streams.SECRETS.subjects,
                 write=note_secret_uses,
+            ),
+            _follower(
+                database,
+                bus=bus,
+                stream=streams.CONDITIONS,
+                subjects=streams.CONDITIONS.subjects,
+                write=note_condition_failures,
             ),
             HttpListener(app, host=settings.http_host, port=settings.http_port),
         ],

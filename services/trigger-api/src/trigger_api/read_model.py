@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from trigger_api.domain.trigger import Trigger
 from trigger_api.domain.workflow import Workflow
+from trigger_contracts.condition_failures import expression_digest
 from trigger_contracts.config import (
     AnyTriggerConfig,
     EventConfig,
@@ -41,6 +42,17 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedCondition:
+    """A condition that could not be evaluated, at least ``failures`` times."""
+
+    expression_sha256: str
+    failures: int
+    last_failed_at: datetime
+    detail: str
+    trigger_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """What the bus says of a trigger. ``schedule_error`` is why Temporal does not have it as configured."""
 
@@ -53,6 +65,7 @@ class Activity:
     schedule_error: str | None = None
     previous_secret_id: UUID | None = None
     previous_secret_used_at: datetime | None = None
+    condition: FailedCondition | None = None
 
 
 class PreviousSecretDocument(Document, frozen=True, kw_only=True):
@@ -60,6 +73,19 @@ class PreviousSecretDocument(Document, frozen=True, kw_only=True):
 
     valid_until: Time
     last_used_at: Time | None
+
+
+class ConditionDocument(Document, frozen=True, kw_only=True):
+    """The trigger's expression could not be evaluated, ``failures`` times or more, and so started nothing.
+
+    ``detail`` is the reason of the last time, and ``triggerVersion`` the trigger's version by then. Another
+    expression begins again.
+    """
+
+    failures: int
+    last_failed_at: Time
+    detail: str
+    trigger_version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +112,18 @@ class TriggerView:
         known = self.activity.previous_secret_id == self.previous_secret_id
         return PreviousSecretDocument(
             valid_until=until, last_used_at=self.activity.previous_secret_used_at if known else None
+        )
+
+    def failed_condition(self) -> ConditionDocument | None:
+        """Return how the expression that the trigger has now failed."""
+        expression, failed = getattr(self.config, "expression", None), self.activity.condition
+        if expression is None or failed is None or failed.expression_sha256 != expression_digest(expression):
+            return None
+        return ConditionDocument(
+            failures=failed.failures,
+            last_failed_at=failed.last_failed_at,
+            detail=failed.detail,
+            trigger_version=failed.trigger_version,
         )
 
     def next_scheduled_at(self, now: datetime) -> datetime | None:

@@ -1,7 +1,8 @@
 """The event triggers in memory, kept by a follower of ``config.trigger.*``."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from orchestrator_worker.domain.matching import ConditionFailure, EventTriggers
+from trigger_contracts import streams
+from trigger_contracts.condition_failures import ConditionFailed, one_failure
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.latest_triggers import LatestTriggers, Removed, Unreadable
@@ -27,10 +30,20 @@ class EventTriggerDirectory:
     A trigger whose newest state cannot be read is started by no event: it may be paused or deleted.
     """
 
-    def __init__(self, *, open_to: tuple[str, ...], registry: CollectorRegistry) -> None:
+    def __init__(
+        self,
+        *,
+        open_to: tuple[str, ...],
+        registry: CollectorRegistry,
+        publish_failure: Callable[[str, ConditionFailed], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """``publish_failure`` takes a subject and its message, and neither waits nor fails."""
         self._latest = LatestTriggers(kinds=(EventConfig,))
         self._triggers = EventTriggers()
         self._open_to = open_to
+        self._publish_failure = publish_failure
+        self._now = now
         self._position: int | None = None
         self._last_failed: dict[UUID, int] = {}
         self._failed = Counter(
@@ -87,8 +100,16 @@ class EventTriggerDirectory:
         self._unreadable.set(len(list(self._latest.unreadable())))
 
     def _note(self, failure: ConditionFailure, *, event: CloudEvent) -> None:
-        """Count it, and say it once for each version of a trigger."""
+        """Count and publish it, and log it once for each version of a trigger."""
         self._failed.inc()
+        message = one_failure(
+            failure.trigger_id,
+            trigger_version=failure.trigger_version,
+            expression=failure.expression,
+            at=self._now(),
+            detail=failure.detail,
+        )
+        self._publish_failure(streams.condition(failure.trigger_id), message)
         if self._last_failed.get(failure.trigger_id) == failure.trigger_version:
             return
         self._last_failed[failure.trigger_id] = failure.trigger_version

@@ -22,6 +22,7 @@ class ConditionFailure:
 
     trigger_id: UUID
     trigger_version: int
+    expression: str
     detail: str
 
 
@@ -84,6 +85,11 @@ def _judgement(
     failed = first_failure(checks)
     if failed is None:
         return state
-    if failed.error is None:
+    if failed.error is None or not isinstance(state.config, EventConfig) or state.config.expression is None:
         return None
-    return ConditionFailure(trigger_id=state.id, trigger_version=state.version, detail=failed.error)
+    return ConditionFailure(
+        trigger_id=state.id,
+        trigger_version=state.version,
+        expression=state.config.expression,
+        detail=failed.error,
+    )

@@ -9,6 +9,7 @@ import msgspec
 
 from trigger_api.read_model import (
     Activity,
+    FailedCondition,
     Page,
     RunnableTrigger,
     TriggerFilter,
@@ -31,14 +32,17 @@ SELECT t.id, t.workflow_id, t.name, t.enabled, t.config, t.version, t.created_at
        t.previous_secret_id AS older_id, t.previous_secret_valid_until AS older_until,
        coalesce(a.trigger_count, 0) AS trigger_count, a.last_triggered_at,
        coalesce(a.next_fire_times, '{}') AS next_fire_times, a.schedule_version, a.schedule_error,
-       a.previous_secret_id, a.previous_secret_used_at
+       a.previous_secret_id, a.previous_secret_used_at,
+       a.condition_version, a.condition_sha256, a.condition_failures, a.condition_failed_at,
+       a.condition_detail
 FROM trigger_api.workflow_triggers AS t LEFT JOIN trigger_api.trigger_activity AS a ON a.trigger_id = t.id
 WHERE t.workspace = $1 AND t.deleted_at IS NULL
 """
 
 _ACTIVITY: Final = """
 SELECT trigger_count, last_triggered_at, next_fire_times, schedule_version, schedule_error,
-       previous_secret_id, previous_secret_used_at
+       previous_secret_id, previous_secret_used_at,
+       condition_version, condition_sha256, condition_failures, condition_failed_at, condition_detail
 FROM trigger_api.trigger_activity WHERE trigger_id = $1
 """
 
@@ -147,6 +151,19 @@ def _activity(row: asyncpg.Record) -> Activity:
         schedule_error=row["schedule_error"],
         previous_secret_id=row["previous_secret_id"],
         previous_secret_used_at=row["previous_secret_used_at"],
+        condition=_failed_condition(row),
+    )
+
+
+def _failed_condition(row: asyncpg.Record) -> FailedCondition | None:
+    if row["condition_sha256"] is None:
+        return None
+    return FailedCondition(
+        expression_sha256=row["condition_sha256"],
+        failures=row["condition_failures"],
+        last_failed_at=row["condition_failed_at"],
+        detail=row["condition_detail"],
+        trigger_version=row["condition_version"],
     )
 
 

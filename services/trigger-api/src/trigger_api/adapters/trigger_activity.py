@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from trigger_contracts import executions, schedules, secret_uses
+from trigger_contracts import condition_failures, executions, schedules, secret_uses
 from trigger_contracts.codec import ContractError
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.jetstream_api import Received
@@ -55,6 +55,25 @@ ON CONFLICT (trigger_id) DO UPDATE SET
     previous_secret_used_at = CASE WHEN a.previous_secret_id = EXCLUDED.previous_secret_id
                                    THEN greatest(a.previous_secret_used_at, EXCLUDED.previous_secret_used_at)
                                    ELSE EXCLUDED.previous_secret_used_at END
+"""
+
+# Failures of one condition add up, in whichever version of its trigger. A process that is behind does not
+# bring an earlier condition back.
+_CONDITION: Final = """
+INSERT INTO trigger_api.trigger_activity AS a (trigger_id, condition_version, condition_sha256,
+    condition_failures, condition_failed_at, condition_detail)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (trigger_id) DO UPDATE SET
+    condition_version = greatest(a.condition_version, EXCLUDED.condition_version),
+    condition_sha256 = EXCLUDED.condition_sha256,
+    condition_failures = CASE WHEN a.condition_sha256 = EXCLUDED.condition_sha256
+                              THEN a.condition_failures ELSE 0 END + EXCLUDED.condition_failures,
+    condition_failed_at = CASE WHEN a.condition_sha256 = EXCLUDED.condition_sha256
+                               THEN greatest(a.condition_failed_at, EXCLUDED.condition_failed_at)
+                               ELSE EXCLUDED.condition_failed_at END,
+    condition_detail = EXCLUDED.condition_detail
+WHERE a.condition_version IS NULL OR a.condition_version <= EXCLUDED.condition_version
+   OR a.condition_sha256 = EXCLUDED.condition_sha256
 """
 
 Write = Callable[[Connection, Sequence[Received]], Awaitable[None]]
@@ -155,6 +174,25 @@ async def note_secret_uses(connection: Connection, batch: Sequence[Received]) ->
             _skip(message, error=error)
             continue
         await connection.execute(_OLDER_USED, fact.trigger_id, fact.secret_id, fact.at)
+
+
+async def note_condition_failures(connection: Connection, batch: Sequence[Received]) -> None:
+    """Add up how often a trigger's condition could not be evaluated, and keep the last reason."""
+    for message in batch:
+        try:
+            failed = condition_failures.FAILURES.decode(message.data)
+        except ContractError as error:
+            _skip(message, error=error)
+            continue
+        await connection.execute(
+            _CONDITION,
+            failed.trigger_id,
+            failed.trigger_version,
+            failed.expression_sha256,
+            failed.failures,
+            failed.last_failed_at,
+            failed.detail,
+        )
 
 
 def _skip(message: Received, *, error: ContractError) -> None:

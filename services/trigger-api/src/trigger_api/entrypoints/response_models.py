@@ -11,7 +11,14 @@ import structlog
 from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.domain.trigger_settings import config_fields
 from trigger_api.entrypoints.http import stored_response
-from trigger_api.read_model import ConfigJson, Document, PreviousSecretDocument, TriggerView, WorkflowDocument
+from trigger_api.read_model import (
+    ConditionDocument,
+    ConfigJson,
+    Document,
+    PreviousSecretDocument,
+    TriggerView,
+    WorkflowDocument,
+)
 from trigger_contracts.config import (
     Time,
     TriggerType,
@@ -42,6 +49,7 @@ class TriggerDocument(Document, frozen=True, kw_only=True):
     webhook_secret: str | None
     """Only in the answer to the request that put it in force."""
     previous_secret: PreviousSecretDocument | None
+    condition: ConditionDocument | None
     temporal_schedule_id: str | None
     next_scheduled_at: Time | None
     schedule_error: str | None
@@ -205,6 +213,7 @@ def trigger_document(
         webhook_url=f"{public_url}/api/webhooks/{view.id}" if kind is TriggerType.WEBHOOK else None,
         webhook_secret=secret,
         previous_secret=view.previous_secret(now),
+        condition=view.failed_condition(),
         temporal_schedule_id=schedule_id(view.id) if kind is TriggerType.SCHEDULE else None,
         next_scheduled_at=view.next_scheduled_at(now),
         schedule_error=view.activity.schedule_error,
