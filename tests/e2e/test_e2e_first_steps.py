@@ -12,18 +12,13 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from terminal import ROOT, Terminal, blocks, link_tree
 
 from embedded_stack.ports import free_port
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
 TESTS_RUN_BY_THEMSELVES = "make test"
-
-
-def blocks(document: str) -> list[str]:
-    """Return the commands of a guide, block by block."""
-    return re.findall(r"^```sh\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
 async def test_every_line_of_the_start_screen_works_as_pasted(client: Any, eventually: Any) -> None:
@@ -59,11 +54,8 @@ class Newcomer:
         self.port = free_port()
         self._environment = {**os.environ, "PORT": str(self.port), "NO_COLOR": "1"}
         self._environment.pop("VAR", None)
-        # The tree is this one, so that what is installed is what is tested; the data is the newcomer's own.
-        for entry in ROOT.iterdir():
-            if entry.name not in {"var", ".git"}:
-                (folder / entry.name).symlink_to(entry)
-        self._shell: subprocess.Popen[str] | None = None
+        link_tree(folder)
+        self._terminal: Terminal | None = None
         self._started: list[subprocess.Popen[str]] = []
 
     def start(self, command: str) -> "subprocess.Popen[str]":
@@ -84,33 +76,14 @@ class Newcomer:
 
     def type(self, block: str) -> str:
         """Type a block in the second terminal, and return what it printed."""
-        if self._shell is None:
-            self._shell = subprocess.Popen(
-                ["bash"],
-                cwd=self.folder,
-                env=self._environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        assert self._shell.stdin is not None
-        assert self._shell.stdout is not None
-        moved = block.replace("localhost:8080", f"localhost:{self.port}")
-        self._shell.stdin.write(f'{moved}\necho "--end-$?"\n')
-        self._shell.stdin.flush()
-        printed = ""
-        while not (end := re.search(r"--end-(\d+)\n", printed)):
-            line = self._shell.stdout.readline()
-            assert line, printed
-            printed += line
-        assert end.group(1) == "0", printed
-        return printed[: end.start()]
+        if self._terminal is None:
+            self._terminal = Terminal(self.folder, port=self.port, environment=self._environment)
+        return self._terminal.type(block)
 
     def close(self) -> None:
         """Leave the second terminal, and stop what a failed test left running."""
-        if self._shell is not None:
-            self._shell.communicate("exit\n", timeout=10)
+        if self._terminal is not None:
+            self._terminal.close()
         for started in self._started:
             if started.poll() is None:
                 started.terminate()
