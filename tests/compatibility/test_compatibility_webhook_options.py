@@ -59,6 +59,15 @@ CONFIGS = st.builds(
     signed_content=CONTENT,
     timestamp_header=rarely(st.just("X-Time")),
     id_header=rarely(st.just("X-Id")),
+    filters=rarely(
+        st.sampled_from(
+            [{"body.a": 1}, {"data.a": 1}, {"headers.X-A": "b"}, {"headers.authorization": "b"}, {"a..b": 1}]
+        ),
+        usual={},
+    ),
+    expression=rarely(
+        st.sampled_from(["payload.body.a == 1", "event.a == 1", "payload.body.l.map(x, x) == []", "payload."])
+    ),
     tolerance_seconds=rarely(st.integers(1, 900), usual=300),
     verify_token=rarely(st.just("a-token-of-ours")),
     idempotency_key=rarely(

@@ -251,6 +251,16 @@ MESSAGES: dict[str, Message] = {
         change=change("TriggerCreated"),
         trigger=trigger("Key", WebhookConfig(auth_type=AuthType.API_KEY, api_key_header="Authorization")),
     ),
+    "TriggerChanged.2.filters.webhook": TriggerChanged2(
+        change=change("TriggerCreated"),
+        trigger=trigger(
+            "Pushes to main",
+            WebhookConfig(
+                filters={"body.ref": "refs/heads/main", 'headers["x-github-event"]': "push"},
+                expression="payload.body.commits.size() > 0",
+            ),
+        ),
+    ),
     "TriggerChanged.2.once.schedule": TriggerChanged2(
         change=change("TriggerCreated"),
         trigger=trigger(

@@ -14,7 +14,7 @@ from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.definition import WorkflowDefinition
 from trigger_contracts.option_versions import options_version
 from trigger_contracts.schedule_config import DstPolicy, OverlapPolicy, ScheduleConfig
-from trigger_contracts.trigger_config import Name, Time, TriggerConfig, TriggerType
+from trigger_contracts.trigger_config import ConditionText, Filters, Name, Time, TriggerConfig, TriggerType
 from trigger_contracts.webhook_config import (
     AuthType,
     HttpMethod,
@@ -56,13 +56,9 @@ class EventConfig(TriggerConfig, tag="event", frozen=True, kw_only=True):
 
     event_type: Annotated[str, Meta(min_length=1, max_length=500, extra_json_schema={"format": "event-type"})]
     source: Annotated[str, Meta(max_length=2000)] | None = None
-    filters: Annotated[dict[Annotated[str, Meta(max_length=500)], Any], Meta(max_length=50)] = msgspec.field(
-        default_factory=dict
-    )
+    filters: Filters = msgspec.field(default_factory=dict)
     """Path into the event, such as ``data.items[0].sku`` → the value that must stand there."""
-    expression: (
-        Annotated[str, Meta(min_length=1, max_length=1000, extra_json_schema={"format": "cel"})] | None
-    ) = None
+    expression: ConditionText | None = None
     """A condition in CEL on ``event``; see ``libs/expressions``."""
 
 

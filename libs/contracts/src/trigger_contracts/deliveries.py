@@ -42,6 +42,10 @@ class RejectionReason(StrEnum):
     PATH_UNKNOWN = "path_unknown"
     """The address is below that of a trigger."""
     TRIGGER_DELETED = "trigger_deleted"
+    FILTERED = "filtered"
+    """Not a refusal: the trigger's ``filters`` or ``expression`` leave the delivery out."""
+    CONDITION_FAILED = "condition_failed"
+    """The trigger's ``expression`` says nothing of the delivery: a field is missing, or of another type."""
     REPEATED = "repeated"
     """Not a refusal: the same key was accepted before, and the response names the same execution."""
 
@@ -131,6 +135,8 @@ class RejectedDelivery(Delivery, frozen=True, kw_only=True):
     execution_id: UUID | None = None
     """Of a repetition: the execution that its key started before."""
     idempotency_key: str | None = None
+    detail: str | None = None
+    """The reason in words, where the response does not say it. Older readers pass over it."""
 
 
 class DeliveriesAccepted(Message, tag="DeliveriesAccepted/1", frozen=True, kw_only=True):

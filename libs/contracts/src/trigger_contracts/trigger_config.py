@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -18,6 +18,11 @@ Name = Annotated[
         extra={"words": "Expected a name that is not blank. Example: Nightly report."},
     ),
 ]
+
+Filters = Annotated[dict[Annotated[str, Meta(max_length=500)], Any], Meta(max_length=50)]
+"""By path into what came: the value that must stand there; see ``libs/expressions``."""
+ConditionText = Annotated[str, Meta(min_length=1, max_length=1000, extra_json_schema={"format": "cel"})]
+"""A condition in CEL; see ``libs/expressions``."""
 
 
 class TriggerType(StrEnum):

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from trigger_contracts.codec import Part
-from trigger_contracts.trigger_config import TriggerConfig
+from trigger_contracts.trigger_config import ConditionText, Filters, TriggerConfig
 from trigger_contracts.webhook_providers import WebhookProvider
 
 HeaderName = Annotated[
@@ -293,3 +293,8 @@ class WebhookConfig(TriggerConfig, tag="webhook", frozen=True, kw_only=True):
     """Names of query parameters and headers whose values the webhook log shows, such as ``code``."""
     probes: Probes = Probes.REJECT
     challenge: Challenge | None = None
+    filters: Filters = msgspec.field(default_factory=dict)
+    """Path into the payload, such as ``body.ref`` or ``headers.x-github-event`` → the value that must stand
+    there. What does not match starts nothing, and its sender is answered 200."""
+    expression: ConditionText | None = None
+    """A condition in CEL on ``payload``, such as ``payload.body.total > 100``; see ``libs/expressions``."""

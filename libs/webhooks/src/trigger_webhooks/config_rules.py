@@ -6,7 +6,7 @@ requests in that the trigger's owner believes to be kept out.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureLabels, WebhookResponse
+from trigger_expressions import PAYLOAD, Expression, ExpressionError, filter_problems, problems_of
 from trigger_paths import PathError, parse_path, stored_path
 from trigger_validation import FieldError, pointer_step
 from trigger_webhooks.challenge_rules import challenge_errors, challenge_errors_between
@@ -21,6 +22,7 @@ from trigger_webhooks.networks import has_host_bits, parse_network
 from trigger_webhooks.ordinary_headers import ORDINARY_HEADERS
 from trigger_webhooks.response_headers import may_be_sent
 from trigger_webhooks.secret import VERIFY_TOKEN_PROVIDERS
+from trigger_webhooks.sensitive_names import Place, Sensitivity, sensitivity_of
 from trigger_webhooks.signed_content import SignedContentError, signed_content_of
 
 FieldRule = Callable[[Any], Iterable[FieldError]]
@@ -168,6 +170,34 @@ def _path_errors(text: str, *, read: Callable[[str], object]) -> Iterator[FieldE
         yield FieldError("/body", str(error))
 
 
+def _filters(filters: Mapping[str, Any]) -> Iterator[FieldError]:
+    impossible = dict(filter_problems(filters, subject=PAYLOAD))
+    for text in filters:
+        if reason := impossible.get(text) or _never_stored(parse_path(text)):
+            yield FieldError(f"/{pointer_step(text)}", reason)
+
+
+def _never_stored(path: Sequence[str]) -> str | None:
+    place = {"headers": Place.HEADER, "query": Place.ADDRESS}.get(path[0])
+    if place is None or len(path) < 2 or sensitivity_of(path[1], place=place) is not Sensitivity.CREDENTIAL:
+        return None
+    return f"{path[1][:80]!r} is a credential, and no payload has it. Verify the sender with authType."
+
+
+def _condition(text: str | None) -> Iterator[FieldError]:
+    if text is not None:
+        try:
+            Expression(text, subject=PAYLOAD)
+        except ExpressionError as error:
+            yield FieldError("", f"This is not a condition: {error}.")
+
+
+def _condition_spelling(text: str | None) -> Iterator[FieldError]:
+    if text is not None and not any(True for _ in _condition(text)):
+        for problem in problems_of(text, subject=PAYLOAD):
+            yield FieldError("", f"This is not a condition: {problem}.")
+
+
 def _networks(networks: tuple[str, ...]) -> Iterator[FieldError]:
     for index, text in enumerate(networks):
         try:
@@ -236,6 +266,7 @@ _SERVED: Final[dict[str, FieldRule]] = {
     "custom_headers": _headers,
     "response": _response_headers,
     "challenge": challenge_errors,
+    "expression": _condition,
 }
 """Asked when a trigger is saved and when it is served."""
 _SPELLING: Final[dict[str, FieldRule]] = {
@@ -243,6 +274,8 @@ _SPELLING: Final[dict[str, FieldRule]] = {
     "allowed_ips": _network_spelling,
     "response": _response_body,
     "idempotency_key": _key_spelling,
+    "filters": _filters,
+    "expression": _condition_spelling,
 }
 """Asked only when a trigger is saved: how an option is written, where the door understands more than one way.
 

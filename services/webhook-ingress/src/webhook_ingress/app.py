@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from typing import TypeVar
 
 from aiohttp import web
 
 from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.concurrency import FairThreads
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import Readiness, Service
 from trigger_runtime.metrics import Metrics
@@ -19,6 +21,7 @@ from trigger_runtime.web.application import new_application
 from webhook_ingress.adapters.accepted_publisher import AcceptedPublisher
 from webhook_ingress.adapters.access_log import AccessLog
 from webhook_ingress.adapters.batch import BatchLimits
+from webhook_ingress.adapters.condition_failure_log import ConditionFailureLog
 from webhook_ingress.adapters.ingress_metrics import IngressMetrics
 from webhook_ingress.adapters.large_deliveries import BySize, LargeDeliveries
 from webhook_ingress.adapters.randomness import RandomPool
@@ -37,12 +40,19 @@ from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE, WebhookEndpoint
 from webhook_ingress.entrypoints.worker_peers import WorkerPeers
 from webhook_ingress.settings import Settings, WorkerListens
+from webhook_ingress.usecases.delivery_storage import DeliveryStorage
 from webhook_ingress.usecases.receive_delivery import ReceiveDelivery
+from webhook_ingress.usecases.refusals import Refusals
 from webhook_ingress.usecases.request_records import RequestRecords
 
 NAME = "webhook-ingress"
 
+T = TypeVar("T")
+
 _POLL_SECONDS = 0.05
+_SELECTIONS_AT_A_TIME = 2
+_SELECTION_SECONDS = 5.0
+"""For asking a trigger's filters and expression of a long body, waiting for others included."""
 _GRACE_SECONDS = 15.0
 _RECORD_BYTES = 64 * 1024
 """Room for what a delivery holds beside its body."""
@@ -122,22 +132,42 @@ def _worker(settings: Settings) -> Service:
         apply=directory.apply,
     )
     secret_uses = SecretUsePublisher(bus, monotonic=clock.monotonic, metrics=ingress_metrics)
-    receive = ReceiveDelivery(
-        directory,
-        accepted=BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
-        records=RequestRecords(
-            rejected,
-            clock=clock,
-            unknown=Quota(settings.unknown_per_minute),
-            count_outcome=ingress_metrics.count_outcome,
-            longest_body=settings.rejected_body_bytes,
-        ),
-        responses=ResponseRenderer(),
-        secret_uses=secret_uses,
-        rates=RateLimits(),
-        accepted_keys=AcceptedKeys(),
+    responses, accepted_keys = ResponseRenderer(), AcceptedKeys()
+    records = RequestRecords(
+        rejected,
+        clock=clock,
+        unknown=Quota(settings.unknown_per_minute),
+        count_outcome=ingress_metrics.count_outcome,
+        longest_body=settings.rejected_body_bytes,
+    )
+    refusals = Refusals(
+        records,
+        responses=responses,
+        count_outcome=ingress_metrics.count_outcome,
+        public_url=settings.public_url,
+    )
+    storage = DeliveryStorage(
+        BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
+        records=records,
+        responses=responses,
+        refusals=refusals,
+        failures=ConditionFailureLog(metrics=ingress_metrics),
+        in_thread=partial(_in_thread, FairThreads(_SELECTIONS_AT_A_TIME)),
+        longest_inline=settings.inline_body_bytes,
+        accepted_keys=accepted_keys,
         clock=clock,
         count_outcome=ingress_metrics.count_outcome,
+    )
+    receive = ReceiveDelivery(
+        directory,
+        storage=storage,
+        refusals=refusals,
+        records=records,
+        responses=responses,
+        secret_uses=secret_uses,
+        rates=RateLimits(),
+        accepted_keys=accepted_keys,
+        clock=clock,
         public_url=settings.public_url,
     )
     readiness = Readiness()
@@ -197,6 +227,14 @@ def _worker(settings: Settings) -> Service:
         shutdown_seconds=settings.shutdown_seconds,
         drain_seconds=settings.drain_seconds,
     )
+
+
+def _in_thread(threads: FairThreads, work: Callable[[], T], owner: str) -> "asyncio.Future[T]":
+    async def run() -> T:
+        async with asyncio.timeout(_SELECTION_SECONDS):
+            return await threads.run(work, owner=owner)
+
+    return asyncio.ensure_future(run())
 
 
 async def _until(condition: Callable[[], bool]) -> None:

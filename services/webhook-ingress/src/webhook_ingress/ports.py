@@ -63,6 +63,13 @@ class SecretUses(Protocol):
         """Take it in, or let it go; never waits, never fails."""
 
 
+class ConditionFailures(Protocol):
+    """Where it goes that a trigger's expression could say nothing of a delivery."""
+
+    def note(self, trigger_id: UUID, *, trigger_version: int, detail: str) -> None:
+        """Take it in; never waits, never fails."""
+
+
 class Responses(Protocol):
     """How verdicts look to the caller."""
 
@@ -72,6 +79,14 @@ class Responses(Protocol):
         *,
         trigger: WebhookTrigger,
         execution_id: UUID,
+        verdict: Accepted,
+        rate: Rate | None,
+    ) -> HttpResponse: ...
+    def left_out(
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger,
         verdict: Accepted,
         rate: Rate | None,
     ) -> HttpResponse: ...

@@ -22,7 +22,9 @@ from webhook_ingress.domain.request import Body, Headers, WebhookRequest
 from webhook_ingress.domain.trigger import OpenedSecret, WebhookTrigger
 from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.ports import HttpResponse
+from webhook_ingress.usecases.delivery_storage import DeliveryStorage
 from webhook_ingress.usecases.receive_delivery import ReceiveDelivery
+from webhook_ingress.usecases.refusals import Refusals
 from webhook_ingress.usecases.request_records import RequestRecords
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -90,6 +92,16 @@ def make_request() -> Callable[..., WebhookRequest]:
     return make
 
 
+class FailureList:
+    """Keeps the failures of conditions."""
+
+    def __init__(self, failed: list[tuple[int, str]]) -> None:
+        self._failed = failed
+
+    def note(self, trigger_id: UUID, *, trigger_version: int, detail: str) -> None:
+        self._failed.append((trigger_version, detail))
+
+
 class Door:
     """The use case for one trigger; everything that it wrote is in lists."""
 
@@ -105,24 +117,48 @@ class Door:
         self.outcomes: list[str] = []
         self.unrecorded = 0
         clock = ClockAndIds(now=lambda: self.now, monotonic=lambda: self.seconds, random_bytes=bytes)
-        self._receive = ReceiveDelivery(
+        self.failed: list[tuple[int, str]] = []
+        self.in_threads = 0
+        responses, accepted_keys = ResponseRenderer(), AcceptedKeys()
+        records = RequestRecords(
             self,
-            accepted=self,
-            records=RequestRecords(
-                self,
-                clock=clock,
-                unknown=Quota(60),
-                count_outcome=self.outcomes.append,
-                longest_body=10_000,
-            ),
-            responses=ResponseRenderer(),
-            secret_uses=self,
-            rates=RateLimits(),
-            accepted_keys=AcceptedKeys(),
+            clock=clock,
+            unknown=Quota(60),
+            count_outcome=self.outcomes.append,
+            longest_body=10_000,
+        )
+        refusals = Refusals(
+            records, responses=responses, count_outcome=self.outcomes.append, public_url=public_url
+        )
+        storage = DeliveryStorage(
+            self,
+            records=records,
+            responses=responses,
+            refusals=refusals,
+            failures=FailureList(self.failed),
+            in_thread=self.in_thread,
+            longest_inline=512 * 1024,
+            accepted_keys=accepted_keys,
             clock=clock,
             count_outcome=self.outcomes.append,
+        )
+        self._receive = ReceiveDelivery(
+            self,
+            storage=storage,
+            refusals=refusals,
+            records=records,
+            responses=responses,
+            secret_uses=self,
+            rates=RateLimits(),
+            accepted_keys=accepted_keys,
+            clock=clock,
             public_url=public_url,
         )
+
+    def in_thread(self, work: Callable[[], Any], owner: str) -> "asyncio.Future[Any]":
+        assert owner == self.trigger.workspace
+        self.in_threads += 1
+        return asyncio.ensure_future(asyncio.to_thread(work))
 
     def find(self, trigger_id: UUID) -> WebhookTrigger | None:
         return self.trigger if trigger_id == self.trigger.id else None

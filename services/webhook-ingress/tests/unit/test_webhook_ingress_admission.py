@@ -119,5 +119,8 @@ def test_every_reason_has_a_status_and_only_ours_asks_to_try_again() -> None:
     ours = {Reason.SECRET_UNAVAILABLE, Reason.NOT_SUPPORTED}
     assert {reason for reason in Reason if rejected(reason).status >= 500} == ours
     assert {rejected(reason).status for reason in ours} == {503}
-    no_refusals = {Reason.HANDSHAKE, Reason.PROBE, Reason.REPEATED}
+    no_refusals = {
+        *(Reason.HANDSHAKE, Reason.PROBE, Reason.REPEATED),
+        *(Reason.FILTERED, Reason.CONDITION_FAILED),
+    }
     assert {reason for reason in Reason if rejected(reason).status < 400} == no_refusals

@@ -83,6 +83,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "visible_names": {"visible_names": ("code",)},
     "probes": {"method": HttpMethod.GET, "probes": Probes.RESPOND},
     "challenge": {"challenge": Challenge(body="challenge")},
+    "filters": {"filters": {"body.ref": "main"}},
+    "expression": {"expression": "payload.body.total > 100"},
 }
 # What does not do alone, and where the difference shows otherwise than in one unsigned POST.
 ELSEWHERE = {

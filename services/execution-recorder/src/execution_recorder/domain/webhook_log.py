@@ -87,7 +87,7 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
         response_status=delivery.response_status,
         response_body=storable(delivery.response_body),
         rejection_reason=storable(delivery.reason) if isinstance(delivery, RejectedDelivery) else None,
-        error=None if accepted else _maybe(detail_of(delivery.response_body)),
+        error=_error(delivery),
         ip_address=_maybe(delivery.client_address),
         user_agent=_maybe(delivery.user_agent),
         processing_time_ms=delivery.processing_ms,
@@ -101,6 +101,13 @@ def log_of(delivery: AcceptedDelivery | RejectedDelivery) -> WebhookLog:
         visible_names=_raw_list(delivery.visible_names),
         json_fields=_raw_list(reading.json_fields),
     )
+
+
+def _error(delivery: AcceptedDelivery | RejectedDelivery) -> str | None:
+    """Return why nothing started: what the response says, or what only the record says."""
+    if isinstance(delivery, AcceptedDelivery):
+        return None
+    return _maybe(delivery.detail or detail_of(delivery.response_body))
 
 
 def _read(delivery: AcceptedDelivery | RejectedDelivery, *, json_fields: Sequence[str]) -> ReadBody | None:

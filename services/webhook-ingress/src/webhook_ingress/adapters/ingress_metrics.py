@@ -38,6 +38,11 @@ class IngressMetrics:
             "Uses of older secrets that were not published: the bus was unavailable, or they were too many.",
             registry=registry,
         )
+        self.failed_conditions = Counter(
+            "webhook_conditions_failed_total",
+            "Expressions that could say nothing of a delivery: a field is missing, or of another type.",
+            registry=registry,
+        )
         self.held_body_bytes = Gauge(
             "webhook_held_body_bytes", "Bytes of bodies that are still being received.", registry=registry
         )

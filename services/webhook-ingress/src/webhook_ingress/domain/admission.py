@@ -51,6 +51,8 @@ _STATUS: Final = {
     RejectionReason.PATH_UNKNOWN: 404,
     RejectionReason.TRIGGER_DELETED: 404,
     RejectionReason.REPEATED: 202,
+    RejectionReason.FILTERED: 200,
+    RejectionReason.CONDITION_FAILED: 200,
 }
 BODY_NOT_READ: Final = frozenset(
     {

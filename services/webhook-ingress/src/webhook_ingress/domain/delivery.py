@@ -13,6 +13,7 @@ from webhook_ingress.domain import redaction
 from webhook_ingress.domain.admission import Accepted
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
+from webhook_ingress.domain.selection import LeftOut
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 
 _MAX_METHOD = 32
@@ -75,13 +76,17 @@ def rejected_delivery(
     longest_body: int,
     scrubber: Scrubber,
     repetition: Repetition | None = None,
+    left_out: LeftOut | None = None,
+    key: str | None = None,
 ) -> RejectedDelivery:
     """Return the record of a request that started nothing; ``owner`` is the trigger in whose log it belongs.
 
     Its body is recorded whole, or not at all where it is over ``longest_body`` bytes (a reader could take a
-    part for the whole) or holds the trigger's secret. The hash covers what was read.
+    part for the whole) or holds the trigger's secret. The hash covers what was read. ``key`` is the
+    idempotency key of a delivery that was ``left_out``.
     """
     body = recorded.body if isinstance(recorded.body, bytes) else b""
+    key = repetition.key if repetition else key
     shown = _shown_response(recorded, owner=owner, reason=reason)
     recorded = msgspec.structs.replace(recorded, response_body=shown)
     return RejectedDelivery(
@@ -94,7 +99,8 @@ def rejected_delivery(
         trigger_version=owner.version if owner else None,
         reason=reason,
         execution_id=repetition.execution_id if repetition else None,
-        idempotency_key=scrubber.text(repetition.key) if repetition else None,
+        idempotency_key=scrubber.text(key) if key else None,
+        detail=left_out.detail if left_out else None,
     )
 
 

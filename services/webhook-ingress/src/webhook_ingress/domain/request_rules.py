@@ -55,6 +55,8 @@ ENFORCED: Final = frozenset(
         "visible_names",
         "probes",
         "challenge",
+        "filters",
+        "expression",
     }
 )
 """The fields of ``WebhookConfig`` that this service acts on. Every other one has to have its default."""

@@ -9,6 +9,7 @@ import msgspec
 from trigger_contracts.config import WebhookConfig
 from trigger_webhooks import is_usable
 from webhook_ingress.domain.request_rules import RequestRules, request_rules
+from webhook_ingress.domain.selection import Selection, selection_of
 
 
 class OpenedSecret(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +53,14 @@ class WebhookTrigger:
     secrets: tuple[OpenedSecret, ...] = ()
     unopened: tuple[UUID, ...] = ()
     rules: RequestRules = field(init=False)
+    selection: Selection | None = field(init=False)
     usable: tuple[OpenedSecret, ...] = field(init=False)
     """The secrets that are long enough, and a key where the provider has keys, expired ones included."""
 
     def __post_init__(self) -> None:
         self.rules = request_rules(self.config)
+        # A trigger with an option that cannot be served refuses every request before this is asked.
+        self.selection = None if self.rules.unserved_option else selection_of(self.config)
         self.usable = tuple([one for one in self.secrets if is_usable(one.value, config=self.config)])
 
     @property

@@ -14,7 +14,12 @@ from trigger_runtime.web.operations import Body, Operation, Success
 from trigger_runtime.web.parameters import Parameter
 from trigger_runtime.web.problem import ProblemDocument
 from webhook_ingress.domain.admission import rejected
-from webhook_ingress.entrypoints.response_renderer import WebhookIgnored, WebhookProbed, WebhookStarted
+from webhook_ingress.entrypoints.response_renderer import (
+    WebhookFiltered,
+    WebhookIgnored,
+    WebhookProbed,
+    WebhookStarted,
+)
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE
 
 _TAG: Final = "Webhooks"
@@ -67,7 +72,7 @@ def api_document() -> dict[str, Any]:
     return document(
         info,
         operations=[*map(_receive, HttpMethod), _PREFLIGHT],
-        extra=(WebhookIgnored, WebhookProbed, WebhookProblem),
+        extra=(WebhookFiltered, WebhookIgnored, WebhookProbed, WebhookProblem),
     )
 
 
@@ -98,7 +103,8 @@ def _receive(method: HttpMethod) -> Operation:
             Success(
                 status=200,
                 description=(
-                    "Nothing starts: a handshake of a provider, or a trigger that is switched off. "
+                    "Nothing starts: a handshake of a provider, a trigger that is off, or a delivery "
+                    "that its filters or expression leave out (`filtered`). "
                     "With `X-Execution-Id` it is an acknowledgement, and the execution starts."
                 ),
             ),

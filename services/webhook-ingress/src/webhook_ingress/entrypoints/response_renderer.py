@@ -48,6 +48,8 @@ _DETAILS: Final = {
     RejectionReason.PATH_UNKNOWN: "There is no webhook at this address.",
     RejectionReason.TRIGGER_DELETED: "There is no webhook at this address.",
     RejectionReason.REPEATED: "The delivery was accepted before.",
+    RejectionReason.FILTERED: "The webhook takes other deliveries.",
+    RejectionReason.CONDITION_FAILED: "The webhook's condition says nothing of this delivery.",
 }
 _CHALLENGES: Final = {
     AuthType.BEARER: 'Bearer realm="webhook"',
@@ -67,6 +69,13 @@ class WebhookStarted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     success: bool = True
     execution_id: UUID
     message: str = "Workflow execution started"
+
+
+class WebhookFiltered(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The trigger's filters or expression leave the delivery out; nothing starts."""
+
+    success: bool = True
+    filtered: bool = True
 
 
 class WebhookProbed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -112,6 +121,33 @@ class ResponseRenderer:
                 content_type=TEXT if as_text else JSON,
             )
         return customized(usual, config=trigger.config)
+
+    def left_out(
+        self,
+        request: WebhookRequest,
+        *,
+        trigger: WebhookTrigger,
+        verdict: Accepted,
+        rate: Rate | None,
+    ) -> HttpResponse:
+        """Return a 200: its sender did nothing wrong, and need not send again.
+
+        A provider that reads the body gets the one that it reads, and the trigger's own response wins.
+        """
+        fields = (*_rate_fields(rate).items(), *_common(request, trigger=trigger))
+        if verdict.acknowledgement is not None:
+            usual = _of_reply(verdict.acknowledgement, fields=fields)
+        else:
+            as_text = trigger.config.response_format is ResponseFormat.TEXT
+            usual = HttpResponse(
+                status=200,
+                headers=fields,
+                body=b"OK" if as_text else _encoder.encode(WebhookFiltered()),
+                content_type=TEXT if as_text else JSON,
+            )
+        response = customized(usual, config=trigger.config)
+        # A 202 is a promise, and here is none.
+        return msgspec.structs.replace(response, status=200) if response.status == 202 else response
 
     def handshake(
         self, request: WebhookRequest, *, trigger: WebhookTrigger, verdict: HandshakeReplied

@@ -1,15 +1,12 @@
 """Receives a webhook request: find the trigger, decide, put it on record, respond."""
 
 from asyncio import Future
-from collections.abc import Callable
-from functools import partial
 from uuid import UUID
 
-import msgspec
 import structlog
 
 from trigger_contracts import ids
-from trigger_contracts.deliveries import AcceptedDelivery, RejectionReason
+from trigger_contracts.deliveries import RejectionReason
 from webhook_ingress.domain.accepted_keys import AcceptedKeys
 from webhook_ingress.domain.admission import (
     BODY_NOT_READ,
@@ -28,27 +25,17 @@ from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 from webhook_ingress.ports import (
-    AcceptedLog,
-    DeliveryTooLargeError,
     HttpResponse,
     Responses,
     SecretUses,
     Triggers,
     UnavailableError,
 )
-from webhook_ingress.usecases.request_records import RequestRecords, log_mendable
+from webhook_ingress.usecases.delivery_storage import DeliveryStorage, PendingDelivery
+from webhook_ingress.usecases.refusals import Refusals
+from webhook_ingress.usecases.request_records import RequestRecords
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-class PendingDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted request that gets its response once its delivery is stored."""
-
-    received: ReceivedRequest
-    trigger: WebhookTrigger
-    body: Body
-    response: HttpResponse
-    delivery: AcceptedDelivery
 
 
 class ReceiveDelivery:
@@ -58,25 +45,25 @@ class ReceiveDelivery:
         self,
         triggers: Triggers,
         *,
-        accepted: AcceptedLog,
+        storage: DeliveryStorage,
+        refusals: Refusals,
         records: RequestRecords,
         responses: Responses,
         secret_uses: SecretUses,
         rates: RateLimits,
         accepted_keys: AcceptedKeys,
         clock: ClockAndIds,
-        count_outcome: Callable[[str], None],
         public_url: str | None = None,
     ) -> None:
         self._triggers = triggers
-        self._accepted = accepted
+        self._storage = storage
+        self._refusals = refusals
         self._records = records
         self._responses = responses
         self._secret_uses = secret_uses
         self._rates = rates
         self._accepted_keys = accepted_keys
         self._clock = clock
-        self._count_outcome = count_outcome
         self._public_url = public_url
 
     def holds_secret(self, trigger_id: UUID, *, text: str) -> bool:
@@ -101,7 +88,9 @@ class ReceiveDelivery:
         if isinstance(trigger, HttpResponse):
             return trigger
         refusal = decide_before_body(trigger, request=received.request, public_url=self._public_url)
-        return None if refusal is None else self._refuse(received, trigger=trigger, body=b"", verdict=refusal)
+        if refusal is None:
+            return None
+        return self._refusals.refuse(received, trigger=trigger, body=b"", verdict=refusal)
 
     def receive(self, received: ReceivedRequest, *, body: Body) -> "HttpResponse | Future[HttpResponse]":
         """Return the response: at once to a request that starts nothing, else once the bus has the delivery.
@@ -112,11 +101,7 @@ class ReceiveDelivery:
         if isinstance(trigger, HttpResponse):
             return trigger
         judged = self._judge(received, trigger=trigger, body=body)
-        if isinstance(judged, HttpResponse):
-            return judged
-        response: Future[HttpResponse] = Future()
-        self._accepted.publish(judged.delivery).add_done_callback(partial(self._settle, judged, response))
-        return response
+        return judged if isinstance(judged, HttpResponse) else self._storage.take(judged)
 
     def malformed(self, trigger_id: UUID, *, request_id: str, response: HttpResponse) -> bool:
         """Put on record what names a trigger and is no request; tell whether there is that trigger."""
@@ -153,7 +138,7 @@ class ReceiveDelivery:
             if verdict.reason in BODY_NOT_READ:
                 # Whether the body happened to come along with the head must not show in the record.
                 body = b""
-            return self._refuse(received, trigger=trigger, body=body, verdict=verdict)
+            return self._refusals.refuse(received, trigger=trigger, body=body, verdict=verdict)
         self._note_use(trigger, secret_id=verdict.secret_id)
         if isinstance(verdict, HandshakeReplied):
             return self._reply(received, trigger=trigger, body=body, verdict=verdict)
@@ -162,7 +147,7 @@ class ReceiveDelivery:
         rate = self._rate(trigger)
         if rate is not None and rate.is_exceeded:
             too_fast = rejected(RejectionReason.RATE_LIMITED)
-            return self._refuse(received, trigger=trigger, body=body, verdict=too_fast, rate=rate)
+            return self._refusals.refuse(received, trigger=trigger, body=body, verdict=too_fast, rate=rate)
         return self._accept(received, trigger=trigger, body=body, verdict=verdict, rate=rate)
 
     def _repetition(self, trigger: WebhookTrigger, *, key: str | None) -> Repetition | None:
@@ -225,48 +210,14 @@ class ReceiveDelivery:
             execution_id=execution_id,
         )
         return PendingDelivery(
-            received=received, trigger=trigger, body=body, response=response, delivery=delivery
+            received=received,
+            trigger=trigger,
+            body=body,
+            verdict=verdict,
+            rate=rate,
+            response=response,
+            delivery=delivery,
         )
-
-    def _settle(
-        self, pending: PendingDelivery, response: "Future[HttpResponse]", stored: "Future[None]"
-    ) -> None:
-        """Respond now that the bus has the delivery, or does not."""
-        try:
-            response.set_result(self._response(pending, error=stored.exception()))
-        except Exception as error:  # noqa: BLE001 - the endpoint makes a 500 of it
-            response.set_exception(error)
-
-    def _response(self, pending: PendingDelivery, *, error: BaseException | None) -> HttpResponse:
-        match error:
-            case None:
-                self._count_outcome("accepted")
-                if pending.trigger.config.rate_limit is not None and pending.delivery.idempotency_key:
-                    self._accepted_keys.add(pending.delivery.execution_id, now=self._clock.monotonic())
-                return pending.response
-            case DeliveryTooLargeError():
-                too_large = rejected(RejectionReason.BODY_TOO_LARGE)
-                return self._refuse(
-                    pending.received, trigger=pending.trigger, body=pending.body, verdict=too_large
-                )
-            case UnavailableError():
-                return self.unavailable(pending.received, trigger=pending.trigger, error=error)
-            case _:
-                raise error
-
-    def _refuse(
-        self,
-        received: ReceivedRequest,
-        *,
-        trigger: WebhookTrigger,
-        body: Body,
-        verdict: Rejected,
-        rate: Rate | None = None,
-    ) -> HttpResponse:
-        log_mendable(trigger, reason=verdict.reason, request=received.request, public_url=self._public_url)
-        response = self._responses.refused(received.request, trigger=trigger, verdict=verdict, rate=rate)
-        self._records.record(received, owner=trigger, body=body, response=response, reason=verdict.reason)
-        return response
 
     def _reply(
         self, received: ReceivedRequest, *, trigger: WebhookTrigger, body: Body, verdict: HandshakeReplied
@@ -292,7 +243,4 @@ class ReceiveDelivery:
         self, received: ReceivedRequest, *, error: UnavailableError, trigger: WebhookTrigger | None = None
     ) -> HttpResponse:
         """Return the 503."""
-        request = received.request
-        log.warning("delivery not taken", reason=str(error), request_id=request.request_id)
-        self._count_outcome("unavailable")
-        return self._responses.unavailable(request, trigger=trigger, detail=str(error))
+        return self._refusals.unavailable(received, error=error, trigger=trigger)

@@ -10,6 +10,7 @@ from webhook_ingress.domain.delivery import RecordedRequest, Repetition, rejecte
 from webhook_ingress.domain.rate_limit import Quota
 from webhook_ingress.domain.request import Body, ReceivedRequest, WebhookRequest
 from webhook_ingress.domain.scrubbing import Scrubber
+from webhook_ingress.domain.selection import LeftOut
 from webhook_ingress.domain.trigger import DeletedTrigger, WebhookTrigger
 from webhook_ingress.ports import HttpResponse, RejectedLog
 
@@ -44,6 +45,8 @@ class RequestRecords:
         response: HttpResponse,
         reason: RejectionReason,
         repetition: Repetition | None = None,
+        left_out: LeftOut | None = None,
+        key: str | None = None,
     ) -> None:
         """Put a request into the log of its owner; without one, only count it where the quota is used up."""
         self._count_outcome(reason)
@@ -57,6 +60,8 @@ class RequestRecords:
             longest_body=self._longest_body,
             scrubber=Scrubber(owner if isinstance(owner, WebhookTrigger) else None),
             repetition=repetition,
+            left_out=left_out,
+            key=key,
         )
         self._log.record(delivery)
 
