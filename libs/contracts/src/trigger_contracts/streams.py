@@ -115,6 +115,14 @@ REFUSED_EVENTS: Final = Stream(
     max_age_seconds=14 * _DAY,
     max_bytes=128 * _MIB,
 )
+# References of some bytes to messages that only a newer release reads.
+PARKED: Final = Stream(
+    name="PARKED",
+    subjects=("parked.>",),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=90 * _DAY,
+    max_bytes=1024 * _MIB,
+)
 DEAD_LETTERS: Final = Stream(
     name="DEAD_LETTERS",
     subjects=("dead.>",),
@@ -136,6 +144,7 @@ ALL: Final = (
     SECRETS,
     CONDITIONS,
     REFUSED_EVENTS,
+    PARKED,
     DEAD_LETTERS,
 )
 
@@ -222,6 +231,11 @@ def event(event_type: str) -> str:
 def dead_letter(*, stream: str, durable: str) -> str:
     """Return the subject of what a durable consumer gave up on."""
     return f"dead.{_token(stream)}.{_token(durable)}"
+
+
+def parked(*, stream: str, durable: str) -> str:
+    """Return the subject of references to what a durable consumer of an older release cannot read."""
+    return f"parked.{_token(stream)}.{_token(durable)}"
 
 
 def _token(text: str) -> str:

@@ -25,6 +25,7 @@ from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.object_store import ObjectStore
+from trigger_runtime.bus.parked_consumer import parked_consumer
 from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database, DatabaseSettings
@@ -52,6 +53,7 @@ def build(settings: Settings) -> Service:
             streams.REJECTIONS,
             streams.FIRINGS,
             streams.EXECUTIONS,
+            streams.PARKED,
             streams.DEAD_LETTERS,
         ],
         replicas=settings.nats_stream_replicas,
@@ -83,13 +85,14 @@ def build(settings: Settings) -> Service:
         count_unrecorded=unrecorded.inc,
     )
     reading = [
-        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
+        new_consumer(bus, subscription=subscription, handle=handle, metrics=metrics)
         for subscription, handle in (
             (consumers.DELIVERIES, on_deliveries),
             (consumers.REJECTIONS, on_deliveries),
             (consumers.FIRINGS, partial(consumers.on_manual_firing, recording=recording)),
             (consumers.EXECUTIONS, partial(consumers.on_fact, recording=recording)),
         )
+        for new_consumer in (Consumer, parked_consumer)
     ]
     application = new_application(
         routes=[

@@ -26,6 +26,7 @@ from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.bus.paced_publisher import PacedPublisher
+from trigger_runtime.bus.parked_consumer import parked_consumer
 from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
@@ -43,6 +44,7 @@ _STREAMS: Final = {
         streams.EXECUTIONS,
         streams.CONDITIONS,
         streams.REFUSED_EVENTS,
+        streams.PARKED,
         streams.DEAD_LETTERS,
     ),
     Role.WORKER: (streams.CONFIG, streams.EXECUTIONS),
@@ -150,20 +152,25 @@ def _add_dispatcher(process: _Process) -> None:
         pool=pool,
         now=_now,
     )
-    deliveries, events, firings = (
+    on_deliveries = partial(consumers.on_deliveries_accepted, dispatcher=dispatcher)
+    on_firing = partial(consumers.on_manual_firing, dispatcher=dispatcher)
+    deliveries, parked_deliveries, firings, parked_firings, events = (
         # What cannot be started is not fetched: other processes may reach Temporal.
-        Consumer(bus, subscription=subscription, handle=handle, metrics=metrics, gate=temporal.healthy)
-        for subscription, handle in (
-            (consumers.DELIVERIES, partial(consumers.on_deliveries_accepted, dispatcher=dispatcher)),
+        new_consumer(bus, subscription=subscription, handle=handle, metrics=metrics, gate=temporal.healthy)
+        for new_consumer, subscription, handle in (
+            (Consumer, consumers.DELIVERIES, on_deliveries),
+            (parked_consumer, consumers.DELIVERIES, on_deliveries),
+            (Consumer, consumers.FIRINGS, on_firing),
+            (parked_consumer, consumers.FIRINGS, on_firing),
             (
+                Consumer,
                 consumers.EVENTS,
                 partial(consumers.on_event, dispatcher=dispatcher, directory_current=watch.current),
             ),
-            (consumers.FIRINGS, partial(consumers.on_manual_firing, dispatcher=dispatcher)),
         )
     )
     process.require("event triggers", lambda: follower.check() or watch.check())
-    for consumer in (deliveries, events, firings):
+    for consumer in (deliveries, parked_deliveries, firings, parked_firings, events):
         process.require(consumer.name, consumer.check)
     process.components.extend(
         [
@@ -172,8 +179,10 @@ def _add_dispatcher(process: _Process) -> None:
             follower,
             watch,
             deliveries,
+            parked_deliveries,
             StartAfter(events, ready=follower.caught_up),
             firings,
+            parked_firings,
             # Stopped before the consumers, which wait for the starts of their messages.
             pool,
         ]

@@ -237,10 +237,14 @@ async def test_messages_from_the_future_wait_for_who_can_read_them(bench: Any) -
         await bench.end(delivery.execution_id)
 
         async def tried_again() -> bool:
-            found = [await bench.bus.js.consumer_info(*names) for names in subjects]
+            found = [
+                await bench.bus.js.consumer_info("PARKED", f"{durable}-parked") for _, durable in subjects
+            ]
             return all(info.num_redelivered for info in found)
 
         await bench.eventually(tried_again)
+        for stream, durable in subjects:
+            await bench.settled(stream=stream, durable=durable)
     assert await bench.messages("DEAD_LETTERS") == []
 
 

@@ -35,6 +35,7 @@ from trigger_contracts import streams
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.parked_consumer import parked_consumer
 from trigger_runtime.bus.request_reply import Responder
 from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
@@ -55,7 +56,7 @@ class Core:
         self.bus = Bus(
             url=settings.nats_url.reveal(),
             client_name=NAME,
-            streams=(streams.CONFIG, streams.SCHEDULES, streams.DEAD_LETTERS),
+            streams=(streams.CONFIG, streams.SCHEDULES, streams.PARKED, streams.DEAD_LETTERS),
             replicas=settings.nats_stream_replicas,
         )
         self.temporal = TemporalConnection(settings.temporal, identity=NAME)
@@ -137,12 +138,9 @@ def build(settings: Settings) -> Service:
     readiness, metrics, core = Readiness(), Metrics(), Core(settings)
     core.show_steps(metrics.registry)
     bus = core.bus
-    consumer = Consumer(
-        bus,
-        subscription=TRIGGERS,
-        handle=partial(on_trigger_changed, reconciler=core.reconciler),
-        metrics=metrics,
-    )
+    on_change = partial(on_trigger_changed, reconciler=core.reconciler)
+    consumer = Consumer(bus, subscription=TRIGGERS, handle=on_change, metrics=metrics)
+    parked = parked_consumer(bus, subscription=TRIGGERS, handle=on_change, metrics=metrics)
     lease = ResyncLease(
         bus,
         replica=uuid4().hex,
@@ -172,6 +170,7 @@ def build(settings: Settings) -> Service:
         components=[
             *core.components,
             consumer,
+            parked,
             *_responders(core),
             lease,
             BackgroundTask("resync", resync.run),

@@ -319,7 +319,7 @@ async def test_a_message_from_the_future_waits_and_a_damaged_one_is_given_up(
             ]
 
         async def parked() -> bool:
-            found = await stream.consumer_info("CONFIG", streams.SYNC_SCHEDULES)
+            found = await stream.consumer_info("PARKED", f"{streams.SYNC_SCHEDULES}-parked")
             return bool(found.num_redelivered)
 
         assert await eventually(given_up) == [b"{}"]

@@ -156,6 +156,15 @@ class Bus(BackgroundTask):
         message = await self.last_stored(stream, subject=subject, timeout=timeout)
         return None if message is None else message.data
 
+    async def stored(self, stream: str, *, sequence: int, timeout: float = 5.0) -> StoredMessage | None:
+        """Return a message from the stream's leader, ``None`` where the stream does not have it any more.
+
+        Raises ``BusUnavailableError``, also where the stream itself does not exist.
+        """
+        return await jetstream_api.get_message(
+            self.client, stream=stream, request={"seq": sequence}, timeout=timeout
+        )
+
     async def last_stored(self, stream: str, *, subject: str, timeout: float = 5.0) -> StoredMessage | None:
         """Return the last message of a subject, from the stream's leader; ``None`` for an empty subject.
 

@@ -17,6 +17,7 @@ from trigger_runtime.bus.backlog import watch_backlog
 from trigger_runtime.bus.connection import Bus, BusUnavailableError, MessageTooLargeError, StreamFullError
 from trigger_runtime.bus.dead_letters import RefusalLog, publish_record
 from trigger_runtime.bus.jetstream_api import OUTAGE, Received, describe, received
+from trigger_runtime.bus.parking import ATTEMPTS_BEFORE, park
 from trigger_runtime.bus.pull import pull_messages
 from trigger_runtime.bus.subscription import RetryLaterError, Subscription
 from trigger_runtime.lifecycle import BackgroundTask, cancel
@@ -192,11 +193,14 @@ class Consumer(BackgroundTask):
         structlog.contextvars.bind_contextvars(stream=item.stream, sequence=item.sequence)
         subscription = self._subscription
         retry_on: tuple[type[Exception], ...] = (RetryLaterError, *subscription.retry_on)
+        park_on = subscription.parking.errors if subscription.parking else ()
         try:
             await self._handle(item)
         except retry_on as error:
             reason = describe(error) if isinstance(error, RetryLaterError) else _named(error)
             await self._retry(item, attempt=item.attempt, reason=reason)
+        except park_on as error:
+            await self._park(item, reason=_named(error))
         except subscription.refuse_on as error:
             await self._refuse(item, reason=_named(error))
         except subscription.dead_letter_on as error:
@@ -222,6 +226,20 @@ class Consumer(BackgroundTask):
         wait = backoff.delay(attempt, first=0.25)
         log.warning("message will be retried", reason=reason, attempt=item.attempt, seconds=round(wait, 2))
         await self._settle("retried", item=item, reply=lambda message: message.nak(delay=wait))
+
+    async def _park(self, item: Received, *, reason: str) -> None:
+        """Move it out of the way; it stays in its stream, and waits there while it cannot be parked."""
+        parking, durable = self._subscription.parking, self._subscription.durable
+        if parking is None or item.attempt < ATTEMPTS_BEFORE:
+            await self._retry(item, attempt=item.attempt, reason=reason)
+            return
+        log.warning("message parked", durable=durable, reason=reason, attempt=item.attempt)
+        try:
+            await park(self._bus, item=item, durable=durable, parking=parking)
+        except BusUnavailableError as error:
+            await self._retry(item, attempt=item.attempt, reason=f"not parked: {describe(error)}")
+            return
+        await self._settle("parked", item=item, reply=Msg.term)
 
     async def _dead_letter(self, item: Received, *, reason: str) -> None:
         """Move the message to the dead letters; it stays in its stream until that is confirmed.

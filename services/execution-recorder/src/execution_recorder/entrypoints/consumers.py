@@ -19,7 +19,7 @@ from trigger_contracts.deliveries import DeliveriesRejected, LargeDeliveryAccept
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.bus.jetstream_api import Received
 from trigger_runtime.bus.object_store import ObjectStore
-from trigger_runtime.bus.subscription import Subscription
+from trigger_runtime.bus.subscription import Parking, Subscription
 from trigger_runtime.postgres import DatabaseUnavailableError
 
 log = structlog.stdlib.get_logger(__name__)
@@ -34,8 +34,13 @@ def _subscription(
         subjects=subjects,
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
         dead_letter_on=(MalformedMessageError, ValueRefusedError),
+        retry_on=(DatabaseUnavailableError, BusUnavailableError),
         # A message of a newer release waits for the release that can read it.
-        retry_on=(DatabaseUnavailableError, BusUnavailableError, UnknownMessageError),
+        parking=Parking(
+            stream=streams.PARKED.name,
+            subject=streams.parked(stream=stream.name, durable=durable),
+            errors=(UnknownMessageError,),
+        ),
         concurrency=concurrency,
     )
 

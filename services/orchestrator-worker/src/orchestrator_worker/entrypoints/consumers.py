@@ -12,7 +12,7 @@ from trigger_contracts.deliveries import ACCEPTED, DeliveriesAccepted, LargeDeli
 from trigger_contracts.firings import MANUAL
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.bus.jetstream_api import Received
-from trigger_runtime.bus.subscription import Subscription
+from trigger_runtime.bus.subscription import Parking, Subscription
 
 
 def _subscription(stream: streams.Stream, *, durable: str, subject: str) -> Subscription:
@@ -22,8 +22,13 @@ def _subscription(stream: streams.Stream, *, durable: str, subject: str) -> Subs
         subjects=[subject],
         dead_letter_subject=streams.dead_letter(stream=stream.name, durable=durable),
         dead_letter_on=(MalformedMessageError, TooOldToStartError),
+        retry_on=(StartUnavailableError, BusUnavailableError),
         # A message of a newer release waits for the release that can read it.
-        retry_on=(StartUnavailableError, BusUnavailableError, UnknownMessageError),
+        parking=Parking(
+            stream=streams.PARKED.name,
+            subject=streams.parked(stream=stream.name, durable=durable),
+            errors=(UnknownMessageError,),
+        ),
         # Messages in memory. Each may be a batch, as large as the bus takes.
         concurrency=16,
         # After a crash another process gets the message. A start that was under way is not repeated.
@@ -39,6 +44,8 @@ EVENTS: Final = replace(
     # Every service may publish there, so what comes is not of our making.
     refuse_on=(MalformedMessageError,),
     refused_subject=streams.EVENTS_REFUSED,
+    # A CloudEvent has one version here: there is nothing that only a newer release reads.
+    parking=None,
 )
 FIRINGS: Final = _subscription(
     streams.FIRINGS, durable=streams.DISPATCH_FIRINGS, subject=streams.FIRINGS_MANUAL

@@ -9,7 +9,7 @@ from trigger_contracts import config, streams
 from trigger_contracts.codec import MalformedMessageError, UnknownMessageError
 from trigger_runtime.bus.connection import BusUnavailableError
 from trigger_runtime.bus.jetstream_api import Received
-from trigger_runtime.bus.subscription import Subscription
+from trigger_runtime.bus.subscription import Parking, Subscription
 
 TRIGGERS: Final = Subscription(
     stream=streams.CONFIG.name,
@@ -17,8 +17,13 @@ TRIGGERS: Final = Subscription(
     subjects=[streams.CONFIG_TRIGGERS],
     dead_letter_subject=streams.dead_letter(stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES),
     dead_letter_on=(MalformedMessageError,),
+    retry_on=(TemporalUnavailableError, BusUnavailableError),
     # A message of a newer release waits until that runs here.
-    retry_on=(TemporalUnavailableError, BusUnavailableError, UnknownMessageError),
+    parking=Parking(
+        stream=streams.PARKED.name,
+        subject=streams.parked(stream=streams.CONFIG.name, durable=streams.SYNC_SCHEDULES),
+        errors=(UnknownMessageError,),
+    ),
     # Twice what Temporal gets at a time: the bus is read meanwhile.
     concurrency=2 * CONCURRENCY,
 )
