@@ -75,6 +75,32 @@ async def test_a_refused_webhook_shows_the_reason(client: Any, terminal: Termina
     assert row["id"] in {one["id"] for one in refusals["items"]}
 
 
+async def test_a_webhook_s_condition_that_fails_is_seen_in_its_log_and_at_its_trigger(
+    client: Any, terminal: Terminal, eventually: Any
+) -> None:
+    workflow_id = await client.workflow("{{trigger.payload}}")
+    config = {"authType": "none", "expression": "payload.body.total > 100"}
+    trigger = await client.trigger("webhook", config, workflow_id=workflow_id)
+    secret = "hunter2"
+    for body in ({}, {"total": secret}):
+        async with client.session.post(f"/api/webhooks/{trigger['id']}", json=body) as answer:
+            assert (answer.status, (await answer.json())["filtered"]) == (200, True)
+    steps = blocks(PAGE)
+
+    async def failed() -> Any:
+        (shown,) = documents(terminal.type(steps[TRIGGER]))
+        assert shown["id"] == trigger["id"]
+        condition = shown["condition"]
+        return condition if condition and condition["failures"] == 2 else None
+
+    condition = await eventually(failed)
+    assert condition["detail"] == "a value is of another type than the expression needs"
+    logs, _ = documents(terminal.type(steps[WEBHOOK]))
+    posts = [row for row in logs["items"] if row["requestMethod"] == "POST"]
+    assert {row["rejectionReason"] for row in posts} == {"condition_failed"}
+    assert not any(secret in str(row["error"]) for row in posts)
+
+
 async def test_a_schedule_shows_its_times_and_what_was_dropped(
     client: Any, terminal: Terminal, eventually: Any
 ) -> None:

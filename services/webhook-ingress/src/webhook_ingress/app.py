@@ -9,9 +9,11 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from trigger_contracts import streams
+from trigger_contracts import condition_failures, streams
+from trigger_contracts.codec import encode
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
+from trigger_runtime.bus.paced_publisher import PacedPublisher
 from trigger_runtime.concurrency import FairThreads
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import Readiness, Service
@@ -92,6 +94,7 @@ def _worker(settings: Settings) -> Service:
             streams.DELIVERY_BODIES_STREAM,
             streams.REJECTIONS,
             streams.SECRETS,
+            streams.CONDITIONS,
         ],
         replicas=settings.nats_stream_replicas,
     )
@@ -132,6 +135,9 @@ def _worker(settings: Settings) -> Service:
         apply=directory.apply,
     )
     secret_uses = SecretUsePublisher(bus, monotonic=clock.monotonic, metrics=ingress_metrics)
+    failures = PacedPublisher(
+        "condition failures", bus=bus, encode=encode, merge=condition_failures.merged, metrics=metrics
+    )
     responses, accepted_keys = ResponseRenderer(), AcceptedKeys()
     records = RequestRecords(
         rejected,
@@ -151,7 +157,7 @@ def _worker(settings: Settings) -> Service:
         records=records,
         responses=responses,
         refusals=refusals,
-        failures=ConditionFailureLog(metrics=ingress_metrics),
+        failures=ConditionFailureLog(metrics=ingress_metrics, publish=failures.note),
         in_thread=partial(_in_thread, FairThreads(_SELECTIONS_AT_A_TIME)),
         longest_inline=settings.inline_body_bytes,
         accepted_keys=accepted_keys,
@@ -201,6 +207,7 @@ def _worker(settings: Settings) -> Service:
             accepted,
             rejected,
             secret_uses,
+            failures,
             follower,
             GcTuning(settled=follower.caught_up),
             access,

@@ -66,8 +66,8 @@ class SecretUses(Protocol):
 class ConditionFailures(Protocol):
     """Where it goes that a trigger's expression could say nothing of a delivery."""
 
-    def note(self, trigger_id: UUID, *, trigger_version: int, detail: str) -> None:
-        """Take it in; never waits, never fails."""
+    def note(self, trigger: WebhookTrigger, *, at: Time, detail: str) -> None:
+        """Take it in; never waits, never fails. ``detail`` holds no value of the delivery."""
 
 
 class Responses(Protocol):

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from trigger_contracts import streams
+from trigger_contracts.condition_failures import FAILURES, expression_digest
 from trigger_contracts.config import AuthType, WebhookConfig
 
 pytestmark = pytest.mark.integration
@@ -37,6 +39,17 @@ async def test_only_what_is_asked_for_is_stored_and_the_rest_is_on_record(ingres
         metrics = await reply.text()
     assert 'webhook_deliveries_total{outcome="filtered"} 2.0' in metrics
     assert "webhook_conditions_failed_total 1.0" in metrics
+    js = (await ingress.bus()).jetstream()
+
+    async def published() -> bool:
+        return bool((await js.stream_info(streams.CONDITIONS.name)).state.messages)
+
+    await ingress.eventually(published)
+    stored = await js.get_last_msg(streams.CONDITIONS.name, streams.condition(trigger_id))
+    failed = FAILURES.decode(stored.data or b"")
+    assert (failed.trigger_id, failed.failures) == (trigger_id, 1)
+    assert failed.expression_sha256 == expression_digest(config.expression or "")
+    assert failed.detail == "there is no payload.body.commits"
 
 
 @pytest.mark.parametrize("size", [100_000, 700_000])

@@ -98,8 +98,8 @@ class FailureList:
     def __init__(self, failed: list[tuple[int, str]]) -> None:
         self._failed = failed
 
-    def note(self, trigger_id: UUID, *, trigger_version: int, detail: str) -> None:
-        self._failed.append((trigger_version, detail))
+    def note(self, trigger: WebhookTrigger, *, at: datetime, detail: str) -> None:
+        self._failed.append((trigger.version, detail))
 
 
 class Door:

@@ -114,7 +114,9 @@ def test_a_condition_that_fails_is_no_silent_no(
     (record,) = door.rejected
     assert record.reason == "condition_failed"
     assert why in record.detail
-    assert door.failed == [(door.trigger.version, record.detail)]
+    ((version, reason),) = door.failed
+    assert version == door.trigger.version
+    assert record.detail == f"The expression cannot be evaluated: {reason}."
 
 
 def test_filters_come_after_all_that_keeps_requests_out(

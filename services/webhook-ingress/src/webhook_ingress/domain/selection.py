@@ -34,6 +34,8 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
 
     reason: RejectionReason
     detail: str
+    error: str | None = None
+    """Of a condition that could say nothing: the reason alone."""
 
 
 def selection_of(config: WebhookConfig) -> Selection | None:
@@ -58,7 +60,7 @@ def left_out(asked: Selection, *, delivery: AcceptedDelivery, longest_inline: in
         return None
     if failed.error is not None:
         detail = f"The expression cannot be evaluated: {failed.error}."
-        return LeftOut(reason=RejectionReason.CONDITION_FAILED, detail=detail)
+        return LeftOut(reason=RejectionReason.CONDITION_FAILED, detail=detail, error=failed.error)
     return LeftOut(reason=RejectionReason.FILTERED, detail=_words(failed))
 
 

@@ -119,8 +119,8 @@ class DeliveryStorage:
         if left is None:
             return self._store(pending)
         trigger = pending.trigger
-        if left.reason is RejectionReason.CONDITION_FAILED:
-            self._failures.note(trigger.id, trigger_version=trigger.version, detail=left.detail)
+        if left.error is not None:
+            self._failures.note(trigger, at=self._clock.now(), detail=left.error)
         response = self._responses.left_out(
             pending.received.request, trigger=trigger, verdict=pending.verdict, rate=pending.rate
         )
