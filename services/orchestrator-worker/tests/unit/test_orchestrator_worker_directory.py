@@ -153,3 +153,19 @@ async def test_a_condition_that_does_not_hold_is_no_failure() -> None:
     await bench.take(state(1, version=1, config=config))
     assert await bench.matching() == []
     assert bench.published == []
+
+
+async def test_a_condition_that_this_release_cannot_read_fails_for_what_matches_it_otherwise() -> None:
+    bench = Bench()
+    config = EventConfig(event_type="order.created", filters={"type": "order.created"}, expression="no(")
+    other = EventConfig(event_type="order.created", filters={"type": "other"}, expression="no(")
+    await bench.take(state(1, version=1, config=config), number=1)
+    await bench.take(state(2, version=1, config=other), number=2)
+    await bench.take(state(3, version=1), number=3)
+    assert await bench.matching() == [3]
+    ((_, failed),) = bench.published
+    assert (failed.trigger_id, failed.failures) == (UUID(int=1), 1)
+    assert "Syntax error" in failed.detail
+    await bench.take(state(1, version=2, deleted_at=AT), number=1)
+    assert await bench.matching() == [3]
+    assert len(bench.published) == 1

@@ -177,4 +177,6 @@ def test_a_condition_from_the_future_starts_nothing() -> None:
         triggers.put(
             trigger(1, version=2, config=EventConfig(event_type="order.created", expression="new!(x)"))
         )
-    assert len(triggers) == 0
+    assert started(triggers, event()) == []
+    triggers.put(trigger(1, version=3))
+    assert [state.version for state in started(triggers, event())] == [3]

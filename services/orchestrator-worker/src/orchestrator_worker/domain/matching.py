@@ -6,7 +6,7 @@ from uuid import UUID
 
 from trigger_contracts.config import EventConfig, TriggerState
 from trigger_contracts.events import CloudEvent, patterns_of
-from trigger_expressions import Expression
+from trigger_expressions import Expression, ExpressionError
 from trigger_matching import event_checks, first_failure
 
 
@@ -14,6 +14,8 @@ from trigger_matching import event_checks, first_failure
 class _Listener:
     state: TriggerState
     condition: Expression | None
+    unreadable: str | None = None
+    """Why the condition cannot be compiled here: then it says nothing of any event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +39,22 @@ class EventTriggers:
         """Replace the known state of a trigger.
 
         Raises ``trigger_expressions.ExpressionError`` for a condition that a newer trigger-api accepts
-        and this version cannot compile: the trigger then starts on nothing.
+        and this version cannot compile: the trigger then starts on nothing, and each event that its other
+        options match is a failure of its condition.
         """
         self.drop(state.id)
         config = state.config
         if isinstance(config, EventConfig) and state.enabled and state.deleted_at is None:
-            condition = None if config.expression is None else Expression(config.expression)
-            self._type_of[state.id] = config.event_type
-            listener = _Listener(state=state, condition=condition)
-            self._by_type.setdefault(config.event_type, {})[state.id] = listener
+            try:
+                condition = None if config.expression is None else Expression(config.expression)
+            except ExpressionError as error:
+                self._add(_Listener(state=state, condition=None, unreadable=str(error)), config=config)
+                raise
+            self._add(_Listener(state=state, condition=condition), config=config)
+
+    def _add(self, listener: _Listener, *, config: EventConfig) -> None:
+        self._type_of[listener.state.id] = config.event_type
+        self._by_type.setdefault(config.event_type, {})[listener.state.id] = listener
 
     def drop(self, trigger_id: UUID) -> None:
         """Remove a trigger: no event starts it any more."""
@@ -83,13 +92,13 @@ def _judgement(
     state = listener.state
     checks = event_checks(state, event, condition=listener.condition, open_to=open_to)
     failed = first_failure(checks)
-    if failed is None:
-        return state
-    if failed.error is None or not isinstance(state.config, EventConfig) or state.config.expression is None:
-        return None
+    error = listener.unreadable if failed is None else failed.error
+    if error is None:
+        return state if failed is None else None
+    assert isinstance(state.config, EventConfig)  # noqa: S101 - no other one listens
     return ConditionFailure(
         trigger_id=state.id,
         trigger_version=state.version,
-        expression=state.config.expression,
-        detail=failed.error,
+        expression=state.config.expression or "",
+        detail=error,
     )
