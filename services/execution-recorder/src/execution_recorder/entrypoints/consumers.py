@@ -46,6 +46,7 @@ def _subscription(
 
 
 # All handlers together stay below the default of DATABASE_MAX_CONNECTIONS, so that readers get theirs.
+# Parked messages, one at a time for each, need a connection only after a newer release has come back.
 DELIVERIES: Final = _subscription(
     streams.DELIVERIES,
     durable=streams.RECORD_DELIVERIES,
