@@ -80,17 +80,17 @@ async def test_a_good_token() -> None:
     assert (await principal(f"Bearer {signed(claims(), kid='any')}")).subject == "user-1"
 
 
-@pytest.mark.parametrize("claim", ["scope", "scp", "scopes"])
+@pytest.mark.parametrize("claim", ["scope", "scp", "scopes", "permissions"])
 async def test_scopes(claim: str) -> None:
     both = frozenset({"triggers:read", "triggers:write"})
-    given: list[Any] = ["triggers:read  triggers:write"]
-    given += [["triggers:read", "triggers:write"]] if claim != "scope" else []
-    for value in given:
+    forms: list[Any] = ["triggers:read  triggers:write", ["triggers:read", "triggers:write"]]
+    for value in forms:
         assert (await principal(f"Bearer {signed(claims(**{claim: value}))}")).scopes == both
     for value in ("triggers:read", "", "triggers:writer"):
         with pytest.raises(ProblemError) as caught:
             await principal(f"Bearer {signed(claims(**{claim: value}))}")
         assert (caught.value.status, caught.value.code) == (403, "scope_missing")
+        assert f"in its claim {claim}" in str(caught.value.detail)
 
 
 async def test_the_registered_claim_of_scopes_goes_before_the_others() -> None:
@@ -182,11 +182,13 @@ BAD_CLAIMS: list[dict[str, Any]] = [
     {"aud": ["flowmaestro-triggers", 5]},
     {"aud": {"flowmaestro-triggers": 1}},
     {"jti": 5},
-    {"scope": ["triggers:write"]},
+    {"scope": ["triggers:write", 5]},
     {"scope": 5},
     {"scope": None},
     {"scope": {"triggers:write": True}},
     {"scp": None},
+    {"permissions": 5},
+    {"scope": "triggers:write", "permissions": None},
     {"scp": ["triggers:write", 5]},
     {"scp": {"triggers:write": True}},
     {"scopes": 5},

@@ -29,11 +29,12 @@ class ConcurrentChangeError(Exception):
 
 
 class StaleVersionError(Exception):
-    """The caller's condition names another version than the current one."""
+    """The caller's condition names another version than the current one; ``why`` says it names none."""
 
-    def __init__(self, current: int) -> None:
+    def __init__(self, current: int, *, why: str | None = None) -> None:
         super().__init__(f"the version is {current}")
         self.current = current
+        self.why = why
 
 
 class TriggerDisabledError(Exception):

@@ -560,7 +560,7 @@ async def test_a_bus_that_was_restored_from_a_copy_is_followed_from_where_it_end
 
     async def followed() -> bool:
         kept = "SELECT count(*) FROM trigger_api.stream_positions WHERE stream_created <> ''"
-        return bool(await connection.fetchval(kept) == 3)
+        return bool(await connection.fetchval(kept) == 4)
 
     await eventually(followed)
     await connection.execute("UPDATE trigger_api.stream_positions SET position = 1000")

@@ -33,11 +33,15 @@ _MAX_NAME: Final = 255
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. ``scopes`` is ``None`` for a token that carries none: it may do everything."""
+    """Who calls. ``scopes`` is ``None`` for a token that carries none: it may do everything.
+
+    ``scope_claim`` is the claim that they are from.
+    """
 
     workspace: str
     subject: str
     scopes: frozenset[str] | None
+    scope_claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +67,13 @@ class _Claims(msgspec.Struct, frozen=True, kw_only=True):
     iat: float | UnsetType = UNSET
     jti: str | UnsetType = UNSET
     org: str | None = None
-    scope: str | UnsetType = UNSET
-    """Separated by spaces (RFC 8693, 4.2)."""
+    scope: str | list[str] | UnsetType = UNSET
+    """Separated by spaces (RFC 8693, 4.2); some providers send a list."""
     scp: str | list[str] | UnsetType = UNSET
+    """Of Microsoft Entra (a text) and Okta (a list)."""
     scopes: str | list[str] | UnsetType = UNSET
+    permissions: str | list[str] | UnsetType = UNSET
+    """Of Auth0, where an API's permissions are in its tokens."""
 
 
 _claims_decoder: Final = msgspec.json.Decoder(_Claims)
@@ -189,7 +196,8 @@ class TokenVerifier:
         if principal is None:
             principal = await self._verified(token)
         if principal.scopes is not None and scope not in principal.scopes:
-            raise ProblemError(403, code="scope_missing", detail=f"The token lacks the scope {scope}.")
+            detail = f"The token lacks the scope {scope} in its claim {principal.scope_claim}."
+            raise ProblemError(403, code="scope_missing", detail=detail)
         return principal
 
     async def _verified(self, token: bytes) -> Principal:
@@ -259,16 +267,23 @@ def _checked(payload: bytes, *, settings: TokenSettings, now: float) -> Verified
         raise _refused("The token has expired.", challenge=_INVALID)
     if now < since:
         raise _invalid()
-    principal = Principal(workspace=claims.org or claims.sub, subject=claims.sub, scopes=_scopes(claims))
+    claim, scopes = _scopes(claims)
+    principal = Principal(
+        workspace=claims.org or claims.sub, subject=claims.sub, scopes=scopes, scope_claim=claim
+    )
     return Verified(principal, since, until)
 
 
-def _scopes(claims: _Claims) -> frozenset[str] | None:
-    """Return the first of the registered claim and of those that providers send instead."""
-    for claim in (claims.scope, claims.scp, claims.scopes):
-        if not isinstance(claim, UnsetType):
-            return frozenset(claim.split() if isinstance(claim, str) else claim)
-    return None
+def _scopes(claims: _Claims) -> tuple[str | None, frozenset[str] | None]:
+    """Return the first of the registered claim and of those that providers send instead: never several.
+
+    Together they could grant more than any one of them was meant to.
+    """
+    for name in ("scope", "scp", "scopes", "permissions"):
+        value = getattr(claims, name)
+        if not isinstance(value, UnsetType):
+            return name, frozenset(value.split() if isinstance(value, str) else value)
+    return None, None
 
 
 def _is_name(value: str) -> bool:

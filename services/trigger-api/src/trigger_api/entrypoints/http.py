@@ -1,17 +1,18 @@
 """What every operation shares: who calls, conditions, idempotency keys, and bodies that can be stored."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from aiohttp import web
 
 from trigger_api.domain.aggregate import Author
 from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse, fingerprint
-from trigger_api.usecases.command import Caller, ExpectedVersions
+from trigger_api.usecases.command import Caller, ExpectedVersions, NamedVersions
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import read_json
 from trigger_runtime.web.operations import Response
@@ -61,7 +62,23 @@ def _read_if_match(request: web.Request) -> ExpectedVersions | MissingIfMatch:
     text = ", ".join(line.strip() for line in lines)
     if text == "*":
         return None
-    return frozenset(int(version) for version in _VERSION_TAG.findall(text))
+    versions = frozenset(int(version) for version in _VERSION_TAG.findall(text))
+    return NamedVersions(versions, why_none=None if versions else _why_none(text))
+
+
+def _why_none(text: str) -> str:
+    """Say why ``If-Match`` matches nothing, whatever the version is."""
+    if "W/" in text:
+        return (
+            "and a weak tag (W/) matches nothing in If-Match (RFC 9110, 13.1.1): a proxy that compresses "
+            'makes tags weak. Send the version in quotes: "3".'
+        )
+    if '"' not in text:
+        return 'and If-Match takes the tag with its quotes: "3".'
+    return (
+        "and no tag in If-Match is one of this API's, which are numbers in quotes: a proxy may have added to "
+        'it ("3-gzip"). Send the version: "3".'
+    )
 
 
 IfMatch = Annotated[
@@ -82,10 +99,18 @@ class Preconditions:
 
     required: bool
 
-    def versions(self, if_match: ExpectedVersions | MissingIfMatch) -> ExpectedVersions:
-        """Return the expected versions. ``ProblemError`` 428 where they are missing and required."""
+    def versions(self, if_match: ExpectedVersions | MissingIfMatch, *, body: Any = None) -> ExpectedVersions:
+        """Return the expected versions: those of ``If-Match``, and the ``version`` of a body that GET gave.
+
+        Raises ``ProblemError`` 428 where they are missing and required.
+        """
+        seen = body.get("version") if isinstance(body, dict) else None
         if not isinstance(if_match, MissingIfMatch):
-            return if_match
+            if if_match is None or type(seen) is not int:
+                return if_match
+            return NamedVersions(if_match.versions & {seen}, why_none=if_match.why_none)
+        if type(seen) is int:
+            return NamedVersions(frozenset({seen}))
         if self.required:
             detail = "Send If-Match with the ETag of the version that you have seen."
             raise ProblemError(428, code="precondition_required", detail=detail)
@@ -147,10 +172,24 @@ def response_of(stored: StoredResponse) -> Response[Any]:
     return Response(content=msgspec.Raw(stored.body), status=stored.status, headers=stored.headers)
 
 
-def refuse_fixed_fields(body: Any, *, names: tuple[str, ...]) -> None:
-    """Raise ``InvalidError`` for fields that a change cannot touch."""
-    fixed = [name for name in names if name in body] if isinstance(body, dict) else []
-    raise_if_invalid(FieldError(f"/{name}", "This cannot be changed.") for name in fixed)
+def without_shown(body: Any, *, item_id: UUID, shown: Collection[str]) -> Any:
+    """Return the body of a change without what an answer has besides, so that it can be sent back.
+
+    ``shown`` are fields that this service computes: they are passed over. ``version`` is a condition
+    (``Preconditions``). Raises ``InvalidError`` for another ``id``.
+    """
+    if not isinstance(body, dict):
+        return body
+    errors = []
+    if "id" in body and str(body["id"]).lower() != str(item_id):
+        errors.append(FieldError("/id", f"This cannot be changed: it is {item_id}. Leave it out."))
+    if "version" in body and type(body["version"]) is not int:
+        errors.append(FieldError("/version", "Expected the version that you have seen, or leave it out."))
+    if body.get("webhookSecret") is not None:
+        detail = "This is shown, and not set. Send a new one as secret, or rotate it."
+        errors.append(FieldError("/webhookSecret", detail))
+    raise_if_invalid(errors)
+    return {name: value for name, value in body.items() if name not in shown}
 
 
 async def read_body(request: web.Request) -> Any:

@@ -60,8 +60,27 @@ CreateTrigger = CreateSchedule | CreateWebhook | CreateEvent | CreateManual
 """``POST /api/triggers``."""
 
 
-class PutTrigger(Document, frozen=True, kw_only=True):
-    """A trigger as desired; ``config`` is that of the trigger's type, and replaced as a whole."""
+_AsItIs = Meta(description="As it is, or left out: it cannot be changed.")
+_SeenVersion = Annotated[
+    int, Meta(ge=1, le=2**31 - 1, description="The version that was seen: another one is a 412.")
+]
+
+
+class _Repeated(Document, frozen=True, kw_only=True):
+    id: Annotated[UUID, _AsItIs] | msgspec.UnsetType = msgspec.UNSET
+    version: _SeenVersion | msgspec.UnsetType = msgspec.UNSET
+
+
+class _RepeatedTrigger(_Repeated, frozen=True, kw_only=True):
+    workflow_id: Annotated[UUID, _AsItIs] | msgspec.UnsetType = msgspec.UNSET
+    trigger_type: Annotated[TriggerType, _AsItIs] | msgspec.UnsetType = msgspec.UNSET
+
+
+class PutTrigger(_RepeatedTrigger, frozen=True, kw_only=True):
+    """A trigger as desired; ``config`` is that of the trigger's type, and replaced as a whole.
+
+    What GET shows can be sent back: the fields that the service computes are passed over.
+    """
 
     name: Name
     config: ConfigJson
@@ -69,8 +88,11 @@ class PutTrigger(Document, frozen=True, kw_only=True):
     secret: SecretText | None = None
 
 
-class PatchTrigger(Document, frozen=True, kw_only=True):
-    """A JSON merge patch (RFC 7396): what is left out stays, ``null`` in ``config`` sets a field back."""
+class PatchTrigger(_RepeatedTrigger, frozen=True, kw_only=True):
+    """A JSON merge patch (RFC 7396): what is left out stays, ``null`` in ``config`` sets a field back.
+
+    The fields that the service computes are passed over.
+    """
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
@@ -78,14 +100,14 @@ class PatchTrigger(Document, frozen=True, kw_only=True):
     secret: SecretText | msgspec.UnsetType = msgspec.UNSET
 
 
-class PutWorkflow(Document, frozen=True, kw_only=True):
-    """A workflow as desired."""
+class PutWorkflow(_Repeated, frozen=True, kw_only=True):
+    """A workflow as desired. What GET shows can be sent back."""
 
     name: Name
     definition: WorkflowDefinition
 
 
-class PatchWorkflow(Document, frozen=True, kw_only=True):
+class PatchWorkflow(_Repeated, frozen=True, kw_only=True):
     """A JSON merge patch (RFC 7396)."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET

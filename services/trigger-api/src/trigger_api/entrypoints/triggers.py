@@ -3,6 +3,8 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+import msgspec
+
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain.history import changes_of, state_as_of
 from trigger_api.domain.idempotency import StoredResponse
@@ -17,8 +19,8 @@ from trigger_api.entrypoints.http import (
     IfMatch,
     KeyHeader,
     Preconditions,
-    refuse_fixed_fields,
     response_of,
+    without_shown,
 )
 from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListTriggers
 from trigger_api.entrypoints.response_models import EventPage, TriggerDocument, TriggerPage
@@ -38,7 +40,14 @@ from trigger_runtime.web.operations import JSON, MERGE_PATCH, Response, Success,
 from trigger_runtime.web.parameters import encode_cursor
 
 _UNKNOWN: Final = Activity(trigger_count=None)
-_FIXED: Final = ("id", "version", "createdAt", "updatedAt")
+_SHOWN_ONLY: Final = frozenset(field.encode_name for field in msgspec.structs.fields(TriggerDocument)) - {
+    "workflowId",
+    "triggerType",
+    "name",
+    "enabled",
+    "config",
+}
+"""What an answer has, and a request cannot set."""
 _SHOWN: Final = Success(description="The trigger.", headers=ETAG)
 _ID: Final = {"id": "$response.body#/id"}
 _OPERATIONS_ON_IT: Final = dict.fromkeys(
@@ -154,12 +163,12 @@ class TriggerHandlers:
         sent_body: Annotated[Any, requests.PutTrigger],
     ) -> Response[TriggerDocument]:
         """Replace a trigger's name and configuration."""
-        refuse_fixed_fields(sent_body, names=_FIXED)
+        body = without_shown(sent_body, item_id=trigger_id, shown=_SHOWN_ONLY)
         command = ReplaceTrigger(
             caller=caller,
             trigger_id=trigger_id,
-            if_match=self._preconditions.versions(if_match),
-            body=sent_body,
+            if_match=self._preconditions.versions(if_match, body=sent_body),
+            body=body,
             render=await self._renderer.for_change(trigger_id),
         )
         return response_of(await self._commands.replace_trigger(command))
@@ -181,12 +190,12 @@ class TriggerHandlers:
         sent_body: Annotated[Any, requests.PatchTrigger],
     ) -> Response[TriggerDocument]:
         """Change a trigger (JSON merge patch)."""
-        refuse_fixed_fields(sent_body, names=_FIXED)
+        patch = without_shown(sent_body, item_id=trigger_id, shown=_SHOWN_ONLY)
         command = PatchTrigger(
             caller=caller,
             trigger_id=trigger_id,
-            if_match=self._preconditions.versions(if_match),
-            patch=sent_body,
+            if_match=self._preconditions.versions(if_match, body=sent_body),
+            patch=patch,
             render=await self._renderer.for_change(trigger_id),
         )
         return response_of(await self._commands.patch_trigger(command))

@@ -16,9 +16,9 @@ from trigger_api.entrypoints.http import (
     IfMatch,
     KeyHeader,
     Preconditions,
-    refuse_fixed_fields,
     response_of,
     stored_response,
+    without_shown,
 )
 from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListWorkflows
 from trigger_api.entrypoints.response_models import EventPage, WorkflowPage
@@ -37,7 +37,8 @@ from trigger_runtime.web.operations import JSON, MERGE_PATCH, Response, Success,
 from trigger_runtime.web.parameters import encode_cursor
 from trigger_validation import decode
 
-_FIXED: Final = ("id", "version", "createdAt", "updatedAt")
+_SHOWN_ONLY: Final = frozenset({"id", "version", "createdAt", "updatedAt"})
+"""What an answer has, and a request cannot set."""
 _SHOWN: Final = Success(description="The workflow.", headers=ETAG)
 _ID: Final = {"id": "$response.body#/id"}
 _OPERATIONS_ON_IT: Final = dict.fromkeys(
@@ -132,12 +133,12 @@ class WorkflowHandlers:
         sent_body: Annotated[Any, requests.PutWorkflow],
     ) -> Response[WorkflowDocument]:
         """Replace a workflow's name and definition."""
-        refuse_fixed_fields(sent_body, names=_FIXED)
+        body = without_shown(sent_body, item_id=workflow_id, shown=_SHOWN_ONLY)
         command = ReplaceWorkflow(
             caller=caller,
             workflow_id=workflow_id,
-            if_match=self._preconditions.versions(if_match),
-            desired=_desired(decode(sent_body, requests.PutWorkflow)),
+            if_match=self._preconditions.versions(if_match, body=sent_body),
+            desired=_desired(decode(body, requests.PutWorkflow)),
             render=_changed,
         )
         return response_of(await self._commands.replace_workflow(command))
@@ -159,12 +160,12 @@ class WorkflowHandlers:
         sent_body: Annotated[Any, requests.PatchWorkflow],
     ) -> Response[WorkflowDocument]:
         """Change a workflow (JSON merge patch)."""
-        refuse_fixed_fields(sent_body, names=_FIXED)
+        patch = without_shown(sent_body, item_id=workflow_id, shown=_SHOWN_ONLY)
         command = PatchWorkflow(
             caller=caller,
             workflow_id=workflow_id,
-            if_match=self._preconditions.versions(if_match),
-            patch=sent_body,
+            if_match=self._preconditions.versions(if_match, body=sent_body),
+            patch=patch,
             render=_changed,
         )
         return response_of(await self._commands.patch_workflow(command))

@@ -8,8 +8,17 @@ import stamina
 from trigger_api.domain.aggregate import Author
 from trigger_api.ports import ConcurrentChangeError, StaleVersionError
 
-ExpectedVersions = frozenset[int] | None
-"""The versions that a caller's ``If-Match`` names; ``None`` is no condition."""
+
+@dataclass(frozen=True, slots=True)
+class NamedVersions:
+    """The versions that a caller has seen. ``why_none`` says what is wrong where its tags name none."""
+
+    versions: frozenset[int]
+    why_none: str | None = None
+
+
+ExpectedVersions = NamedVersions | None
+"""``None`` is no condition."""
 
 retry_lost_race: Final = stamina.retry(
     on=ConcurrentChangeError, attempts=5, timeout=None, wait_initial=0, wait_max=0, wait_jitter=0
@@ -27,5 +36,5 @@ class Caller:
 
 def check_if_match(condition: ExpectedVersions, *, version: int) -> None:
     """Raise ``StaleVersionError`` where the caller's condition does not hold."""
-    if condition is not None and version not in condition:
-        raise StaleVersionError(version)
+    if condition is not None and version not in condition.versions:
+        raise StaleVersionError(version, why=condition.why_none)
