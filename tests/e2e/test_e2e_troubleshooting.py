@@ -14,7 +14,8 @@ from terminal import Terminal, blocks, link_tree
 pytestmark = pytest.mark.e2e
 
 PAGE = "docs/troubleshooting.md"
-TRIGGER, CHANGES, WEBHOOK, REFUSALS, SCHEDULE, FIRE, EVENT, PUBLISH, MANUAL, RUN, STATUS, METRICS = range(12)
+TRIGGER, CHANGES, WEBHOOK, TEST, REFUSALS, SCHEDULE, FIRE, EVENT, TEST_EVENT, PUBLISH = range(10)
+MANUAL, RUN, STATUS, METRICS = range(10, 14)
 
 
 @pytest.fixture
@@ -71,6 +72,9 @@ async def test_a_refused_webhook_shows_the_reason(client: Any, terminal: Termina
     (row,) = await eventually(recorded)
     assert row["rejectionReason"] == "signature_missing"
     assert (row["triggerId"], row["executionId"]) == (trigger["id"], None)
+    (tested,) = documents(terminal.type(steps[TEST]))
+    failed = [check["detail"] for check in tested["checks"] if check["outcome"] == "failed"]
+    assert (tested["wouldRun"], failed) == (False, ["signature_missing"])
     (refusals,) = documents(terminal.type(steps[REFUSALS]))
     assert row["id"] in {one["id"] for one in refusals["items"]}
 
@@ -142,6 +146,9 @@ async def test_a_condition_that_fails_is_seen_at_its_trigger_and_in_the_metrics(
     assert condition["failures"] >= 1
     assert (condition["detail"], condition["triggerVersion"]) == ("there is no event.data.total", 1)
     assert await client.executions(trigger["id"]) == []
+    (tested,) = documents(terminal.type(steps[TEST_EVENT]))
+    assert tested["wouldRun"] is False
+    assert tested["checks"][-1]["detail"] == "there is no event.data.total"
     await eventually(lambda: client.executions(other["id"]))
     assert "orchestrator-worker" in terminal.type(steps[STATUS])
     metrics = terminal.type(steps[METRICS])

@@ -17,6 +17,7 @@ from trigger_contracts import (
     deliveries,
     executions,
     firings,
+    samples,
     schedule_requests,
     schedules,
     secret_uses,
@@ -319,6 +320,33 @@ MESSAGES: dict[str, Message] = {
     "RequestFailed.1.refused": schedule_requests.RequestFailed(
         reason="the end is before the start", code=schedule_requests.FailureCode.REFUSED
     ),
+    "ExplainDelivery.1": samples.ExplainDelivery(
+        trigger_id=TRIGGER,
+        workspace="acme",
+        draft=trigger("Draft", WebhookConfig(filters={"body.ref": "main"})),
+        sample=samples.DeliverySample(
+            method="POST",
+            query=(("env", "prod"),),
+            headers=(("content-type", "application/json"),),
+            body=b'{"ref":"main"}',
+            client_address="192.0.2.7",
+        ),
+    ),
+    "DeliveryExplained.1": samples.DeliveryExplained(
+        would_run=False,
+        checks=(
+            samples.SampleCheck(name="enabled", outcome="passed", expected=True, actual=True),
+            samples.SampleCheck(
+                name="filter", outcome="failed", path="body.ref", expected="main", actual="dev"
+            ),
+            samples.SampleCheck(name="expression", outcome="not_asked", detail="why"),
+        ),
+        payload={"body": {"ref": "dev"}},
+    ),
+    "GetDelivery.1": samples.GetDelivery(log_id=DELIVERY, trigger_id=TRIGGER, workspace="acme"),
+    "RecordedDelivery.1": samples.RecordedDelivery(
+        sample=samples.DeliverySample(method="PUT", path="/api/webhooks/x", body=b"x", is_recorded=True)
+    ),
     "RequestFailed.1": schedule_requests.RequestFailed(reason="Temporal cannot be reached"),
     "PreviousSecretUsed.1": secret_uses.PreviousSecretUsed(trigger_id=TRIGGER, secret_id=SECRET, at=CHANGED),
     "ConditionFailed.1": condition_failures.ConditionFailed(
@@ -580,6 +608,7 @@ CODECS: tuple[Codec[Any], ...] = (
     schedule_requests.EVERY_REQUEST,
     schedule_requests.EVERY_REPLY,
     secret_uses.USES,
+    samples.EVERY_SAMPLE_MESSAGE,
     condition_failures.FAILURES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.

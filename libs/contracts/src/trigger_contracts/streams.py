@@ -161,6 +161,8 @@ DESCRIBE_SCHEDULE: Final = "rpc.scheduler-sync.describe"
 RUN_SCHEDULE: Final = "rpc.scheduler-sync.run"
 PREVIEW_BACKFILL: Final = "rpc.scheduler-sync.preview-backfill"
 BACKFILL_SCHEDULE: Final = "rpc.scheduler-sync.backfill"
+EXPLAIN_DELIVERY: Final = "rpc.webhook-ingress.explain"
+GET_DELIVERY: Final = "rpc.execution-recorder.delivery"
 
 # Key-value buckets: one key for each thing that one replica of a service does for all.
 SCHEDULER_LEASES: Final = "scheduler-sync-leases"

@@ -14,6 +14,7 @@ from execution_recorder.adapters.schema import MIGRATIONS, MIGRATIONS_TABLE
 from execution_recorder.adapters.trigger_workspaces import TriggerWorkspaces
 from execution_recorder.entrypoints import consumers
 from execution_recorder.entrypoints.api import TITLE, api_document
+from execution_recorder.entrypoints.delivery_requests import DeliveryRequests
 from execution_recorder.entrypoints.error_map import problem_of
 from execution_recorder.entrypoints.history import ExecutionHandlers, WebhookLogHandlers
 from execution_recorder.entrypoints.pruning import PruningTask
@@ -26,6 +27,7 @@ from trigger_runtime.bus.consumer import Consumer
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.bus.parked_consumer import parked_consumer
+from trigger_runtime.bus.request_reply import Responder
 from trigger_runtime.lifecycle import Component, Readiness, Service
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.postgres import Database, DatabaseSettings
@@ -94,6 +96,13 @@ def build(settings: Settings) -> Service:
         )
         for new_consumer in (Consumer, parked_consumer)
     ]
+    responder = Responder(
+        bus,
+        subject=streams.GET_DELIVERY,
+        queue=NAME,
+        handle=DeliveryRequests(PostgresWebhookLogs(database)).handle,
+        concurrency=2,
+    )
     application = new_application(
         routes=[
             *routes_of(
@@ -126,6 +135,7 @@ def build(settings: Settings) -> Service:
             follower,
             *tokens.key_sets,
             *reading,
+            responder,
             _pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),
         ],

@@ -8,7 +8,7 @@ from uuid import UUID
 import stamina
 import stamina.instrumentation
 
-from trigger_api.adapters.bus_clients import BusFirings, BusSchedules
+from trigger_api.adapters.bus_clients import BusFirings, BusSamples, BusSchedules
 from trigger_api.adapters.cron_description import describe
 from trigger_api.adapters.idempotency_keys import KeyExpiry
 from trigger_api.adapters.outbox_relay import OutboxRelay
@@ -29,6 +29,7 @@ from trigger_api.entrypoints.api import TITLE, api_document
 from trigger_api.entrypoints.catalog import CatalogHandlers
 from trigger_api.entrypoints.error_map import problem_of
 from trigger_api.entrypoints.http import Authenticator, Preconditions, read_body
+from trigger_api.entrypoints.sample_tests import SampleTestHandlers
 from trigger_api.entrypoints.schedules import ScheduleHandlers, ScheduleRunHandlers
 from trigger_api.entrypoints.trigger_actions import TriggerActionHandlers
 from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
@@ -37,6 +38,7 @@ from trigger_api.entrypoints.workflows import WorkflowHandlers
 from trigger_api.ports import ClockAndIds
 from trigger_api.settings import IfMatch, Settings
 from trigger_api.usecases.manual_runs import ManualRuns
+from trigger_api.usecases.sample_tests import SampleTests
 from trigger_api.usecases.schedule_runs import ScheduleRuns
 from trigger_api.usecases.trigger_commands import TriggerCommands
 from trigger_api.usecases.workflow_commands import WorkflowCommands
@@ -214,6 +216,15 @@ def _handlers(
                 directory=read_model,
                 schedules=schedules,
                 vault=vault,
+                clock_and_ids=clock_and_ids,
+            )
+        ),
+        SampleTestHandlers(
+            SampleTests(
+                directory=read_model,
+                door=BusSamples(bus),
+                vault=vault,
+                threads=threads,
                 clock_and_ids=clock_and_ids,
             )
         ),

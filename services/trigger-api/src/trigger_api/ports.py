@@ -12,6 +12,7 @@ from trigger_api.domain.idempotency import ClaimedKey, IdempotencyKey, SealedRes
 from trigger_api.read_model import BackfillDocument, RunnableTrigger, TriggerView
 from trigger_contracts.config import SealedSecret
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.samples import DeliveryExplained, DeliverySample, ExplainDelivery
 from trigger_contracts.schedule_requests import (
     BackfillSchedule,
     PreviewBackfill,
@@ -163,6 +164,20 @@ class LiveSchedules(Protocol):
 
     async def backfill(self, request: BackfillSchedule) -> BackfillDocument:
         """Run it. Raises ``InvalidError`` where it is not what was expected."""
+
+
+class SampleUnavailableError(Exception):
+    """The service that decides, or has the record, does not answer now."""
+
+
+class SampleDoor(Protocol):
+    """webhook-ingress and execution-recorder, for tests with a sample. Raise ``SampleUnavailableError``."""
+
+    async def explain(self, request: ExplainDelivery) -> DeliveryExplained:
+        """Return what the door would do."""
+
+    async def recorded(self, log_id: UUID, *, trigger_id: UUID, workspace: str) -> DeliverySample:
+        """Return a recorded request. Raises ``InvalidError`` where the trigger has no such one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from trigger_contracts.codec import encode
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.bus.follower import Follower
 from trigger_runtime.bus.paced_publisher import PacedPublisher
+from trigger_runtime.bus.request_reply import Responder
 from trigger_runtime.concurrency import FairThreads
 from trigger_runtime.gc_tuning import GcTuning
 from trigger_runtime.lifecycle import Readiness, Service
@@ -37,6 +38,7 @@ from webhook_ingress.domain.rate_limit import Quota, RateLimits
 from webhook_ingress.entrypoints.api_document import show_document
 from webhook_ingress.entrypoints.body_budget import BodyBudget
 from webhook_ingress.entrypoints.connections import ConnectionLimits
+from webhook_ingress.entrypoints.explain_requests import ExplainRequests
 from webhook_ingress.entrypoints.listener import WebhookListener
 from webhook_ingress.entrypoints.response_renderer import ResponseRenderer
 from webhook_ingress.entrypoints.webhook_endpoint import ROUTE, WebhookEndpoint
@@ -152,13 +154,14 @@ def _worker(settings: Settings) -> Service:
         count_outcome=ingress_metrics.count_outcome,
         public_url=settings.public_url,
     )
+    in_thread = partial(_in_thread, FairThreads(_SELECTIONS_AT_A_TIME))
     storage = DeliveryStorage(
         BySize(usual=accepted, large=large, longest_inline=settings.inline_body_bytes),
         records=records,
         responses=responses,
         refusals=refusals,
         failures=ConditionFailureLog(metrics=ingress_metrics, publish=failures.note),
-        in_thread=partial(_in_thread, FairThreads(_SELECTIONS_AT_A_TIME)),
+        in_thread=in_thread,
         longest_inline=settings.inline_body_bytes,
         accepted_keys=accepted_keys,
         clock=clock,
@@ -175,6 +178,17 @@ def _worker(settings: Settings) -> Service:
         accepted_keys=accepted_keys,
         clock=clock,
         public_url=settings.public_url,
+    )
+    explaining = ExplainRequests(
+        directory,
+        open_draft=directory.open_draft,
+        in_thread=in_thread,
+        now=clock.now,
+        public_url=settings.public_url,
+        longest_inline=settings.inline_body_bytes,
+    )
+    explain_responder = Responder(
+        bus, subject=streams.EXPLAIN_DELIVERY, queue=NAME, handle=explaining.handle, concurrency=4
     )
     readiness = Readiness()
     readiness.require("bus", bus.check)
@@ -209,6 +223,7 @@ def _worker(settings: Settings) -> Service:
             secret_uses,
             failures,
             follower,
+            explain_responder,
             GcTuning(settled=follower.caught_up),
             access,
             WebhookListener(

@@ -1,6 +1,7 @@
 """The webhook log on PostgreSQL."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, get_args, get_type_hints
 from uuid import UUID
@@ -98,6 +99,24 @@ _GET: Final = f"SELECT {_SHOWN}, request_body FROM {_TABLE} WHERE id = $1 AND wo
 _LIST: Final = f"SELECT {_SHOWN}, {_LISTED_BODY} FROM {_TABLE} WHERE workspace = $1"  # noqa: S608
 
 
+_GET_REQUEST: Final = f"""
+SELECT request_method, request_path, request_query, request_headers, request_body, ip_address
+FROM {_TABLE} WHERE id = $1 AND workspace = $2 AND trigger_id = $3
+"""  # noqa: S608 - a constant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRequest:
+    """A request as it was recorded: ``query`` and ``headers`` are JSON objects."""
+
+    method: str
+    path: str
+    query: str
+    headers: str
+    body: bytes
+    client_address: str | None
+
+
 class PostgresWebhookLogs:
     """Reads the log. Raises ``DatabaseUnavailableError``."""
 
@@ -109,6 +128,21 @@ class PostgresWebhookLogs:
         async with self._database.connection(refused=ValueRefusedError) as connection:
             row = await connection.fetchrow(_GET, log_id, storable(workspace))
         return None if row is None else _document(row)
+
+    async def stored_request(self, log_id: UUID, *, workspace: str, trigger_id: UUID) -> StoredRequest | None:
+        """Return the request of one; ``None`` where the trigger of the workspace has no such one."""
+        async with self._database.connection(refused=ValueRefusedError) as connection:
+            row = await connection.fetchrow(_GET_REQUEST, log_id, storable(workspace), trigger_id)
+        if row is None:
+            return None
+        return StoredRequest(
+            method=row["request_method"],
+            path=row["request_path"],
+            query=row["request_query"],
+            headers=row["request_headers"],
+            body=row["request_body"] or b"",
+            client_address=row["ip_address"],
+        )
 
     async def page(
         self, query: TriggerWebhookLogsQuery, *, workspace: str, trigger_id: UUID | None

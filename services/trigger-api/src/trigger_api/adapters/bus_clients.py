@@ -3,11 +3,24 @@
 from typing import Final, TypeVar
 from uuid import UUID
 
-from trigger_api.ports import FiringTooLargeError, FiringUnconfirmedError, ScheduleUnavailableError
+from trigger_api.ports import (
+    FiringTooLargeError,
+    FiringUnconfirmedError,
+    SampleUnavailableError,
+    ScheduleUnavailableError,
+)
 from trigger_api.read_model import BackfillDocument, FireDocument
 from trigger_contracts import codec, schedule_requests, streams
 from trigger_contracts.codec import Codec, ContractError, Message
 from trigger_contracts.firings import ManualFiring
+from trigger_contracts.samples import (
+    DELIVERY_REPLIES,
+    EXPLAIN_REPLIES,
+    DeliveryExplained,
+    DeliverySample,
+    ExplainDelivery,
+    GetDelivery,
+)
 from trigger_contracts.schedule_requests import (
     BackfillPreviewed,
     BackfillSchedule,
@@ -26,6 +39,7 @@ from trigger_validation import FieldError, InvalidError
 R = TypeVar("R")
 
 _REPLY_SECONDS: Final = 3.0
+_SAMPLE_SECONDS: Final = 5.0
 
 
 class BusFirings:
@@ -90,6 +104,42 @@ class BusSchedules:
             pointer = f"/{reply.field}" if reply.field else ""
             raise InvalidError([FieldError(pointer, f"{reply.reason[:1].upper()}{reply.reason[1:]}.")])
         raise ScheduleUnavailableError(reply.reason)
+
+
+class BusSamples:
+    """Asks webhook-ingress and execution-recorder, and waits for a moment."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def explain(self, request: ExplainDelivery) -> DeliveryExplained:
+        reply = await self._ask(request, subject=streams.EXPLAIN_DELIVERY, replies=EXPLAIN_REPLIES)
+        if isinstance(reply, RequestFailed):
+            raise SampleUnavailableError(reply.reason)
+        return reply
+
+    async def recorded(self, log_id: UUID, *, trigger_id: UUID, workspace: str) -> DeliverySample:
+        request = GetDelivery(log_id=log_id, trigger_id=trigger_id, workspace=workspace)
+        reply = await self._ask(request, subject=streams.GET_DELIVERY, replies=DELIVERY_REPLIES)
+        if not isinstance(reply, RequestFailed):
+            return reply.sample
+        if reply.code in (FailureCode.NOT_FOUND, FailureCode.REFUSED):
+            detail = f"{reply.reason[:1].upper()}{reply.reason[1:]}."
+            raise InvalidError([FieldError("/webhookLogId", detail)])
+        raise SampleUnavailableError(reply.reason)
+
+    async def _ask(self, request: Message, *, subject: str, replies: Codec[R]) -> R:
+        try:
+            data = await send_request(
+                self._bus, subject=subject, data=codec.encode(request), timeout=_SAMPLE_SECONDS
+            )
+            return replies.decode(data)
+        except (BusUnavailableError, ContractError) as error:
+            raise SampleUnavailableError(str(error)) from error
+        except MessageTooLargeError as error:
+            raise InvalidError(
+                [FieldError("/delivery/body", "This is larger than the bus takes.")]
+            ) from error
 
 
 def _document(reply: BackfillPreviewed | BackfillStarted) -> BackfillDocument:

@@ -13,11 +13,13 @@ from trigger_api.ports import (
     NotFoundError,
     OutcomeUnknownError,
     ResponseLostError,
+    SampleUnavailableError,
     ScheduleUnavailableError,
     SecretNotUsedError,
     StaleVersionError,
     TriggerDisabledError,
 )
+from trigger_api.usecases.sample_tests import SampleTimeoutError
 from trigger_runtime.postgres import DatabaseUnavailableError
 from trigger_runtime.web.problem import ProblemError, not_found, unavailable
 
@@ -35,6 +37,11 @@ def _outage(error: Exception) -> ProblemError | None:
             return unavailable(
                 "The bus did not confirm the request, which may still run. Repeat it with an Idempotency-Key."
             )
+        case SampleTimeoutError():
+            return unavailable("The condition was not evaluated in time. Try again with a smaller sample.")
+        case SampleUnavailableError():
+            log.warning("sample not tested", reason=str(error))
+            return unavailable(f"The service that decides does not answer now: {error}.")
         case ScheduleUnavailableError():
             log.warning("schedule not asked", reason=str(error))
             return unavailable(

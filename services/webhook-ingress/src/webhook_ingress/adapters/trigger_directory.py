@@ -66,6 +66,10 @@ class TriggerDirectory:
             raise UnavailableError("The trigger cannot be served at the moment. Try again later.")
         return trigger or self._deleted.get(trigger_id)
 
+    def open_draft(self, state: TriggerState) -> WebhookTrigger:
+        """Return a trigger that is not saved, with its secret opened; it is not kept."""
+        return self._open(state, config=state.config)
+
     async def position(self) -> int | None:
         """Return the last applied sequence of the stream."""
         return self._sequence
