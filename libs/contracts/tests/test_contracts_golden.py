@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from trigger_contracts import (
+    backfills,
     condition_failures,
     config,
     deliveries,
@@ -320,6 +321,24 @@ MESSAGES: dict[str, Message] = {
     "RequestFailed.1.refused": schedule_requests.RequestFailed(
         reason="the end is before the start", code=schedule_requests.FailureCode.REFUSED
     ),
+    "BackfillRequested.1": backfills.BackfillRequested(
+        trigger_id=TRIGGER, request_id=SECRET, requested_at=CHANGED, fire_times=(NEXT,)
+    ),
+    "BackfillRunClaimed.1": backfills.BackfillRunClaimed(temporal_run_id="run-1"),
+    "ExecutionStarted.1.backfill": executions.ExecutionStarted(
+        execution=msgspec.structs.replace(
+            WHO,
+            trigger_type=TriggerType.SCHEDULE,
+            cause=executions.Cause(
+                kind=executions.CauseKind.SCHEDULE, id="2026-11-24T07:00:00Z", backfill=SECRET
+            ),
+        ),
+        at=CHANGED,
+        temporal_workflow_id="w",
+        temporal_run_id="r",
+        workflow_version=3,
+        payload=PAYLOAD,
+    ),
     "ExplainDelivery.1": samples.ExplainDelivery(
         trigger_id=TRIGGER,
         workspace="acme",
@@ -609,6 +628,8 @@ CODECS: tuple[Codec[Any], ...] = (
     schedule_requests.EVERY_REPLY,
     secret_uses.USES,
     samples.EVERY_SAMPLE_MESSAGE,
+    backfills.REQUESTS,
+    backfills.CLAIMS,
     condition_failures.FAILURES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.
@@ -623,6 +644,10 @@ PARTS: dict[str, msgspec.Struct] = {
         **{**INPUT, "trigger_type": TriggerType.SCHEDULE, "trigger_name": "Daily report"},
         scheduled=workflow_io.ScheduledRun(input={"report": "daily"}),
     ),
+    "IdentifyFireInput.1": workflow_io.IdentifyFireInput(
+        trigger_id=TRIGGER, nominal_time=NEXT, started_at=CHANGED
+    ),
+    "FireIdentity.1": workflow_io.FireIdentity(backfill=SECRET),
     "PrepareInput.1": workflow_io.PrepareInput(execution=WHO, payload=PAYLOAD),
     "PreparedExecution.1": workflow_io.PreparedExecution(workflow_version=3, definition=DEFINITION),
     "OrchestratorInput.1": workflow_io.OrchestratorInput(
@@ -747,7 +772,10 @@ def test_every_trigger_type_has_a_golden_payload() -> None:
 
 
 def test_everything_that_crosses_temporal_has_a_golden_payload() -> None:
-    top = {"TriggeredInput", "PrepareInput", "PreparedExecution", "OrchestratorInput"}
+    top = {
+        *("TriggeredInput", "IdentifyFireInput", "FireIdentity"),
+        *("PrepareInput", "PreparedExecution", "OrchestratorInput"),
+    }
     assert {name.split(".")[0] for name in PARTS} == {*top, "OrchestratorResult", "CompleteInput"}
 
 

@@ -88,7 +88,7 @@ def test_no_two_streams_take_the_same_subject() -> None:
         for left in one.subjects:
             for right in two.subjects:
                 assert not overlap(left, right), (one.name, two.name)
-    assert len(set(streams.ALL)) == len(streams.ALL) == 13
+    assert len(set(streams.ALL)) == len(streams.ALL) == 14
 
 
 def test_every_subject_has_its_stream() -> None:

@@ -4,6 +4,8 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+import msgspec
+
 from trigger_contracts.codec import Codec, Message, Part
 from trigger_contracts.config import Time, TriggerType
 
@@ -23,6 +25,11 @@ class Cause(Part, frozen=True, kw_only=True):
 
     kind: CauseKind
     id: str
+    backfill: UUID | msgspec.UnsetType = msgspec.UNSET
+    """The request behind a schedule's run: it repeats a fire, under an execution id of its own.
+
+    Not a kind: a reader that does not know it records a run of the schedule, and has to take no new value.
+    """
 
 
 class Execution(Part, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ _DELIVERY = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a01")
 _EVENT = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a02")
 _MANUAL = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a04")
 _FIRE = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a03")
+_BACKFILL = UUID("6f1c54a4-0d5e-5f0b-9a3e-2f6d3c1e7a05")
 
 
 def uuid7(*, unix_ms: int, randomness: bytes) -> UUID:
@@ -46,3 +47,13 @@ def fire_execution_id(trigger_id: UUID, *, nominal_time: datetime) -> UUID:
     if nominal_time.tzinfo is None:
         raise ValueError("a nominal time needs a zone")
     return uuid5(_FIRE, f"{trigger_id}\n{nominal_time.astimezone(UTC).isoformat()}")
+
+
+def backfill_execution_id(trigger_id: UUID, *, request_id: UUID, nominal_time: datetime) -> UUID:
+    """Return the execution id of a fire that a backfill runs: not the fire's own, nor another backfill's.
+
+    Raises ``ValueError`` for a time without a zone.
+    """
+    if nominal_time.tzinfo is None:
+        raise ValueError("a nominal time needs a zone")
+    return uuid5(_BACKFILL, f"{trigger_id}\n{request_id}\n{nominal_time.astimezone(UTC).isoformat()}")

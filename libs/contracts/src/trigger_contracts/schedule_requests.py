@@ -105,7 +105,7 @@ class PreviewBackfill(Message, tag="PreviewBackfill/1", frozen=True, kw_only=Tru
 
 
 class BackfillPreviewed(Message, tag="BackfillPreviewed/1", frozen=True, kw_only=True):
-    """The nominal times, increasing, and the execution each would have."""
+    """The nominal times, increasing, and the execution that each has if the schedule has run it."""
 
     trigger_id: UUID
     fire_times: tuple[Time, ...]
@@ -116,7 +116,8 @@ class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=T
     """Run now what would have fired from ``start_at`` to ``end_at``, both included.
 
     The reply is ``BackfillStarted``. It is refused where the number of fires is not ``expected_fires``, which
-    a preview showed. A time that ran before runs again, under the same execution id.
+    a preview showed. Each run has an execution id of its own (``ids.backfill_execution_id``), also where the
+    time ran before; without a ``request_id`` it has the fire's.
     """
 
     trigger_id: UUID
@@ -133,7 +134,7 @@ class BackfillSchedule(Message, tag="BackfillSchedule/1", frozen=True, kw_only=T
 
 
 class BackfillStarted(Message, tag="BackfillStarted/1", frozen=True, kw_only=True):
-    """Temporal has accepted it and runs these, as far as the overlap policy allows."""
+    """Temporal has accepted it and runs these executions, as far as the overlap policy allows."""
 
     trigger_id: UUID
     fire_times: tuple[Time, ...]

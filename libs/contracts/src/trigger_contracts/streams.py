@@ -107,6 +107,14 @@ CONDITIONS: Final = Stream(
     when_full=WhenFull.DROP_OLD,
     max_per_subject=1,
 )
+# As long as people look back. A run that no longer finds its request has the execution of the fire itself.
+BACKFILLS: Final = Stream(
+    name="BACKFILLS",
+    subjects=("backfills.*", "backfill-runs.*"),
+    when_full=WhenFull.REFUSE_NEW,
+    max_age_seconds=90 * _DAY,
+    max_bytes=1024 * _MIB,
+)
 # Apart from the dead letters: anyone who may publish events can fill it.
 REFUSED_EVENTS: Final = Stream(
     name="REFUSED_EVENTS",
@@ -142,6 +150,7 @@ ALL: Final = (
     EXECUTIONS,
     SCHEDULES,
     SECRETS,
+    BACKFILLS,
     CONDITIONS,
     REFUSED_EVENTS,
     PARKED,
@@ -206,6 +215,16 @@ def secret(trigger_id: UUID) -> str:
 def condition(trigger_id: UUID) -> str:
     """Return the subject of the failures of a trigger's condition: the last message is kept."""
     return f"conditions.{trigger_id}"
+
+
+def backfill(trigger_id: UUID) -> str:
+    """Return the subject of the backfills of a trigger."""
+    return f"backfills.{trigger_id}"
+
+
+def backfill_run(execution_id: UUID) -> str:
+    """Return the subject that says which run of Temporal a backfill's execution is."""
+    return f"backfill-runs.{execution_id}"
 
 
 def execution(fact: str) -> str:

@@ -16,6 +16,7 @@ TRIGGERED_WORKFLOW: Final = "triggeredWorkflow"
 ORCHESTRATOR_WORKFLOW: Final = "orchestratorWorkflow"
 PREPARE_TRIGGERED_EXECUTION: Final = "prepareTriggeredExecution"
 COMPLETE_TRIGGERED_EXECUTION: Final = "completeTriggeredExecution"
+IDENTIFY_FIRE: Final = "identifyFire"
 
 WORKFLOW_NOT_FOUND: Final = "workflow_not_found"
 """Error code: the trigger's workflow does not exist (any more)."""
@@ -127,6 +128,20 @@ def run_memo(start: TriggeredInput, *, execution_id: UUID) -> dict[str, str]:
 def encoded_size(value: Any) -> int:
     """Return the bytes of a value as Temporal gets it."""
     return len(msgspec.json.encode(value))
+
+
+class IdentifyFireInput(Part, frozen=True, kw_only=True):
+    """Input of ``identifyFire``: a run that began well after its nominal time."""
+
+    trigger_id: UUID
+    nominal_time: Time
+    started_at: Time
+
+
+class FireIdentity(Part, frozen=True, kw_only=True):
+    """Result of ``identifyFire``; ``None`` is a fire of the schedule itself."""
+
+    backfill: UUID | None
 
 
 class PrepareInput(Part, frozen=True, kw_only=True):

@@ -97,6 +97,13 @@ class ExecutionCause(Document, frozen=True, kw_only=True):
     id: str
 
 
+class ExecutionRepeated(Document, frozen=True, kw_only=True):
+    """What was run again. A backfill names the fire's own execution, which a missed fire does not have."""
+
+    kind: str
+    execution_id: UUID
+
+
 class ExecutionDocument(Document, frozen=True, kw_only=True):
     """An execution. ``payload``, ``outputs`` and ``error`` are absent where a list leaves them out."""
 
@@ -111,6 +118,8 @@ class ExecutionDocument(Document, frozen=True, kw_only=True):
     outputs: Any = UNSET
     error: Any = UNSET
     cause: ExecutionCause
+    repeats: ExecutionRepeated | UnsetType = UNSET
+    """Only of a run again."""
     temporal_workflow_id: str | None
     temporal_run_id: str | None
     accepted_at: Time

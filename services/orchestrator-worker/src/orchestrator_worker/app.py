@@ -7,6 +7,8 @@ from functools import partial
 from typing import Final
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
+from orchestrator_worker.activities.fire_identity import FireIdentities
+from orchestrator_worker.adapters.bus_backfills import BusBackfills
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
@@ -47,7 +49,7 @@ _STREAMS: Final = {
         streams.PARKED,
         streams.DEAD_LETTERS,
     ),
-    Role.WORKER: (streams.CONFIG, streams.EXECUTIONS),
+    Role.WORKER: (streams.CONFIG, streams.BACKFILLS, streams.EXECUTIONS),
 }
 
 
@@ -198,6 +200,7 @@ def _add_worker(process: _Process) -> None:
         process.temporal,
         make=worker_factory(
             lifecycle,
+            identities=FireIdentities(BusBackfills(process.bus)),
             max_concurrent_activities=settings.max_concurrent_activities,
             max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
             # The rest of the time is for the consumers, which stop after it.

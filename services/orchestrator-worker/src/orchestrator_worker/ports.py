@@ -1,9 +1,11 @@
 """What the use cases and activities need of Temporal and the bus."""
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.config import TriggerState, WorkflowState
 from trigger_contracts.events import CloudEvent
 from trigger_contracts.executions import ExecutionFact
@@ -67,6 +69,16 @@ class WorkflowDefinitions(Protocol):
 
         Raises ``BusUnavailableError`` or ``trigger_contracts.codec.ContractError``.
         """
+
+
+class Backfills(Protocol):
+    """Which fires people asked to run again. Raise ``BusUnavailableError``."""
+
+    def requests(self, trigger_id: UUID) -> AsyncIterator[BackfillRequested]:
+        """Yield the backfills of a trigger, oldest first."""
+
+    async def claim(self, request: BackfillRequested, *, nominal_time: datetime, run_id: str) -> bool:
+        """Claim a fire of a backfill for a run; tell whether it is this run's, now or from before."""
 
 
 class EventDirectory(Protocol):

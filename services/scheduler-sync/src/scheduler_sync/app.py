@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, Counter
 
+from scheduler_sync.adapters.backfill_records import BusBackfillRecords
 from scheduler_sync.adapters.config_stream import ConfigStream
 from scheduler_sync.adapters.fact_stream import FactFollower, FactPublisher
 from scheduler_sync.adapters.live_schedules import TemporalLiveSchedules
@@ -56,7 +57,13 @@ class Core:
         self.bus = Bus(
             url=settings.nats_url.reveal(),
             client_name=NAME,
-            streams=(streams.CONFIG, streams.SCHEDULES, streams.PARKED, streams.DEAD_LETTERS),
+            streams=(
+                streams.CONFIG,
+                streams.SCHEDULES,
+                streams.BACKFILLS,
+                streams.PARKED,
+                streams.DEAD_LETTERS,
+            ),
             replicas=settings.nats_stream_replicas,
         )
         self.temporal = TemporalConnection(settings.temporal, identity=NAME)
@@ -185,7 +192,13 @@ def build(settings: Settings) -> Service:
 
 def _responders(core: Core) -> list[Responder]:
     live = TemporalLiveSchedules(core.temporal)
-    runs = ManualRuns(live, configuration=core.configuration, calculator=core.calculator, now=_now)
+    runs = ManualRuns(
+        live,
+        records=BusBackfillRecords(core.bus),
+        configuration=core.configuration,
+        calculator=core.calculator,
+        now=_now,
+    )
     handlers = {
         streams.DESCRIBE_SCHEDULE: on_describe_schedule(live),
         streams.RUN_SCHEDULE: on_run_schedule(runs),

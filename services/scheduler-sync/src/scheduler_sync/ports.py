@@ -11,6 +11,7 @@ from uuid import UUID
 from scheduler_sync.domain.desired import DesiredSchedule
 from scheduler_sync.domain.live import LiveSchedule
 from scheduler_sync.domain.plan import ActualSchedule
+from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.config import OverlapPolicy, TriggerState
 from trigger_contracts.schedules import AnyScheduleFact
 from trigger_contracts.workflow_io import TriggeredInput
@@ -95,6 +96,13 @@ class LiveSchedules(Protocol):
 
         Raises ``ScheduleMissingError``.
         """
+
+
+class BackfillRecords(Protocol):
+    """Where it is written down which fires a backfill runs."""
+
+    async def record(self, request: BackfillRequested) -> None:
+        """Return once it is stored. Raises ``BusUnavailableError``."""
 
 
 class Configuration(Protocol):

@@ -16,8 +16,9 @@ from scheduler_sync.ports import ScheduleRefusedError, TemporalUnavailableError
 from scheduler_sync.usecases.manual_runs import ManualRuns
 from scheduler_sync.usecases.schedule_calculator import ScheduleCalculator
 from trigger_contracts import codec
+from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.config import OverlapPolicy, ScheduleConfig, TriggerState
-from trigger_contracts.ids import fire_execution_id
+from trigger_contracts.ids import backfill_execution_id, fire_execution_id
 from trigger_contracts.schedule_requests import (
     EVERY_REPLY,
     MAX_BACKFILL_FIRES,
@@ -164,10 +165,14 @@ class World:
     ) -> None:
         self.state = state
         self.error = error
+        self.record_error: Exception | None = None
         self.started: list[TriggeredInput] = []
         self.backfilled: list[tuple[datetime, datetime, OverlapPolicy]] = []
+        self.recorded: list[BackfillRequested] = []
         self.note: str | None = None
-        self.runs = ManualRuns(self, configuration=self, calculator=ScheduleCalculator(), now=lambda: NOW)
+        self.runs = ManualRuns(
+            self, records=self, configuration=self, calculator=ScheduleCalculator(), now=lambda: NOW
+        )
 
     async def live(self, schedule_id: str) -> LiveSchedule | None:
         if self.error is not None:
@@ -193,6 +198,12 @@ class World:
         if self.error is not None:
             raise self.error
         self.backfilled.append((start_at, end_at, overlap))
+
+    async def record(self, request: BackfillRequested) -> None:
+        if self.record_error is not None:
+            raise self.record_error
+        assert not self.backfilled, "Temporal has it before it is written down"
+        self.recorded.append(request)
 
     async def latest(self, trigger_id: UUID) -> TriggerState | None:
         if isinstance(self.state, Exception):
@@ -267,6 +278,25 @@ async def test_a_backfill_is_sent_as_it_was_asked_for() -> None:
     answer = await world.asked_to_backfill()
     assert isinstance(answer, BackfillStarted)
     assert world.backfilled == [(AT, AT + timedelta(days=2), OverlapPolicy.BUFFER_ALL)]
+
+
+async def test_a_backfill_is_written_down_before_temporal_has_it_and_has_executions_of_its_own() -> None:
+    world, request_id = World(trigger()), UUID(int=77)
+    answer = await world.asked_to_backfill(request_id=request_id)
+    assert isinstance(answer, BackfillStarted)
+    (recorded,) = world.recorded
+    assert (recorded.request_id, recorded.requested_at, recorded.fire_times) == (
+        request_id,
+        NOW,
+        answer.fire_times,
+    )
+    assert answer.execution_ids == tuple(
+        backfill_execution_id(ID, request_id=request_id, nominal_time=at) for at in answer.fire_times
+    )
+    away = World(trigger())
+    away.record_error = BusUnavailableError("away")
+    assert isinstance(await away.asked_to_backfill(request_id=request_id), RequestFailed)
+    assert away.backfilled == []
 
 
 async def test_a_schedule_that_is_not_synced_is_not_backfilled() -> None:

@@ -1,12 +1,14 @@
 """Executions on PostgreSQL: the fold of ``domain.execution`` as one upsert, and the reads."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from msgspec import UNSET, Raw
 
 from execution_recorder.domain.execution import PRECEDENCE, ExecutionRecord
+from execution_recorder.domain.facts import BACKFILL
 from execution_recorder.domain.storable_text import storable
 from execution_recorder.ports import ValueRefusedError
 from execution_recorder.read_model import (
@@ -14,9 +16,11 @@ from execution_recorder.read_model import (
     ExecutionCause,
     ExecutionDocument,
     ExecutionPage,
+    ExecutionRepeated,
     TriggerExecutionsQuery,
     page_cursor,
 )
+from trigger_contracts.ids import fire_execution_id
 from trigger_runtime.postgres import Connection, Database
 from trigger_runtime.postgres_pages import KeysetPage
 from trigger_runtime.web.parameters import encode_cursor
@@ -116,7 +120,7 @@ _DOCUMENTS: Final = ("payload", "outputs", "error")
 _COLUMNS: Final = ", ".join(
     "cause_kind, cause_id" if name == "cause" else name
     for name in ExecutionDocument.__struct_fields__
-    if name not in _DOCUMENTS
+    if name not in (*_DOCUMENTS, "repeats")
 )
 _LISTED: Final = ", ".join(
     f"octet_length({name}::text) > {LISTED_BYTES} AS {name}_left_out,"
@@ -165,4 +169,14 @@ def _document(*, cause_kind: str, cause_id: str, **columns: Any) -> ExecutionDoc
             columns[name] = UNSET
         elif text is not None:
             columns[name] = Raw(text)
-    return ExecutionDocument(cause=ExecutionCause(kind=cause_kind, id=cause_id), **columns)
+    return ExecutionDocument(
+        cause=ExecutionCause(kind=cause_kind, id=cause_id),
+        repeats=_repeated(columns["trigger_id"], cause_id=cause_id) if cause_kind == BACKFILL else UNSET,
+        **columns,
+    )
+
+
+def _repeated(trigger_id: UUID, *, cause_id: str) -> ExecutionRepeated:
+    """Return the fire that a backfill runs again, by the nominal time that both have."""
+    fire = fire_execution_id(trigger_id, nominal_time=datetime.fromisoformat(cause_id))
+    return ExecutionRepeated(kind=BACKFILL, execution_id=fire)

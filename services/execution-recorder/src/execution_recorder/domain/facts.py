@@ -6,6 +6,7 @@ that carry such values are read here with that part left as the text it came as.
 """
 
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -64,6 +65,10 @@ RAW_FACTS: Final[Codec[AnyRawFact]] = Codec(
 )
 
 
+BACKFILL: Final = "backfill"
+"""The kind of cause of a schedule's fire that was run again; on the bus it is a part of the cause."""
+
+
 def record_of_fact(fact: AnyRawFact) -> ExecutionRecord:
     """Return the record of one fact. Raises ``MalformedMessageError`` for JSON that is not UTF-8."""
     record = ExecutionRecord(id=fact.execution.id, origin=_origin(fact.execution))
@@ -105,7 +110,7 @@ def _origin(execution: Execution) -> Origin:
         trigger_type=execution.trigger_type.value,
         trigger_name=storable(execution.trigger_name),
         workflow_id=execution.workflow_id,
-        cause_kind=execution.cause.kind.value,
+        cause_kind=BACKFILL if isinstance(execution.cause.backfill, UUID) else execution.cause.kind.value,
         cause_id=storable(execution.cause.id),
         at=execution.accepted_at,
     )

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import msgspec
 
 from trigger_contracts import ids
 from trigger_contracts.config import TriggerState, TriggerType
@@ -116,12 +119,27 @@ def manual_start(firing: ManualFiring) -> StartRequest:
     )
 
 
-def fired_run(start: TriggeredInput, *, nominal_time: datetime, fired_at: datetime) -> TriggeredRun:
-    """Return the run of a schedule's fire, whose identity and payload follow from the nominal time."""
+def fired_run(
+    start: TriggeredInput, *, nominal_time: datetime, fired_at: datetime, backfill: UUID | None = None
+) -> TriggeredRun:
+    """Return the run of a schedule's fire, whose identity and payload follow from the nominal time.
+
+    ``backfill`` is the request that runs it again: such a run has an identity of its own.
+    """
     configured_input = start.scheduled.input if start.scheduled else None
+    if backfill is None:
+        execution_id = ids.fire_execution_id(start.trigger_id, nominal_time=nominal_time)
+    else:
+        execution_id = ids.backfill_execution_id(
+            start.trigger_id, request_id=backfill, nominal_time=nominal_time
+        )
     return TriggeredRun(
-        execution_id=ids.fire_execution_id(start.trigger_id, nominal_time=nominal_time),
-        cause=Cause(kind=CauseKind.SCHEDULE, id=rfc3339(nominal_time)),
+        execution_id=execution_id,
+        cause=Cause(
+            kind=CauseKind.SCHEDULE,
+            id=rfc3339(nominal_time),
+            backfill=msgspec.UNSET if backfill is None else backfill,
+        ),
         accepted_at=fired_at,
         payload=schedule_payload(nominal_time, configured_input=configured_input),
     )

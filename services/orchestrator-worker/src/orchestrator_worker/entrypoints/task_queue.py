@@ -8,6 +8,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
+from orchestrator_worker.activities.fire_identity import FireIdentities
 from orchestrator_worker.workflows.orchestrator import OrchestratorWorkflow
 from orchestrator_worker.workflows.triggered import TriggeredWorkflow
 from trigger_contracts.workflow_io import TASK_QUEUE
@@ -27,6 +28,7 @@ def sandboxed_runner() -> SandboxedWorkflowRunner:
 def worker_factory(
     lifecycle: ExecutionLifecycle,
     *,
+    identities: FireIdentities,
     max_concurrent_activities: int,
     max_concurrent_workflow_tasks: int,
     graceful_seconds: float,
@@ -38,7 +40,7 @@ def worker_factory(
             client,
             task_queue=TASK_QUEUE,
             workflows=WORKFLOWS,
-            activities=[lifecycle.prepare, lifecycle.complete],
+            activities=[lifecycle.prepare, lifecycle.complete, identities.identify],
             workflow_runner=sandboxed_runner(),
             max_concurrent_activities=max_concurrent_activities,
             max_concurrent_workflow_tasks=max_concurrent_workflow_tasks,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
@@ -15,6 +16,7 @@ from orchestrator_worker.workflows.outcome import outcome_of
 from trigger_contracts.executions import Execution
 from trigger_contracts.workflow_io import (
     COMPLETE_TRIGGERED_EXECUTION,
+    IDENTIFY_FIRE,
     ORCHESTRATOR_WORKFLOW,
     PREPARE_TRIGGERED_EXECUTION,
     TRIGGERED_WORKFLOW,
@@ -22,6 +24,8 @@ from trigger_contracts.workflow_io import (
     Completed,
     CompleteInput,
     Failed,
+    FireIdentity,
+    IdentifyFireInput,
     OrchestratorInput,
     OrchestratorResult,
     Outcome,
@@ -37,6 +41,10 @@ from trigger_contracts.workflow_io import (
 T = TypeVar("T")
 
 _NOMINAL_TIME: Final = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
+
+_ON_TIME: Final = timedelta(seconds=1)
+"""A backfill is asked for when its times are over, and so begins later than that."""
+_IDENTIFIED: Final = "late-fires-are-identified"
 
 _ATTEMPT: Final = timedelta(seconds=10)
 """Longer than the bus takes to answer or give up (5 s to read, 2 s to publish). After a crash of the worker
@@ -58,7 +66,7 @@ class TriggeredWorkflow:
 
         A workflow that returned an object saying that it failed would be "Completed" to Temporal.
         """
-        run = _run_of(start)
+        run = await _run_of(start)
         execution = execution_of(start, run=run)
         outcome = await _outcome(execution, run=run)
         await _record(execution, outcome=outcome)
@@ -71,7 +79,7 @@ class TriggeredWorkflow:
                 raise CancelledError("the execution was cancelled")
 
 
-def _run_of(start: TriggeredInput) -> TriggeredRun:
+async def _run_of(start: TriggeredInput) -> TriggeredRun:
     if start.run is not None:
         return start.run
     if start.scheduled is None:
@@ -79,14 +87,32 @@ def _run_of(start: TriggeredInput) -> TriggeredRun:
             "the input has neither a run nor a schedule", type="input_invalid", non_retryable=True
         )
     info = workflow.info()
-    run = fired_run(start, nominal_time=_nominal_time(info), fired_at=info.start_time)
+    nominal_time, fired_at = _nominal_time(info), info.workflow_start_time
+    backfill = await _backfill_of(start, nominal_time=nominal_time, started_at=fired_at)
+    run = fired_run(start, nominal_time=nominal_time, fired_at=fired_at, backfill=backfill)
     workflow.upsert_memo(run_memo(start, execution_id=run.execution_id))
     return run
 
 
+async def _backfill_of(start: TriggeredInput, *, nominal_time: datetime, started_at: datetime) -> UUID | None:
+    """Return the backfill that this run belongs to. A fire on time belongs to none, and asks no one."""
+    if started_at - nominal_time < _ON_TIME or not workflow.patched(_IDENTIFIED):
+        return None
+    identity: FireIdentity = await _unbroken(
+        workflow.execute_activity(
+            IDENTIFY_FIRE,
+            IdentifyFireInput(trigger_id=start.trigger_id, nominal_time=nominal_time, started_at=started_at),
+            result_type=FireIdentity,
+            start_to_close_timeout=_ATTEMPT,
+            retry_policy=_RETRIES,
+        )
+    )
+    return identity.backfill
+
+
 def _nominal_time(info: workflow.Info) -> datetime:
     """The time that the schedule was due; a run that a person started by hand has only its own time."""
-    return info.typed_search_attributes.get(_NOMINAL_TIME) or info.start_time
+    return info.typed_search_attributes.get(_NOMINAL_TIME) or info.workflow_start_time
 
 
 async def _outcome(execution: Execution, *, run: TriggeredRun) -> Outcome:

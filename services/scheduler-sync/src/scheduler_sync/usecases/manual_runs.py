@@ -11,14 +11,17 @@ from scheduler_sync.domain.backfill import Backfill, Rejected
 from scheduler_sync.domain.desired import DesiredSchedule, UncompilableError, triggered_input
 from scheduler_sync.domain.live import status_of
 from scheduler_sync.ports import (
+    BackfillRecords,
     Configuration,
     LiveSchedules,
     ScheduleMissingError,
     ScheduleRefusedError,
 )
 from scheduler_sync.usecases.schedule_calculator import ScheduleCalculator
+from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.config import ScheduleConfig, TriggerState
 from trigger_contracts.executions import Cause, CauseKind
+from trigger_contracts.ids import backfill_execution_id
 from trigger_contracts.payloads import schedule_payload
 from trigger_contracts.schedule_requests import (
     BackfillPreviewed,
@@ -83,11 +86,13 @@ class ManualRuns:
         self,
         schedules: LiveSchedules,
         *,
+        records: BackfillRecords,
         configuration: Configuration,
         calculator: ScheduleCalculator,
         now: Callable[[], datetime],
     ) -> None:
         self._schedules = schedules
+        self._records = records
         self._configuration = configuration
         self._calculator = calculator
         self._now = now
@@ -147,7 +152,7 @@ class ManualRuns:
         return BackfillStarted(
             trigger_id=request.trigger_id,
             fire_times=backfill.fire_times,
-            execution_ids=backfill.execution_ids,
+            execution_ids=_executions(request, backfill=backfill),
         )
 
     async def _check_synced(self, desired: DesiredSchedule) -> None:
@@ -158,6 +163,16 @@ class ManualRuns:
             raise NotSyncedError
 
     async def _start_backfill(self, request: BackfillSchedule, *, backfill: Backfill) -> None:
+        if request.request_id is not None:
+            # Before Temporal has it: a run looks for its request as soon as it begins.
+            await self._records.record(
+                BackfillRequested(
+                    trigger_id=request.trigger_id,
+                    request_id=request.request_id,
+                    requested_at=self._now(),
+                    fire_times=backfill.fire_times,
+                )
+            )
         try:
             await self._schedules.backfill(
                 schedule_id(request.trigger_id),
@@ -191,3 +206,15 @@ class ManualRuns:
         if not isinstance(trigger.config, ScheduleConfig):
             raise NoSuchTriggerError
         return trigger, trigger.config
+
+
+def _executions(request: BackfillSchedule, *, backfill: Backfill) -> tuple[UUID, ...]:
+    request_id = request.request_id
+    if request_id is None:
+        return backfill.execution_ids
+    return tuple(
+        [
+            backfill_execution_id(request.trigger_id, request_id=request_id, nominal_time=at)
+            for at in backfill.fire_times
+        ]
+    )
