@@ -17,7 +17,8 @@ async def test_a_time_that_is_run_again_has_a_row_of_its_own(client: Any, eventu
     when = {"startAt": hour.isoformat(), "endAt": hour.isoformat()}
 
     async def synced() -> bool:
-        return (await client.call("GET", f"{path}/schedule", status=200)).get("live") is True
+        shown = await client.call("GET", f"{path}/schedule", status=200)
+        return bool(shown.get("live"))
 
     await eventually(synced)
     shown = await client.call("POST", f"{path}/schedule/backfill/preview", when, status=200)
@@ -38,6 +39,6 @@ async def test_a_time_that_is_run_again_has_a_row_of_its_own(client: Any, eventu
     assert {row["id"] for row in page["items"]} == {execution["id"] for execution in ran}
 
     async def counted() -> bool:
-        return (await client.call("GET", path, status=200))["triggerCount"] == 2
+        return bool((await client.call("GET", path, status=200))["triggerCount"] == 2)
 
     await eventually(counted)
