@@ -26,7 +26,7 @@ DEPTRY := --known-first-party trigger_contracts --known-first-party trigger_runt
 PYTEST := $(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input --root-user-action=ignore
 
-.PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress bench-conditions openapi providers lock clean
+.PHONY: help run stop reset status logs publish test quick check unit fuzz bench-schedules bench-api bench-ingress bench-conditions bench-matching openapi providers lock clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -92,6 +92,9 @@ bench-api: .venv/.installed ## Compare trigger-api with a bare handler (needs wr
 
 bench-conditions: .venv/.installed ## Check and evaluate 100,000 random conditions; JSON lines (BENCH_EXPRESSIONS=)
 	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/bench_conditions.py
+
+bench-matching: .venv/.installed ## Match an event among 10 and among 10,000 triggers; JSON lines (TRIGGERS=)
+	@PYTHONPATH=tests/bench $(BIN)/python tests/bench/bench_matching.py
 
 # Into a new file first: a service that refuses to print must not leave half a document.
 openapi: .venv/.installed ## Write the OpenAPI documents of the services and of the gateway

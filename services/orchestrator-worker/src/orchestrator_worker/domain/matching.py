@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from orchestrator_worker.domain.trigger_index import TriggerIndex
 from trigger_contracts.config import EventConfig, TriggerState
-from trigger_contracts.events import CloudEvent, patterns_of
+from trigger_contracts.events import CloudEvent
 from trigger_expressions import Expression, ExpressionError
 from trigger_matching import event_checks, first_failure
 
@@ -29,11 +30,11 @@ class ConditionFailure:
 
 
 class EventTriggers:
-    """The event triggers, indexed by the type that they wait for."""
+    """The event triggers, indexed by what their options ask for."""
 
     def __init__(self) -> None:
-        self._by_type: dict[str, dict[UUID, _Listener]] = {}
-        self._type_of: dict[UUID, str] = {}
+        self._listeners: dict[UUID, _Listener] = {}
+        self._index = TriggerIndex()
 
     def put(self, state: TriggerState) -> None:
         """Replace the known state of a trigger.
@@ -53,37 +54,30 @@ class EventTriggers:
             self._add(_Listener(state=state, condition=condition), config=config)
 
     def _add(self, listener: _Listener, *, config: EventConfig) -> None:
-        self._type_of[listener.state.id] = config.event_type
-        self._by_type.setdefault(config.event_type, {})[listener.state.id] = listener
+        self._listeners[listener.state.id] = listener
+        self._index.add(listener.state.id, workspace=listener.state.workspace, config=config)
 
     def drop(self, trigger_id: UUID) -> None:
         """Remove a trigger: no event starts it any more."""
-        event_type = self._type_of.pop(trigger_id, None)
-        if event_type is None:
-            return
-        listeners = self._by_type[event_type]
-        del listeners[trigger_id]
-        if not listeners:
-            del self._by_type[event_type]
+        if self._listeners.pop(trigger_id, None) is not None:
+            self._index.remove(trigger_id)
 
     def judge(
         self, event: CloudEvent, *, open_to: tuple[str, ...]
     ) -> Iterator[TriggerState | ConditionFailure | None]:
-        """Judge the triggers of the event's type one by one; ``None`` is one that the event does not start.
+        """Judge the triggers that the index names, one by one; ``None`` is one that the event does not start.
 
         A condition takes some milliseconds at most, and there may be thousands: the caller may pause between
-        two of them. ``open_to`` names the workspaces that an event without a ``workspace`` reaches; ``*`` is
-        all.
+        two of them. So the candidates are those of the beginning: a trigger that changes meanwhile is neither
+        missed nor judged twice. ``open_to`` names the workspaces that an event without a ``workspace``
+        reaches; ``*`` is all.
         """
-        for listener in list(self._candidates(event.type)):
+        candidates = [self._listeners[each] for each in self._index.candidates(event, open_to=open_to)]
+        for listener in candidates:
             yield _judgement(listener, event=event, open_to=open_to)
 
     def __len__(self) -> int:
-        return len(self._type_of)
-
-    def _candidates(self, event_type: str) -> Iterator["_Listener"]:
-        for pattern in patterns_of(event_type):
-            yield from self._by_type.get(pattern, {}).values()
+        return len(self._listeners)
 
 
 def _judgement(
