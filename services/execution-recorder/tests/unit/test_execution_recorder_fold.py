@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from execution_recorder.domain.execution import (
+    PRECEDENCE,
     End,
     ExecutionRecord,
     ExecutionStatus,
@@ -73,12 +74,31 @@ def test_the_first_end_stays() -> None:
     assert record.end == _COMPLETED.end
 
 
-@pytest.mark.parametrize("other", [ExecutionStatus.FAILED, ExecutionStatus.TERMINATED])
-def test_of_two_ends_at_one_time_the_execution_s_own_word_stays(other: ExecutionStatus) -> None:
-    rival = msgspec.structs.replace(
-        _ACCEPTED, end=End(at=_at(2), status=other, error="{}", temporal=_run("r2"))
+def test_of_two_ends_of_one_kind_the_first_stays() -> None:
+    later = msgspec.structs.replace(
+        _ACCEPTED, end=End(at=_at(5), status=ExecutionStatus.COMPLETED, outputs="0", temporal=_run("r0"))
     )
-    assert evolve(rival, _COMPLETED).status is ExecutionStatus.COMPLETED
+    assert evolve(later, _COMPLETED).end == _COMPLETED.end
+
+
+@pytest.mark.parametrize("seconds", [-3600, 0, 3600], ids=["a clock ahead", "equal clocks", "a clock behind"])
+@pytest.mark.parametrize(
+    ("reported", "concluded"),
+    [
+        (reported, concluded)
+        for index, reported in enumerate(PRECEDENCE)
+        for concluded in PRECEDENCE[index + 1 :]
+        if concluded not in {ExecutionStatus.RUNNING, ExecutionStatus.ACCEPTED}
+    ],
+)
+def test_no_clock_decides_between_ends_of_two_kinds(
+    reported: ExecutionStatus, concluded: ExecutionStatus, seconds: int
+) -> None:
+    kept, other = (
+        msgspec.structs.replace(_ACCEPTED, end=End(at=at, status=status, error="{}", temporal=_run("r2")))
+        for status, at in ((reported, _at(2)), (concluded, _at(2 + seconds)))
+    )
+    assert evolve(other, kept).end == evolve(kept, other).end == kept.end
 
 
 def test_status_only_moves_forward() -> None:

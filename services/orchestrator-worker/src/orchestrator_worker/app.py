@@ -194,7 +194,7 @@ def _add_dispatcher(process: _Process) -> None:
 def _add_worker(process: _Process) -> None:
     settings = process.settings
     lifecycle = ExecutionLifecycle(
-        definitions=BusWorkflowDefinitions(process.bus), execution_log=process.execution_log, now=_now
+        definitions=BusWorkflowDefinitions(process.bus), execution_log=process.execution_log
     )
     worker = TemporalWorker(
         process.temporal,

@@ -24,6 +24,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from embedded_stack.ports import free_port
 from embedded_stack.servers import NatsServer, TemporalServer, TemporalStorage, running
+from orchestrator_worker.activities import execution_lifecycle
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
 from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
@@ -74,7 +75,6 @@ async def slow_worker(bench: Any) -> AsyncIterator[Client]:
     lifecycle = ExecutionLifecycle(
         definitions=BusWorkflowDefinitions(bench.bus),
         execution_log=BusExecutionLog(bench.bus),
-        now=lambda: datetime.now(UTC),
     )
     async with Worker(
         client,
@@ -134,15 +134,15 @@ async def test_a_failing_node_fails_the_execution_and_the_workflow(bench: Any) -
 
 
 @pytest.mark.parametrize("kind", ["unknown", "deleted", "of another workspace"])
-async def test_a_workflow_that_is_not_there(bench: Any, kind: str) -> None:
+async def test_a_workflow_that_is_not_there(bench: Any, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     workflow_id = {
         "unknown": bench.new_id,
         "deleted": lambda: bench.workflow(deleted="yes"),
         "of another workspace": lambda: bench.workflow(workspace="other"),
     }[kind]()
-    # Unknown is final only for what was accepted a while ago: the bus may be behind the API.
-    accepted = datetime.now(UTC) - timedelta(seconds=70 if kind == "unknown" else 0)
-    delivery = bench.delivery(workflow_id if kind == "unknown" else await workflow_id, received_at=accepted)
+    # Unknown is final only after a while: the bus may be behind the API.
+    monkeypatch.setattr(execution_lifecycle, "_BEHIND", timedelta(seconds=0.2))
+    delivery = bench.delivery(workflow_id if kind == "unknown" else await workflow_id)
     async with bench.serving():
         await bench.deliver([delivery])
         end = await bench.end(delivery.execution_id)
@@ -167,7 +167,8 @@ async def attempts(bench: Any, execution_id: Any) -> int:
 
 
 async def test_a_run_waits_for_a_workflow_that_the_bus_does_not_have_yet(bench: Any) -> None:
-    delivery = bench.delivery(bench.new_id())
+    # The clocks of the API and of Temporal differ: neither says how long the run has waited.
+    delivery = bench.delivery(bench.new_id(), received_at=datetime.now(UTC) - timedelta(minutes=10))
 
     async def tried_twice() -> bool:
         return await attempts(bench, delivery.execution_id) > 1
@@ -220,6 +221,33 @@ async def test_a_definition_that_takes_too_long_times_out(bench: Any) -> None:
     assert end.error.code == "timed_out"
     assert isinstance(caught.value.cause, ApplicationError)
     assert caught.value.cause.type == "timed_out"
+
+
+async def test_facts_have_the_time_of_temporal_whatever_the_worker_s_clock_says(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = bench.delivery(await bench.workflow())
+    recorded: list[str] = []
+
+    async def fail_once(log: BusExecutionLog, fact: Any) -> None:
+        recorded.append(type(fact).__name__)
+        await record(log, fact)
+        if len(recorded) == 1:
+            raise RuntimeError("the worker dies after it has published")
+
+    record = BusExecutionLog.record
+    monkeypatch.setattr(BusExecutionLog, "record", fail_once)
+    async with bench.serving():
+        await bench.deliver([delivery])
+        await bench.end(delivery.execution_id)
+    assert recorded == ["ExecutionStarted", "ExecutionStarted", "ExecutionCompleted"]
+    history = await (await bench.handle(delivery.execution_id)).fetch_history()
+    scheduled = [
+        event.event_time.ToDatetime(UTC)
+        for event in history.events
+        if event.HasField("activity_task_scheduled_event_attributes")
+    ]
+    assert [fact.at for fact in await bench.facts(delivery.execution_id)] == scheduled
 
 
 async def test_cancelling_a_running_execution(bench: Any) -> None:
@@ -368,10 +396,11 @@ async def test_a_schedule_fires_with_the_identity_of_its_nominal_time(bench: Any
     assert abs(end.execution.accepted_at - nominal) < timedelta(seconds=30)
 
 
-async def test_recorded_histories_replay(bench: Any) -> None:
+async def test_recorded_histories_replay(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution_lifecycle, "_BEHIND", timedelta(seconds=0.2))
     good = bench.delivery(await bench.workflow())
     bad = bench.delivery(await bench.workflow(output("{{")))
-    lost = bench.delivery(bench.new_id(), received_at=datetime.now(UTC) - timedelta(seconds=70))
+    lost = bench.delivery(bench.new_id())
     async with bench.serving():
         await bench.deliver([good, bad, lost])
         for delivery in (good, bad, lost):

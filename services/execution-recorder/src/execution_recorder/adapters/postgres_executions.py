@@ -63,9 +63,9 @@ ON CONFLICT (id) DO UPDATE SET
          excluded.temporal_run_id, excluded.completed_at, excluded.status, excluded.outputs, excluded.error)
     ) AS v (at, version, payload, workflow, run, ended_at, status, outputs, error)
     ORDER BY v.at NULLS LAST, v.version NULLS LAST, v.payload::text COLLATE "C" NULLS LAST,
-        -- Without any start the run is the one that ended first; with one, ends have no say in it.
-        CASE WHEN v.at IS NULL THEN v.ended_at END NULLS LAST,
+        -- Without any start the run is the one whose end is kept; with one, ends have no say in it.
         CASE WHEN v.at IS NULL THEN array_position(ARRAY[{_PRECEDENCE}], v.status) END,
+        CASE WHEN v.at IS NULL THEN v.ended_at END NULLS LAST,
         CASE WHEN v.at IS NULL THEN v.outputs::text END COLLATE "C" NULLS LAST,
         CASE WHEN v.at IS NULL THEN v.error::text END COLLATE "C" NULLS LAST,
         v.workflow COLLATE "C" NULLS LAST, v.run COLLATE "C" NULLS LAST
@@ -76,7 +76,7 @@ ON CONFLICT (id) DO UPDATE SET
         (known.status, known.completed_at, known.outputs, known.error),
         (excluded.status, excluded.completed_at, excluded.outputs, excluded.error)
     ) AS v (status, at, outputs, error)
-    ORDER BY v.at NULLS LAST, array_position(ARRAY[{_PRECEDENCE}], v.status),
+    ORDER BY array_position(ARRAY[{_PRECEDENCE}], v.status), v.at NULLS LAST,
         v.outputs::text COLLATE "C" NULLS LAST, v.error::text COLLATE "C" NULLS LAST
     LIMIT 1
 )

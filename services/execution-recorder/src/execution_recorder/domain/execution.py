@@ -2,8 +2,9 @@
 
 The record is three registers: who asked for it, how it started, how it ended. Each keeps the *first* of
 all the values that it ever got, by the time at which the value became true and, for equal times, by a
-fixed order of what is in it. Taking the smaller of two values is commutative, associative and idempotent,
-so the same facts always make the same record, and the history can be rebuilt from the streams.
+fixed order of what is in it. Ends are compared by kind before that: a clock must not decide whether what an
+execution reports or what was concluded about it stays. Taking the smaller of two values is commutative,
+associative and idempotent, so the same facts always make the same record.
 """
 
 from datetime import datetime
@@ -35,8 +36,8 @@ PRECEDENCE: Final = (
     ExecutionStatus.RUNNING,
     ExecutionStatus.ACCEPTED,
 )
-"""Which status is kept of two that became true at the same time: what an execution reports of its end comes
-before a conclusion about it, and any end before a status that is not one."""
+"""Which status is kept of two, whatever their times: what an execution reports of its end comes before a
+conclusion about it, and any end before a status that is not one."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,8 +100,8 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     def order(self) -> tuple[Any, ...]:
         """Return the key whose smallest value is kept."""
         return (
-            self.at,
             PRECEDENCE.index(self.status),
+            self.at,
             self.outputs is None,
             self.outputs or "",
             self.error is None,

@@ -1,7 +1,6 @@
 """The first and the last step of every execution: both leave a fact on the bus."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, assert_never
 
 import structlog
@@ -57,16 +56,9 @@ class ExecutionLifecycle:
     defect gets fixed, and until then the execution waits.
     """
 
-    def __init__(
-        self,
-        *,
-        definitions: WorkflowDefinitions,
-        execution_log: ExecutionLog,
-        now: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, *, definitions: WorkflowDefinitions, execution_log: ExecutionLog) -> None:
         self._definitions = definitions
         self._log = execution_log
-        self._now = now
 
     @activity.defn(name=PREPARE_TRIGGERED_EXECUTION)
     async def prepare(self, prepare_input: PrepareInput) -> PreparedExecution:
@@ -112,7 +104,7 @@ class ExecutionLifecycle:
         """Return the workflow; ``None`` where it is deleted or belongs to another workspace."""
         execution = prepare_input.execution
         workflow = await self._definitions.latest(execution.workflow_id)
-        if workflow is None and self._now() - execution.accepted_at < _BEHIND:
+        if workflow is None and _waited() < _BEHIND:
             raise WorkflowNotYetKnownError(f"no workflow {execution.workflow_id} on the bus yet")
         if workflow is None or workflow.deleted_at is not None or workflow.workspace != execution.workspace:
             return None
@@ -148,15 +140,22 @@ class ExecutionLifecycle:
             case _ as never:
                 assert_never(never)
 
-    def _common(self, execution: Execution) -> dict[str, Any]:
-        """Return what every fact carries."""
+    @staticmethod
+    def _common(execution: Execution) -> dict[str, Any]:
+        """Return what every fact carries. Its time is Temporal's, and that of each attempt is the same."""
         info = activity.info()
         return {
             "execution": execution,
-            "at": self._now(),
+            "at": info.scheduled_time,
             "temporal_workflow_id": info.workflow_id or "",
             "temporal_run_id": info.workflow_run_id or "",
         }
+
+
+def _waited() -> timedelta:
+    """Return how long the activity has been tried: by Temporal's clock alone, as no two clocks agree."""
+    info = activity.info()
+    return info.current_attempt_scheduled_time - info.scheduled_time
 
 
 def _final(code: str, reason: str) -> ApplicationError:
