@@ -20,6 +20,8 @@ IDENTIFY_FIRE: Final = "identifyFire"
 
 WORKFLOW_NOT_FOUND: Final = "workflow_not_found"
 """Error code: the trigger's workflow does not exist (any more)."""
+OUT_OF_TIME: Final = "out_of_time"
+"""Type of the error with which ``orchestratorWorkflow`` ends when its definition's timeout is over."""
 
 
 MAX_INPUT_BYTES: Final = 2 * 1024 * 1024 - 64 * 1024

@@ -1,7 +1,6 @@
 """How executions end: in the history on the bus and in Temporal alike."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +29,8 @@ from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.domain.starts import delivery_start
 from orchestrator_worker.entrypoints.task_queue import WORKFLOWS, sandboxed_runner
+from orchestrator_worker.workflows import active_time
+from orchestrator_worker.workflows.orchestrator import OrchestratorWorkflow
 from orchestrator_worker.workflows.triggered import TriggeredWorkflow
 from trigger_contracts import ids, streams
 from trigger_contracts.config import TriggerType
@@ -59,17 +60,29 @@ pytestmark = pytest.mark.integration
 
 
 @workflow.defn(name=ORCHESTRATOR_WORKFLOW)
-class SlowOrchestrator:
-    """In place of the real one, whose nodes are all immediate."""
+class SlowOrchestrator(OrchestratorWorkflow):
+    """The real one, but that it waits until it is let go: the real nodes are all immediate."""
+
+    def __init__(self) -> None:
+        self.is_free = False
+
+    @workflow.signal
+    def go(self) -> None:
+        self.is_free = True
 
     @workflow.run
-    async def run(self, given: OrchestratorInput) -> OrchestratorResult:
-        await asyncio.sleep(300)
-        return OrchestratorResult(outputs=given.payload)
+    async def run(self, start: OrchestratorInput) -> OrchestratorResult:
+        return await super().run(start)
+
+    async def outputs(self, start: OrchestratorInput) -> Any:
+        await workflow.wait_condition(lambda: self.is_free)
+        return await super().outputs(start)
 
 
 @asynccontextmanager
-async def slow_worker(bench: Any) -> AsyncIterator[Client]:
+async def slow_worker(
+    bench: Any, *, workflows: Sequence[type] = (TriggeredWorkflow, SlowOrchestrator)
+) -> AsyncIterator[Client]:
     """The real outer workflow and activities around a definition that takes long."""
     client = await bench.temporal()
     lifecycle = ExecutionLifecycle(
@@ -79,7 +92,7 @@ async def slow_worker(bench: Any) -> AsyncIterator[Client]:
     async with Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[TriggeredWorkflow, SlowOrchestrator],
+        workflows=workflows,
         activities=[lifecycle.prepare, lifecycle.complete],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):
@@ -221,6 +234,46 @@ async def test_a_definition_that_takes_too_long_times_out(bench: Any) -> None:
     assert end.error.code == "timed_out"
     assert isinstance(caught.value.cause, ApplicationError)
     assert caught.value.cause.type == "timed_out"
+
+
+async def test_workers_that_are_away_before_the_definition_begins_do_not_time_it_out(bench: Any) -> None:
+    delivery = bench.delivery(await bench.workflow(output("x", timeout=1)))
+    async with slow_worker(bench, workflows=[TriggeredWorkflow]) as client:
+        child = await running_child(bench, await start(client, delivery))
+        began = (await child.describe()).start_time
+    await past(bench, began + timedelta(seconds=2))
+    async with bench.serving():
+        assert isinstance(await bench.end(delivery.execution_id), ExecutionCompleted)
+
+
+async def test_workers_that_are_away_while_the_definition_works_do_not_time_it_out(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(active_time, "_LATE", timedelta(seconds=1))
+    delivery = bench.delivery(await bench.workflow(output("x", timeout=2)))
+
+    async def working() -> list[datetime]:
+        events = (await child.fetch_history()).events
+        started = [event for event in events if event.HasField("timer_started_event_attributes")]
+        return [event.event_time.ToDatetime(UTC) for event in started]
+
+    async with slow_worker(bench) as client:
+        child = await running_child(bench, await start(client, delivery))
+        (began,) = await bench.eventually(working)
+    await past(bench, began + timedelta(seconds=4))
+    async with slow_worker(bench):
+
+        async def working_again() -> bool:
+            return len(await working()) == 2
+
+        await bench.eventually(working_again)
+        await child.signal("go")
+        assert isinstance(await bench.end(delivery.execution_id), ExecutionCompleted)
+
+
+async def past(bench: Any, moment: datetime) -> None:
+    """Wait until the clock, which is Temporal's too, is past a moment."""
+    await bench.eventually(lambda: datetime.now(UTC) > moment)
 
 
 async def test_facts_have_the_time_of_temporal_whatever_the_worker_s_clock_says(
@@ -414,7 +467,10 @@ async def test_recorded_histories_replay(bench: Any, monkeypatch: pytest.MonkeyP
         await replayer.replay_workflow(await client.get_workflow_handle(name).fetch_history())
     for delivery in (good, bad):
         name = f"{execution_workflow_id(delivery.execution_id)}-run"
-        await replayer.replay_workflow(await client.get_workflow_handle(name).fetch_history())
+        history = await client.get_workflow_handle(name).fetch_history()
+        await replayer.replay_workflow(history)
+        # A definition of immediate nodes needs no timer: its history is that of the releases without one.
+        assert not any(event.HasField("timer_started_event_attributes") for event in history.events)
 
 
 async def test_a_large_definition_and_a_large_payload_together_fail_with_a_reason(bench: Any) -> None:

@@ -13,7 +13,7 @@ from temporalio.exceptions import TimeoutError as TemporalTimeoutError
 
 from orchestrator_worker.domain.limits import truncated
 from trigger_contracts.executions import ExecutionError
-from trigger_contracts.workflow_io import Cancelled, Failed, Outcome, TimedOut
+from trigger_contracts.workflow_io import OUT_OF_TIME, Cancelled, Failed, Outcome, TimedOut
 
 TIMED_OUT: Final = "timed_out"
 ORCHESTRATOR_TERMINATED: Final = "orchestrator_terminated"
@@ -27,8 +27,9 @@ def outcome_of(error: FailureError | asyncio.CancelledError) -> Outcome:
     cause = error.__cause__ if isinstance(error.__cause__, FailureError) else error
     match cause:
         case TemporalTimeoutError():
-            message = "the execution took longer than its definition's timeout"
-            return TimedOut(error=ExecutionError(code=TIMED_OUT, message=message))
+            return _timed_out()
+        case ApplicationError() if cause.type == OUT_OF_TIME:
+            return _timed_out()
         case TerminatedError():
             message = "the run of the definition was terminated in Temporal"
             return Failed(error=ExecutionError(code=ORCHESTRATOR_TERMINATED, message=message))
@@ -36,6 +37,11 @@ def outcome_of(error: FailureError | asyncio.CancelledError) -> Outcome:
             return Failed(error=_application_error(cause))
         case _:
             return Failed(error=ExecutionError(code=INTERNAL, message=truncated(str(cause))))
+
+
+def _timed_out() -> TimedOut:
+    message = "the execution took longer than its definition's timeout"
+    return TimedOut(error=ExecutionError(code=TIMED_OUT, message=message))
 
 
 def _application_error(error: ApplicationError) -> ExecutionError:

@@ -56,6 +56,10 @@ _RETRIES: Final = RetryPolicy(
 """For ever: an execution that was promised waits for the bus, however long that is away."""
 
 
+_LONGEST_OUTAGE: Final = timedelta(days=7)
+"""The child measures its timeout itself, while it works. Temporal ends one that no worker takes up again."""
+
+
 @workflow.defn(name=TRIGGERED_WORKFLOW)
 class TriggeredWorkflow:
     """Prepare, run the definition as a child, complete; then end as the definition did."""
@@ -136,7 +140,7 @@ async def _outcome(execution: Execution, *, run: TriggeredRun) -> Outcome:
             ),
             id=f"{workflow.info().workflow_id}-run",
             result_type=OrchestratorResult,
-            execution_timeout=timedelta(seconds=prepared.definition.settings.timeout),
+            execution_timeout=timedelta(seconds=prepared.definition.settings.timeout) + _LONGEST_OUTAGE,
             parent_close_policy=ParentClosePolicy.TERMINATE,
             static_summary=run_summary(execution.trigger_name),
         )
