@@ -18,6 +18,7 @@ from trigger_contracts import (
     deliveries,
     executions,
     firings,
+    run_states,
     samples,
     schedule_requests,
     schedules,
@@ -610,6 +611,20 @@ MESSAGES: dict[str, Message] = {
         **FACT, error=ExecutionError(code="timeout", message="over its 300 s")
     ),
     "ExecutionTerminated.1": executions.ExecutionTerminated(**FACT),
+    "ExecutionTerminated.1.reason": executions.ExecutionTerminated(
+        **FACT, error=ExecutionError(code="terminated", message="no longer needed")
+    ),
+    "DescribeRuns.1": run_states.DescribeRuns(
+        runs=(
+            run_states.RecordedRun(execution_id=EXECUTION),
+            run_states.RecordedRun(
+                execution_id=EXECUTION,
+                temporal_workflow_id=FACT["temporal_workflow_id"],
+                temporal_run_id=FACT["temporal_run_id"],
+            ),
+        )
+    ),
+    "RunsDescribed.1": run_states.RunsDescribed(running=(EXECUTION,), ended=(TRIGGER,), unknown=(DELIVERY,)),
     "ScheduleSynced.1": schedules.ScheduleSynced(**SCHEDULED, next_fire_times=(NEXT,)),
     "ScheduleSyncFailed.1": schedules.ScheduleSyncFailed(**SCHEDULED, reason="unknown time zone"),
     "ScheduleSyncFailed.1.goes_on": schedules.ScheduleSyncFailed(
@@ -631,6 +646,8 @@ CODECS: tuple[Codec[Any], ...] = (
     backfills.REQUESTS,
     backfills.CLAIMS,
     condition_failures.FAILURES,
+    run_states.REQUESTS,
+    run_states.REPLIES,
 )
 # What crosses Temporal has no tag: the name of the workflow or activity says what it is.
 PARTS: dict[str, msgspec.Struct] = {

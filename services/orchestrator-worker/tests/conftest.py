@@ -213,9 +213,11 @@ class Bench:
         last = (await self.bus.js.stream_info(stream)).state.last_seq
         return [await self.bus.js.get_msg(stream, sequence) for sequence in range(1, last + 1)]
 
+    async def all_facts(self) -> list[executions.AnyExecutionFact]:
+        return [executions.FACTS.decode(item.data) for item in await self.messages("EXECUTIONS")]
+
     async def facts(self, execution_id: UUID) -> list[executions.AnyExecutionFact]:
-        found = [executions.FACTS.decode(item.data) for item in await self.messages("EXECUTIONS")]
-        return [fact for fact in found if fact.execution.id == execution_id]
+        return [fact for fact in await self.all_facts() if fact.execution.id == execution_id]
 
     async def end(self, execution_id: UUID, *, seconds: float = 30.0) -> executions.AnyExecutionFact:
         """Return the fact that ends an execution, once it is there."""

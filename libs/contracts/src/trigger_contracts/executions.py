@@ -93,7 +93,10 @@ class ExecutionTimedOut(ExecutionFact, tag="ExecutionTimedOut/1", frozen=True, k
 
 
 class ExecutionTerminated(ExecutionFact, tag="ExecutionTerminated/1", frozen=True, kw_only=True):
-    """On ``executions.terminated``."""
+    """On ``executions.terminated``: ended from outside, by a person or an overlap policy."""
+
+    error: ExecutionError | msgspec.UnsetType = msgspec.UNSET
+    """The reason in Temporal. Older readers pass over it."""
 
 
 AnyExecutionFact = (

@@ -172,6 +172,7 @@ PREVIEW_BACKFILL: Final = "rpc.scheduler-sync.preview-backfill"
 BACKFILL_SCHEDULE: Final = "rpc.scheduler-sync.backfill"
 EXPLAIN_DELIVERY: Final = "rpc.webhook-ingress.explain"
 GET_DELIVERY: Final = "rpc.execution-recorder.delivery"
+DESCRIBE_RUNS: Final = "rpc.orchestrator-worker.describe"
 
 # Key-value buckets: one key for each thing that one replica of a service does for all.
 SCHEDULER_LEASES: Final = "scheduler-sync-leases"

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
+from prometheus_client import Counter
+
 from orchestrator_worker.activities.execution_lifecycle import ExecutionLifecycle
 from orchestrator_worker.activities.fire_identity import FireIdentities
 from orchestrator_worker.adapters.bus_backfills import BusBackfills
@@ -13,12 +15,15 @@ from orchestrator_worker.adapters.bus_execution_log import BusExecutionLog
 from orchestrator_worker.adapters.bus_workflow_definitions import BusWorkflowDefinitions
 from orchestrator_worker.adapters.event_trigger_directory import EventTriggerDirectory
 from orchestrator_worker.adapters.temporal_retention import TemporalRetention
+from orchestrator_worker.adapters.temporal_runs import TemporalRuns
 from orchestrator_worker.adapters.temporal_starter import TemporalStarter
 from orchestrator_worker.domain.start_limit import StartLimit
 from orchestrator_worker.entrypoints import consumers
+from orchestrator_worker.entrypoints.run_requests import RunRequests
 from orchestrator_worker.entrypoints.task_queue import worker_factory
 from orchestrator_worker.settings import Role, Settings
 from orchestrator_worker.usecases.dispatcher import Dispatcher
+from orchestrator_worker.usecases.run_ends import RunEnds
 from orchestrator_worker.usecases.start_pool import StartPool
 from trigger_contracts import condition_failures, streams
 from trigger_contracts.codec import encode
@@ -29,6 +34,7 @@ from trigger_runtime.bus.follower_watch import FollowerWatch
 from trigger_runtime.bus.object_store import ObjectStore
 from trigger_runtime.bus.paced_publisher import PacedPublisher
 from trigger_runtime.bus.parked_consumer import parked_consumer
+from trigger_runtime.bus.request_reply import Responder
 from trigger_runtime.lifecycle import BackgroundTask, Component, Readiness, Service, StartAfter
 from trigger_runtime.metrics import Metrics
 from trigger_runtime.temporal import TemporalConnection, TemporalWorker
@@ -193,6 +199,7 @@ def _add_dispatcher(process: _Process) -> None:
 
 def _add_worker(process: _Process) -> None:
     settings = process.settings
+    backfills = BusBackfills(process.bus)
     lifecycle = ExecutionLifecycle(
         definitions=BusWorkflowDefinitions(process.bus), execution_log=process.execution_log
     )
@@ -200,15 +207,36 @@ def _add_worker(process: _Process) -> None:
         process.temporal,
         make=worker_factory(
             lifecycle,
-            identities=FireIdentities(BusBackfills(process.bus)),
+            identities=FireIdentities(backfills),
             max_concurrent_activities=settings.max_concurrent_activities,
             max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
             # The rest of the time is for the consumers, which stop after it.
             graceful_seconds=settings.shutdown_seconds * 0.4,
         ),
     )
+    concluded = Counter(
+        "executions_concluded_total",
+        "Ends that were recorded by what Temporal says, since the execution did not record them.",
+        ["how"],
+        registry=process.metrics.registry,
+    )
+    ends = RunEnds(
+        TemporalRuns(process.temporal),
+        execution_log=process.execution_log,
+        backfills=backfills,
+        now=_now,
+        count=lambda how: concluded.labels(how=how).inc(),
+    )
+    responder = Responder(
+        process.bus,
+        subject=streams.DESCRIBE_RUNS,
+        queue=NAME,
+        handle=RunRequests(ends).handle,
+        concurrency=1,
+        seconds=20.0,
+    )
     process.require("temporal worker", worker.check)
-    process.components.append(worker)
+    process.components.extend([worker, BackgroundTask("ends of runs", ends.watch), responder])
 
 
 def _now() -> datetime:

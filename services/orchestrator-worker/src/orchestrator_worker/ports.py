@@ -1,10 +1,11 @@
 """What the use cases and activities need of Temporal and the bus."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Container
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from orchestrator_worker.domain.closed_runs import ClosedRun
 from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.config import TriggerState, WorkflowState
 from trigger_contracts.events import CloudEvent
@@ -69,6 +70,24 @@ class WorkflowDefinitions(Protocol):
 
         Raises ``BusUnavailableError`` or ``trigger_contracts.codec.ContractError``.
         """
+
+
+class TemporalUnavailableError(Exception):
+    """Temporal cannot tell now."""
+
+
+class OpenRun:
+    """A run that is not closed."""
+
+
+class Runs(Protocol):
+    """The runs of ``triggeredWorkflow`` in Temporal. Raise ``TemporalUnavailableError``."""
+
+    def ended_from_outside(self, *, since: datetime, known: Container[str]) -> AsyncIterator[ClosedRun]:
+        """Yield those that were terminated or timed out since then, but for the run ids that are known."""
+
+    async def look_up(self, workflow_id: str, *, run_id: str | None) -> ClosedRun | OpenRun | None:
+        """Return a run, or the last one of the id; ``None`` where Temporal does not know it."""
 
 
 class Backfills(Protocol):

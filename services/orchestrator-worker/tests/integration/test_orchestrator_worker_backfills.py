@@ -22,7 +22,7 @@ from trigger_contracts import streams
 from trigger_contracts.backfills import BackfillRequested
 from trigger_contracts.codec import encode
 from trigger_contracts.config import TriggerType
-from trigger_contracts.executions import ExecutionCompleted, ExecutionFailed
+from trigger_contracts.executions import NAME_OF, ExecutionCompleted, ExecutionFailed
 from trigger_contracts.ids import backfill_execution_id, fire_execution_id
 from trigger_contracts.workflow_io import (
     TASK_QUEUE,
@@ -149,6 +149,29 @@ async def test_two_runs_of_one_request_are_two_executions(bench: Any, hourly: Ho
         await hourly.backfill()
         for execution in hourly.executions(None):
             assert isinstance(await bench.end(execution), ExecutionCompleted)
+
+
+@pytest.mark.parametrize("way", ["terminated", "cancelled"])
+async def test_a_run_again_that_is_ended_before_it_began_ends_under_its_own_id(
+    bench: Any, hourly: Hourly, way: str
+) -> None:
+    request = await hourly.ask()
+    client = await bench.temporal()
+
+    async def runs() -> Any:
+        query = f"WorkflowId STARTS_WITH 'scheduled-{hourly.trigger_id}'"
+        listed = [run async for run in client.list_workflows(query)]
+        return listed if len(listed) == len(hourly.times) else None
+
+    for run in await bench.eventually(runs):
+        handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+        await (handle.terminate(reason="not again") if way == "terminated" else handle.cancel())
+    async with bench.serving():
+        for end in await hourly.ends(request):
+            assert NAME_OF[type(end)] == way
+            assert end.execution.cause.backfill == request
+    for execution in hourly.executions(None):
+        assert await bench.facts(execution) == []
 
 
 async def test_what_began_before_it_was_asked_for_is_the_fire_s_own(bench: Any, hourly: Hourly) -> None:

@@ -130,7 +130,7 @@ _STATUS_OF: Final[dict[type[ExecutionFact], ExecutionStatus]] = {
 def _end(fact: _End, *, temporal: TemporalRun) -> End:
     outputs = _text(fact.outputs) if isinstance(fact, RawExecutionCompleted) else None
     error = None
-    if isinstance(fact, ExecutionFailed | ExecutionTimedOut):
+    if isinstance(fact, ExecutionFailed | ExecutionTimedOut | ExecutionTerminated) and fact.error:
         error = msgspec.json.encode(fact.error).decode()
     return End(at=fact.at, status=_STATUS_OF[type(fact)], outputs=outputs, error=error, temporal=temporal)
 

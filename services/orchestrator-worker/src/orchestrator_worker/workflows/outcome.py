@@ -39,6 +39,14 @@ def outcome_of(error: FailureError | asyncio.CancelledError) -> Outcome:
             return Failed(error=ExecutionError(code=INTERNAL, message=truncated(str(cause))))
 
 
+def outcome_raised(error: BaseException) -> Outcome:
+    """Return the outcome for which ``triggeredWorkflow`` failed with this error."""
+    if not isinstance(error, ApplicationError):
+        return Failed(error=ExecutionError(code=INTERNAL, message=truncated(str(error))))
+    reason = _application_error(error)
+    return TimedOut(error=reason) if reason.code == TIMED_OUT else Failed(error=reason)
+
+
 def _timed_out() -> TimedOut:
     message = "the execution took longer than its definition's timeout"
     return TimedOut(error=ExecutionError(code=TIMED_OUT, message=message))

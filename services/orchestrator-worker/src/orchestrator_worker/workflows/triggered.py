@@ -102,7 +102,7 @@ async def _backfill_of(start: TriggeredInput, *, nominal_time: datetime, started
     """Return the backfill that this run belongs to. A fire on time belongs to none, and asks no one."""
     if started_at - nominal_time < _ON_TIME or not workflow.patched(_IDENTIFIED):
         return None
-    identity: FireIdentity = await _unbroken(
+    task = asyncio.create_task(
         workflow.execute_activity(
             IDENTIFY_FIRE,
             IdentifyFireInput(trigger_id=start.trigger_id, nominal_time=nominal_time, started_at=started_at),
@@ -111,6 +111,14 @@ async def _backfill_of(start: TriggeredInput, *, nominal_time: datetime, started
             retry_policy=_RETRIES,
         )
     )
+    try:
+        identity: FireIdentity = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        # Without its identity the end could not be recorded. The next step is cancelled in place of this one.
+        await workflow.wait([task])
+        identity = task.result()
+        if (this := asyncio.current_task()) is not None:
+            this.cancel()
     return identity.backfill
 
 
