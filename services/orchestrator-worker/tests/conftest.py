@@ -216,6 +216,10 @@ class Bench:
     async def all_facts(self) -> list[executions.AnyExecutionFact]:
         return [executions.FACTS.decode(item.data) for item in await self.messages("EXECUTIONS")]
 
+    async def facts_of_workflow(self, workflow_id: UUID) -> list[executions.AnyExecutionFact]:
+        """Return the facts of one test: the worker also records what other tests terminated in Temporal."""
+        return [fact for fact in await self.all_facts() if fact.execution.workflow_id == workflow_id]
+
     async def facts(self, execution_id: UUID) -> list[executions.AnyExecutionFact]:
         return [fact for fact in await self.all_facts() if fact.execution.id == execution_id]
 

@@ -120,7 +120,7 @@ async def test_an_event_starts_each_trigger_that_it_matches_once(bench: Any) -> 
     assert started.payload == event
     assert started.execution.cause.kind is CauseKind.EVENT
     assert started.execution.cause.id == "e-1"
-    assert len(await bench.messages("EXECUTIONS")) == 4
+    assert len(await bench.facts_of_workflow(workflow_id)) == 4
     for trigger in (other, stranger):
         silent = ids.event_execution_id(trigger.id, source="/shop", event_id="e-1")
         assert await bench.facts(silent) == []

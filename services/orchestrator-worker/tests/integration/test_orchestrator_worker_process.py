@@ -77,7 +77,7 @@ async def test_a_crash_in_the_middle_loses_nothing_and_runs_nothing_twice(bench:
             await bench.deliver(batch)
 
         async def under_way() -> bool | None:
-            return True if await bench.messages("EXECUTIONS") else None
+            return True if await bench.facts_of_workflow(workflow_id) else None
 
         await bench.eventually(under_way)
         started.kill()
