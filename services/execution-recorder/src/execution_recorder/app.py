@@ -5,7 +5,9 @@ from functools import partial
 
 from prometheus_client import Counter
 
+from execution_recorder.adapters.bus_runs import BusRuns
 from execution_recorder.adapters.postgres_executions import PostgresExecutions
+from execution_recorder.adapters.postgres_open_executions import PostgresOpenExecutions
 from execution_recorder.adapters.postgres_pruning import PostgresPruning
 from execution_recorder.adapters.postgres_recording import PostgresRecording
 from execution_recorder.adapters.postgres_webhook_logs import PostgresWebhookLogs
@@ -17,6 +19,7 @@ from execution_recorder.entrypoints.api import TITLE, api_document
 from execution_recorder.entrypoints.delivery_requests import DeliveryRequests
 from execution_recorder.entrypoints.error_map import problem_of
 from execution_recorder.entrypoints.history import ExecutionHandlers, WebhookLogHandlers
+from execution_recorder.entrypoints.open_executions import OpenExecutionsTask
 from execution_recorder.entrypoints.pruning import PruningTask
 from execution_recorder.entrypoints.webhook_rates import WebhookRateHandlers
 from execution_recorder.settings import Settings
@@ -136,6 +139,13 @@ def build(settings: Settings) -> Service:
             *tokens.key_sets,
             *reading,
             responder,
+            OpenExecutionsTask(
+                PostgresOpenExecutions(database),
+                runs=BusRuns(bus),
+                recording=recording,
+                now=_now,
+                metrics=metrics,
+            ),
             _pruning(database, days=settings.retention_days, metrics=metrics),
             HttpListener(application, host=settings.http_host, port=settings.http_port),
         ],

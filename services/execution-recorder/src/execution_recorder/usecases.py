@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from execution_recorder.domain.execution import ExecutionRecord, evolve
 from execution_recorder.domain.facts import AnyRawFact, record_of_fact, record_of_manual_firing
+from execution_recorder.domain.open_execution import conclude_unknown
 from execution_recorder.domain.webhook_log import WebhookLog, log_of, record_of_delivery
-from execution_recorder.ports import Recording
+from execution_recorder.ports import OpenExecutions, Recording, Runs
 from trigger_contracts.deliveries import (
     AcceptedDelivery,
     DeliveriesAccepted,
@@ -62,6 +64,27 @@ async def record_fact(fact: AnyRawFact, *, recording: Recording) -> None:
 async def record_manual_firing(firing: ManualFiring, *, recording: Recording) -> None:
     """Write the execution that was asked for by hand. Raises as ``Recording``."""
     await recording.record(logs=(), executions=[record_of_manual_firing(firing)])
+
+
+async def look_at_open_executions(
+    open_executions: OpenExecutions, *, runs: Runs, recording: Recording, limit: int, now: datetime
+) -> tuple[int, Sequence[UUID]]:
+    """Look at a batch; return how many there were, and the ids of those that are lost.
+
+    The ends of what is closed in Temporal come as facts. What could not be looked up is claimed again soon.
+    Raises ``BusUnavailableError`` or ``DatabaseUnavailableError``.
+    """
+    claimed = await open_executions.claim(limit=limit)
+    if not claimed:
+        return 0, ()
+    described = await runs.describe(claimed)
+    unknown = frozenset(described.unknown)
+    records = (conclude_unknown(execution, now=now) for execution in claimed if execution.id in unknown)
+    lost = [record for record in records if record is not None]
+    if lost:
+        await recording.record(logs=(), executions=lost)
+    await open_executions.postpone([*described.running, *described.ended, *unknown])
+    return len(claimed), [record.id for record in lost]
 
 
 def merge_by_id(records: Iterable[ExecutionRecord]) -> Sequence[ExecutionRecord]:
