@@ -3,13 +3,20 @@
 import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import msgspec
+import nats
 import pytest
 from temporalio.client import Client as Temporal
 from temporalio.service import RPCError
 
+from trigger_contracts import streams
+from trigger_contracts.codec import encode
+from trigger_contracts.config import TriggerType
+from trigger_contracts.executions import Cause, CauseKind, Execution, ExecutionStarted
 from trigger_contracts.schedules import schedule_id
+from trigger_contracts.workflow_io import execution_workflow_id
 
 pytestmark = pytest.mark.e2e
 
@@ -58,3 +65,39 @@ async def exists(schedule: Any) -> bool:
     except RPCError:
         return False
     return True
+
+
+@pytest.mark.parametrize("cause", ["a run that is gone", "a workflow id that is gone"])
+async def test_a_run_that_temporal_does_not_have_any_more_ends_as_lost(client: Any, cause: str) -> None:
+    """As after a deletion there, or a restored backup."""
+    trigger = await client.trigger("manual", {}, workflow_id=await client.workflow("{{trigger.payload.n}}"))
+    answer = await client.call("POST", f"/api/triggers/{trigger['id']}/execute", {}, status=202)
+    other = await client.ended(answer["executionId"])
+    bus = await nats.connect(client.stack["nats_url"])
+    message = await bus.jetstream().get_last_msg("CONFIG", streams.config_trigger(UUID(trigger["id"])))
+    workspace = msgspec.json.decode(message.data or b"")["trigger"]["workspace"]
+    execution = Execution(
+        id=uuid4(),
+        workspace=workspace,
+        trigger_id=UUID(trigger["id"]),
+        trigger_type=TriggerType.MANUAL,
+        trigger_name="gone",
+        workflow_id=UUID(trigger["workflowId"]),
+        cause=Cause(kind=CauseKind.MANUAL, id="r"),
+        accepted_at=datetime.now(UTC),
+    )
+    started = ExecutionStarted(
+        execution=execution,
+        at=datetime.now(UTC),
+        temporal_workflow_id=other["temporalWorkflowId"]
+        if cause == "a run that is gone"
+        else execution_workflow_id(execution.id),
+        temporal_run_id=str(uuid4()),
+        workflow_version=1,
+        payload={},
+    )
+    await bus.jetstream().publish(streams.execution("started"), encode(started))
+    await bus.close()
+    lost = await client.ended(str(execution.id), seconds=60)
+    assert (lost["status"], lost["error"]["code"]) == ("terminated", "lost")
+    assert lost["startedAt"] is not None

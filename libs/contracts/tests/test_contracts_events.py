@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from trigger_contracts.codec import MalformedMessageError
-from trigger_contracts.events import MAX_NESTING, covers, is_type_pattern, parse, patterns_of
+from trigger_contracts.events import MAX_ID_LENGTH, MAX_NESTING, covers, is_type_pattern, parse, patterns_of
 from trigger_contracts.json_depth import nesting
 
 EVENT: dict[str, Any] = {
@@ -26,6 +26,17 @@ HEADERS = {
     "ce-workspace": "acme",
 }
 SUBJECT = "events.order.created"
+
+
+@pytest.mark.parametrize("letter", ["a", "\N{PILE OF POO}", "\\", "\x00"])
+def test_an_id_is_as_long_as_what_carries_it_allows(letter: str) -> None:
+    longest = {**EVENT, "id": letter * MAX_ID_LENGTH}
+    assert parse(msgspec.json.encode(longest), subject=SUBJECT).id == longest["id"]
+    longer = {**EVENT, "id": letter * (MAX_ID_LENGTH + 1)}
+    with pytest.raises(MalformedMessageError, match="over 1024 characters"):
+        parse(msgspec.json.encode(longer), subject=SUBJECT)
+    with pytest.raises(MalformedMessageError, match="over 1024 characters"):
+        parse(b"1", subject=SUBJECT, headers={**HEADERS, "ce-id": "a" * (MAX_ID_LENGTH + 1)})
 
 
 def test_structured_mode() -> None:

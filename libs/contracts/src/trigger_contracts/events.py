@@ -22,6 +22,9 @@ MAX_NESTING: Final = 64
 """JSON deeper than this is refused: every later reader of it recurses."""
 
 _ALL_BELOW: Final = ".*"
+MAX_ID_LENGTH: Final = 1024
+"""Characters. The id is in every fact of the execution, and beside its outputs in what Temporal carries."""
+
 _VERSION: Final = "1.0"
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 _EXAMPLE: Final = '{"specversion": "1.0", "id": "1", "source": "/shop", "type": "order.created"}'
@@ -123,6 +126,8 @@ def _attributes(document: Mapping[str, Any]) -> dict[str, str]:
         raise MalformedMessageError(
             f"not a CloudEvent of specversion {_VERSION} but of {document['specversion'][:20]!r}"
         )
+    if len(document["id"]) > MAX_ID_LENGTH:
+        raise MalformedMessageError(f"the event's id has over {MAX_ID_LENGTH} characters: send a shorter one")
     return {name: document[name] for name in _REQUIRED}
 
 

@@ -11,9 +11,16 @@ from nats.js.errors import NotFoundError
 from embedded_stack.ports import free_port
 from embedded_stack.servers import NatsServer, running
 from orchestrator_worker.domain.starts import delivery_start
-from trigger_contracts import streams
+from trigger_contracts import ids, streams
+from trigger_contracts.config import EventConfig
+from trigger_contracts.events import MAX_ID_LENGTH
 from trigger_contracts.executions import ExecutionCompleted, ExecutionFailed, ExecutionStarted
-from trigger_contracts.workflow_io import TASK_QUEUE, TRIGGERED_WORKFLOW, execution_workflow_id
+from trigger_contracts.workflow_io import (
+    MAX_VALUE_BYTES,
+    TASK_QUEUE,
+    TRIGGERED_WORKFLOW,
+    execution_workflow_id,
+)
 from trigger_runtime.bus.connection import Bus
 from trigger_runtime.temporal import TemporalSettings
 
@@ -125,6 +132,32 @@ async def test_facts_that_the_bus_does_not_take_end_as_failures(bench: Any, tmp_
     assert first.error.code == "outputs_too_large"
     assert isinstance(second, ExecutionFailed)
     assert second.error.code == "payload_too_large"
+
+
+async def test_the_longest_id_and_the_largest_outputs_end_on_record(bench: Any) -> None:
+    whole = {
+        "nodes": {"out": {"type": "output", "config": {"value": "{{trigger.payload.data}}"}}},
+        "entryPoint": "out",
+    }
+    trigger = await bench.trigger(
+        EventConfig(event_type="order.created"), workflow_id=await bench.workflow(whole)
+    )
+    event = {"specversion": "1.0", "source": "/shop", "type": "order.created"}
+    # Twelve bytes as JSON, for each of its characters.
+    identity = "\N{PILE OF POO}" * MAX_ID_LENGTH
+    data = "x" * (MAX_VALUE_BYTES - 2)
+    document = {**event, "id": identity, "data": data}
+    async with bench.serving():
+        await bench.bus.publish("events.order.created", json.dumps(document).encode(), timeout=10)
+        started = ids.event_execution_id(trigger.id, source="/shop", event_id=identity)
+        end = await bench.end(started)
+        assert isinstance(end, ExecutionCompleted)
+        assert end.outputs == data
+        too_long = {**document, "id": f"{identity}-", "data": None}
+        await bench.bus.publish("events.order.created", json.dumps(too_long).encode(), timeout=10)
+        await bench.settled(stream="EVENTS", durable=streams.DISPATCH_EVENTS)
+    (refused,) = await bench.messages("REFUSED_EVENTS")
+    assert "over 1024 characters" in refused.headers["Dead-Reason"]
 
 
 async def test_a_workflow_that_cannot_be_read(bench: Any) -> None:
