@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import nats
 import pytest
 from terminal import Terminal, blocks, link_tree
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.e2e
 
 PAGE = "docs/troubleshooting.md"
 TRIGGER, CHANGES, WEBHOOK, TEST, REFUSALS, SCHEDULE, FIRE, EVENT, TEST_EVENT, PUBLISH = range(10)
-MANUAL, RUN, STATUS, METRICS = range(10, 14)
+MANUAL, RUN, STATUS, METRICS, DEAD_LETTERS = range(10, 15)
 
 
 @pytest.fixture
@@ -170,6 +171,22 @@ async def test_a_run_that_failed_says_where_and_why(client: Any, terminal: Termi
     assert shown["error"]["code"] == "value_too_large"
 
 
+async def test_what_the_worker_gave_up_on_is_listed_with_its_reason(client: Any, terminal: Terminal) -> None:
+    bus = await nats.connect(client.stack["nats_url"])
+    headers = {
+        "Dead-Subject": "firings.manual",
+        "Dead-Sequence": "1",
+        "Dead-Reason": "TooOldToStartError: old",
+    }
+    letter = await bus.jetstream().publish("dead.FIRINGS.orchestrator-worker-firings", b"{}", headers=headers)
+    await bus.close()
+    printed = terminal.type(blocks(PAGE)[DEAD_LETTERS])
+    (line,) = [line for line in printed.splitlines() if line.split()[0] == str(letter.seq)]
+    assert line.endswith("TooOldToStartError: old")
+    dropped = terminal.type(f".venv/bin/python -m orchestrator_worker dead-letters drop {letter.seq}\n")
+    assert dropped.endswith("1 dropped\n")
+
+
 def _twice() -> Any:
     twice = {
         "type": "transform",
@@ -183,4 +200,4 @@ def _twice() -> Any:
 
 
 def test_every_block_of_the_page_is_typed_by_a_test() -> None:
-    assert len(blocks(PAGE)) == METRICS + 1, "each block has a name here, and a test that types it"
+    assert len(blocks(PAGE)) == DEAD_LETTERS + 1, "each block has a name here, and a test that types it"

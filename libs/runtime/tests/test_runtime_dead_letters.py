@@ -225,7 +225,10 @@ async def test_a_service_sees_only_its_own_letters(
     status, output, errors = await run("list")
     assert (status, output, errors) == (0, "", "no dead letters\n")
     status, _, errors = await run("show", "1")
-    assert (status, errors) == (1, "worker: there is no dead letter 1\n")
+    assert (status, errors) == (1, "worker: letter 1 is one of other-service-things, not of worker\n")
+    status, output, errors = await run("drop", "1")
+    assert (status, output) == (1, "0 dropped, 1 not\n")
+    assert "one of other-service-things" in errors
     assert len(await all_of(DeadLetterStore(bus, stream="DEAD"))) == 1
 
 
@@ -235,6 +238,9 @@ async def test_what_no_consumer_wrote_is_no_letter(bus: Bus, store: DeadLetterSt
     await bus.publish("dead.more.than.three", b"", headers={"Dead-Subject": "x", "Dead-Sequence": "1"})
     assert await all_of(store) == []
     assert (await run("requeue", "--all"))[1] == "0 requeued\n"
+    status, _, errors = await run("drop", "1")
+    assert status == 1
+    assert "no consumer wrote it (dead.THINGS.worker-things)" in errors
 
 
 async def test_an_old_state_is_not_requeued_as_the_latest(bus: Bus, store: DeadLetterStore, run: Run) -> None:
@@ -270,9 +276,70 @@ async def test_data_that_found_no_room_in_the_letter_comes_from_the_stream(
 
 
 async def test_without_the_bus_it_says_so(run: Run, store: DeadLetterStore) -> None:
-    status, output, errors = await run("list", url="nats://127.0.0.1:1")
+    status, output, errors = await run("list", url="nats://me:p@ss@127.0.0.1:1")
     assert (status, output) == (1, "")
-    assert "the bus cannot be used" in errors
+    assert "the bus cannot be used: no connection to 127.0.0.1:1 within 10 s (NATS_URL)" in errors
+    assert "ss@" not in errors
+
+
+async def test_an_empty_reason_chooses_no_letter(
+    bus: Bus, metrics: Metrics, store: DeadLetterStore, run: Run
+) -> None:
+    """A script's unset variable must not stand for every letter."""
+    await bus.publish("things.a", b"one")
+    await dead_letter(bus, metrics, count=1)
+    for action in ("drop", "requeue"):
+        for reason in ("", " "):
+            status, output, errors = await run(action, "--reason", reason)
+            assert (status, output) == (2, "")
+            assert "--all does that" in errors
+    assert [letter.sequence for letter in await all_of(store)] == [1]
+
+
+async def test_a_durable_without_letters_is_told_from_no_letters_at_all(
+    bus: Bus, metrics: Metrics, store: DeadLetterStore, run: Run
+) -> None:
+    await bus.publish("things.a", b"one")
+    await dead_letter(bus, metrics, count=1)
+    status, output, errors = await run("list", "--durable", "worker-thing")
+    assert (status, output) == (0, "")
+    assert errors == "no dead letters of worker-thing; there are some of worker-things\n"
+    status, output, errors = await run("drop", "--durable", "worker-thing", "--reason", "X")
+    assert (status, output) == (0, "0 dropped\n")
+    assert errors == (
+        "no dead letters of worker-thing whose reason begins with 'X'; there are some of worker-things\n"
+    )
+    status, output, errors = await run("list", "--durable", "worker-things", "--after", "1")
+    assert (status, output, errors) == (0, "", "no dead letters of worker-things behind 1\n")
+    for action in (("list",), ("drop", "--all"), ("requeue", "--reason", "M")):
+        status, output, errors = await run(*action, "--durable", "other-service-things")
+        assert (status, output) == (2, "")
+        assert (
+            errors
+            == "worker: 'other-service-things' is no durable of worker: their names begin with worker-\n"
+        )
+    assert [letter.sequence for letter in await all_of(store)] == [1]
+
+
+async def test_a_letter_chosen_by_its_number_is_not_chosen_by_its_durable_too(
+    bus: Bus, metrics: Metrics, store: DeadLetterStore, run: Run
+) -> None:
+    await bus.publish("things.a", b"one")
+    await dead_letter(bus, metrics, count=1)
+    status, output, errors = await run("drop", "1", "--durable", "worker-others")
+    assert (status, output) == (2, "")
+    assert "--durable goes with --reason or --all" in errors
+    assert [letter.sequence for letter in await all_of(store)] == [1]
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "1.5", "99999999999999999999999", "²"])
+async def test_what_is_no_number_of_a_letter_is_refused_in_words(
+    run: Run, store: DeadLetterStore, number: str
+) -> None:
+    for arguments in (("show", number), ("drop", number), ("list", "--after", number)):
+        status, output, errors = await run(*arguments)
+        assert (status, output) == (2, "")
+        assert f"{number!r} is no number from 1, for example 17" in errors
 
 
 @pytest.mark.parametrize("arguments", [["requeue"], ["drop", "--all", "1"], ["list", "--limit", "0"], []])

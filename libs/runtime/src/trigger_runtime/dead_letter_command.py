@@ -22,6 +22,7 @@ from trigger_runtime.settings import LogLevel, ServiceSettings
 VERB: Final = "dead-letters"
 _CONNECT_SECONDS: Final = 10.0
 _REASON_WIDTH: Final = 100
+_LAST_SEQUENCE: Final = 2**63 - 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list", help="one line for each letter, oldest first")
     listing.add_argument("--limit", type=_count, default=100, help="letters at most (100)")
-    listing.add_argument("--after", type=int, default=0, help="begin behind this letter")
+    listing.add_argument("--after", type=_count, default=0, help="begin behind this letter")
     listing.add_argument("--json", action="store_true", help="a JSON object a line, without the data")
     show = actions.add_parser("show", help="a letter with its headers and data, as JSON")
     show.add_argument("letter", type=_count)
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         chosen = actions.add_parser(action, help=what)
         which = chosen.add_mutually_exclusive_group(required=True)
         which.add_argument("letters", nargs="*", type=_count, default=[], help="their numbers in the list")
-        which.add_argument("--reason", help="all whose reason begins with this text")
+        which.add_argument("--reason", type=_beginning, help="all whose reason begins with this text")
         which.add_argument("--all", action="store_true", help="all that are there now")
     for one in (listing, *(actions.choices[action] for action in ("requeue", "drop"))):
         one.add_argument("--durable", help="only letters of this durable consumer")
@@ -51,12 +52,27 @@ def run(arguments: argparse.Namespace, *, settings: ServiceSettings, service: st
 
     Raises ``RuntimeError`` where the bus cannot be used.
     """
+    if (problem := _wrong_choice(arguments, service=service)) is not None:
+        sys.stderr.write(f"{service}: {problem}\n")
+        return 2
     # Only errors, so that what is printed is mostly the result.
     logs.configure(service=service, level=LogLevel.ERROR)
     try:
         return asyncio.run(_with_store(arguments, settings=settings, service=service, stream=stream))
     except BusUnavailableError as error:
         raise RuntimeError(f"the bus cannot be used: {error}") from error
+
+
+def _wrong_choice(arguments: argparse.Namespace, *, service: str) -> str | None:
+    """Return why the letters that are asked for cannot be chosen in this way."""
+    durable = getattr(arguments, "durable", None)
+    if durable is None:
+        return None
+    if not durable.startswith(f"{service}-"):
+        return f"{durable!r} is no durable of {service}: their names begin with {service}-"
+    if getattr(arguments, "letters", None):
+        return "numbers name their letters; --durable goes with --reason or --all"
+    return None
 
 
 async def _with_store(
@@ -69,7 +85,11 @@ async def _with_store(
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await bus.ready()
         except TimeoutError:
-            raise BusUnavailableError(f"no connection within {_CONNECT_SECONDS:g} s") from None
+            # What is behind the last @ holds no password, whatever stands in it.
+            server = settings.nats_url.reveal().rpartition("@")[2]
+            raise BusUnavailableError(
+                f"no connection to {server} within {_CONNECT_SECONDS:g} s (NATS_URL)"
+            ) from None
         store = DeadLetterStore(bus, stream=stream, owner=service)
         match arguments.action:
             case "list":
@@ -92,8 +112,18 @@ async def _list(store: DeadLetterStore, *, arguments: argparse.Namespace) -> int
         listed.append(letter)
         _print(_json(_summary(letter)) if arguments.json else _line(letter))
     if not listed:
-        sys.stderr.write("no dead letters\n")
+        sys.stderr.write(await _none_there(store, arguments=arguments))
     return 0
+
+
+async def _none_there(store: DeadLetterStore, *, arguments: argparse.Namespace) -> str:
+    """Say that there are none, and of which durables there are some: a name may be misspelt."""
+    after = getattr(arguments, "after", 0)
+    reason = getattr(arguments, "reason", None)
+    chosen = (f" of {arguments.durable}" if arguments.durable else "") + (f" behind {after}" if after else "")
+    chosen += f" whose reason begins with {reason!r}" if reason else ""
+    others = sorted({letter.durable async for letter in store.letters(after=after)}) if chosen else []
+    return f"no dead letters{chosen}" + (f"; there are some of {', '.join(others)}\n" if others else "\n")
 
 
 async def _show(store: DeadLetterStore, *, sequence: int) -> int:
@@ -119,6 +149,8 @@ async def _settle(store: DeadLetterStore, *, arguments: argparse.Namespace) -> i
         else:
             count += 1
             _print(f"{done} {letter.sequence} {letter.durable} {letter.subject}")
+    if not count + failed:
+        sys.stderr.write(await _none_there(store, arguments=arguments))
     _print(f"{count} {done}" + (f", {failed} not" if failed else ""))
     return 1 if failed else 0
 
@@ -181,7 +213,14 @@ def _print(line: str) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
+    number = int(text) if text.isdecimal() and len(text) <= len(str(_LAST_SEQUENCE)) else 0
+    if not 1 <= number <= _LAST_SEQUENCE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1, for example 17")
     return number
+
+
+def _beginning(text: str) -> str:
+    """Return the text. Every reason begins with an empty one, which a script's unset variable is."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty, and so would choose every letter: --all does that")
+    return text

@@ -23,7 +23,7 @@ _LETTER_SUBJECT: Final = re.compile(r"[^.]+\.(?P<stream>[^.]+)\.(?P<durable>[^.]
 
 
 class UnknownLetterError(LookupError):
-    """No dead letter has this sequence."""
+    """No dead letter of the owner has this sequence; the text says what has."""
 
 
 class NotRequeuedError(RuntimeError):
@@ -77,9 +77,13 @@ class DeadLetterStore:
     async def get(self, sequence: int) -> DeadLetter:
         """Return one letter. Raises ``UnknownLetterError``."""
         message = await self._get({"seq": sequence}) if sequence > 0 else None
-        letter = None if message is None else _letter(message)
-        if letter is None or not self._owns(letter):
+        if message is None:
             raise UnknownLetterError(f"there is no dead letter {sequence}")
+        letter = _letter(message)
+        if letter is None:
+            raise UnknownLetterError(f"{sequence} is no letter: no consumer wrote it ({message.subject})")
+        if not self._owns(letter):
+            raise UnknownLetterError(f"letter {sequence} is one of {letter.durable}, not of {self._owner}")
         return letter
 
     async def requeue(self, sequence: int) -> DeadLetter:
