@@ -88,3 +88,18 @@ async def test_a_sample_a_recorded_delivery_and_a_draft_say_what_the_door_does(
     assert page["items"] == []
     page = await client.call("GET", f"/api/webhook-logs?triggerId={trigger['id']}", status=200)
     assert [row["id"] for row in page["items"] if row["requestMethod"] == "POST"] == [log_id]
+
+
+async def test_a_sample_may_have_the_longest_body_that_the_guide_names(client: Any) -> None:
+    workflow_id = await client.workflow({"ref": "{{trigger.payload.body.ref}}"})
+    trigger = await client.trigger("webhook", {"filters": {"body.ref": "main"}}, workflow_id=workflow_id)
+    path = f"/api/triggers/{trigger['id']}/test"
+    body = json.dumps({"ref": "main", "pad": ""})
+    longest = body.replace('""', json.dumps("x" * (512 * 1024 - len(body))))
+    delivery = {"headers": {"Content-Type": "application/json"}, "body": longest}
+    answer = await client.call("POST", path, {"delivery": delivery}, status=200)
+    assert answer["wouldRun"] is True
+    delivery["body"] = f"{longest} "
+    refused = await client.call("POST", path, {"delivery": delivery}, status=422)
+    assert refused["errors"][0]["pointer"] == "/delivery/body"
+    assert refused["detail"] == "This is 524289 bytes; 524288 are allowed."

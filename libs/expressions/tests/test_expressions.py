@@ -294,11 +294,32 @@ def test_a_large_event_costs_only_what_the_condition_reads_of_it() -> None:
         ("event.data.none ? true : false", "another type"),
         ("event.data.total", "neither true nor false"),
         ("event.data.n / event.data.zero > 1", "event.data.n"),
+        ("event.data.total % 0 == 1", "it divides by zero"),
+        ("event.data.tags[-1] == 'a'", "an index is outside of its list"),
+        ("event.data.tags[int(event.data.total)] == 'a'", "an index is outside of its list"),
+        # What is absent is the shortest part that leads nowhere, also where has() asks.
+        ("event.data.a.b.c == 1", r"there is no event\.data\.a$"),
+        ("has(event.data.a.b.c)", r"there is no event\.data\.a$"),
+        ("has(event.data.country.b)", r"there is no event\.data\.country\.b"),
+        ("event.data['first name'].x == 1", r'there is no event\.data\["first name"\]$'),
+        ("event.data.a.b == 1 || event.data.a.c == 1", r"there is no event\.data\.a$"),
     ],
 )
 def test_what_says_nothing_of_an_event_says_why(text: str, reason: str) -> None:
     with pytest.raises(EvaluationError, match=reason):
         Expression(text).holds(EVENT)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [("(", "unclosed group"), ("[a", "unclosed character class"), ("*a", "missing expression")],
+)
+def test_what_is_no_pattern_says_why_without_the_evaluator_s_words(pattern: str, reason: str) -> None:
+    (problem,) = problems_of(f"event.data.country.matches('{pattern}')")
+    assert f"'{pattern}' is not a pattern (RE2 syntax): " in problem
+    assert reason in problem
+    assert "Check function" not in problem
+    assert not problem.endswith(".")
 
 
 @pytest.mark.parametrize(

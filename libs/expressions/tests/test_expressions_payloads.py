@@ -8,6 +8,7 @@ from trigger_expressions import (
     ExpressionError,
     filter_problems,
     filters_hold,
+    paths_in,
     problems_of,
 )
 
@@ -36,7 +37,40 @@ DELIVERY = {
     ],
 )
 def test_a_filter_begins_inside_the_payload(path: str) -> None:
-    assert list(filter_problems({path: "x"}, subject=PAYLOAD)) == []
+    assert list(filter_problems({path: "X"}, subject=PAYLOAD)) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        ("headers.x-count", 1, "A header is a text"),
+        ("headers.x-count", None, "A header is a text"),
+        ('headers["x-count"]', ["a"], "A header is a text"),
+        ("query.page", 1, "A query parameter is a text"),
+        ("query.tag[0]", True, "A query parameter is a text"),
+        ("method", "post", "upper case"),
+        ("method", 1, "upper case"),
+    ],
+)
+def test_a_value_that_no_payload_has_is_refused(path: str, value: object, word: str) -> None:
+    ((refused, reason),) = filter_problems({path: value}, subject=PAYLOAD)
+    assert refused == path
+    assert word in reason
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("headers.x-count", "1"),
+        ("query.tag", ["a", "b"]),
+        ("query.page", "1"),
+        ("method", "POST"),
+        ("body.n", 1),
+        ("bodyProblem", None),
+    ],
+)
+def test_a_value_that_a_payload_may_have_is_taken(path: str, value: object) -> None:
+    assert list(filter_problems({path: value}, subject=PAYLOAD)) == []
 
 
 @pytest.mark.parametrize(
@@ -96,6 +130,30 @@ def test_a_condition_on_a_payload(text: str, expected: bool) -> None:
 )
 def test_a_slip_is_refused_with_an_example_of_its_kind(text: str, word: str) -> None:
     assert word in " ".join(problems_of(text, subject=PAYLOAD))
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("payload.boddy.a == 1", "no payload has a field 'boddy'; write payload.body.boddy.a"),
+        ("has(payload.ref)", "no payload has a field 'ref'; write payload.body.ref"),
+        ("payload.data.total > 100", "write payload.body.data.total"),
+        ("payload.headers['X-GitHub-Event'] == 'push'", "write payload.headers.x-github-event"),
+        ('payload.headers["X-A"] == "a" || payload.body.a == 1', "in lower case here"),
+    ],
+)
+def test_a_condition_on_what_no_payload_has_is_refused_with_the_path_that_is_meant(
+    text: str, instead: str
+) -> None:
+    (problem,) = problems_of(text, subject=PAYLOAD)
+    assert instead in problem
+    # What was saved before is evaluated as before.
+    Expression(text, subject=PAYLOAD)
+
+
+def test_a_condition_names_the_paths_that_it_reads() -> None:
+    text = "has(payload.body.a) && payload.body.lines[0].sku == payload.headers['x-a']"
+    assert paths_in(text, subject=PAYLOAD) == (("body", "lines", "0", "sku"), ("headers", "x-a"))
 
 
 def test_what_has_no_bound_is_refused_for_payloads_too() -> None:

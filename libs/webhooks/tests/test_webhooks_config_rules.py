@@ -117,6 +117,14 @@ def test_what_would_not_be_served_cannot_be_saved(options: dict[str, Any], point
         ({"allowed_origins": ("https://A.example",)}, "/allowed_origins/0", "https://app.example.com"),
         ({"allowed_origins": ("*.example",)}, "/allowed_origins/0", "https://app.example.com"),
         ({"response": WebhookResponse(status=204, body="a")}, "/response/body", "status 204 has no body"),
+        ({"filters": {"headers.x-n": 1}}, "/filters/headers.x-n", "A header is a text"),
+        ({"expression": "payload.headers['X-A'] == 'a'"}, "/expression", "in lower case"),
+        (
+            {"expression": "payload.headers.authorization == 'a'"},
+            "/expression",
+            "'authorization' is a credential",
+        ),
+        ({"expression": "payload.query['token'] == 'a'"}, "/expression", "'token' is a credential"),
         ({"idempotency_key": IdempotencyKeySource(body="$.id")}, "/idempotency_key/body", "'$': id"),
         ({"idempotency_key": IdempotencyKeySource(body="/id")}, "/idempotency_key/body", "Write id"),
         ({"idempotency_key": IdempotencyKeySource(body="a.*.id")}, "/idempotency_key/body", "wildcard"),
@@ -130,6 +138,11 @@ def test_another_spelling_cannot_be_saved_but_is_served(
     assert error.pointer == pointer
     assert detail in error.detail
     assert unserved_option(config) is None
+
+
+def test_a_condition_may_ask_whether_a_credential_came() -> None:
+    config = WebhookConfig(expression="has(payload.headers.authorization) && payload.body.token == 'a'")
+    assert errors(config) == []
 
 
 def test_no_error_shows_a_pattern() -> None:

@@ -5,6 +5,7 @@ from trigger_expressions.conditions import (
     EvaluationError,
     Expression,
     ExpressionError,
+    paths_in,
     problems_of,
 )
 from trigger_expressions.filters import (
@@ -42,6 +43,7 @@ __all__ = [
     "missing_value_reason",
     "nodes_read",
     "parts",
+    "paths_in",
     "paths_of",
     "problems_of",
     "value_of",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from trigger_expressions.cel_nodes import Constant, Field, Index, Name, Node
+from trigger_paths import format_path
 
 PREFIX: Final = "__"
 """How the variables of paths begin; a condition cannot use such a name itself."""
@@ -34,6 +35,7 @@ class EventPath:
     """One path, as often as it is read: the variable, the steps from its root, and how it is written."""
 
     variable: str
+    root: str
     steps: tuple[Step, ...]
     text: str
     uses: int
@@ -63,6 +65,7 @@ class EventPaths:
         return tuple(
             EventPath(
                 variable=f"{PREFIX}{number}",
+                root=self._root,
                 steps=steps,
                 text=texts[0],
                 uses=len(texts),
@@ -108,6 +111,20 @@ def values_at(paths: Sequence[EventPath], *, event: Mapping[str, Any]) -> dict[s
         except LookupError:
             continue
     return values
+
+
+def absent_part(path: EventPath, *, event: Mapping[str, Any]) -> str:
+    """Return the shortest part of a path that leads nowhere, as a condition writes it.
+
+    ``has()`` needs the object that would hold its field, and so is absent where that object is.
+    """
+    steps = path.steps[:-1] if path.asks_presence else path.steps
+    for count in range(1, len(steps) + 1):
+        try:
+            _value_at(event, steps[:count])
+        except LookupError:
+            return format_path((path.root, *map(str, steps[:count])))
+    return path.text
 
 
 class _Budget:

@@ -12,14 +12,23 @@ from typing import Any, Final
 import cel
 
 from trigger_expressions.cel_check import Checked, UnboundedError, checked
-from trigger_expressions.cel_paths import TooMuchToReadError, values_at
+from trigger_expressions.cel_paths import TooMuchToReadError, absent_part, values_at
 from trigger_expressions.cel_patterns import MAX_WORK, work_of
-from trigger_expressions.subjects import EVENT, Subject
+from trigger_expressions.filters import payload_mistake
+from trigger_expressions.subjects import EVENT, PAYLOAD, Subject
+from trigger_paths import Path, format_path
 
 MAX_LENGTH: Final = 1000
 MAX_PATTERN_LENGTH: Final = 200
 
 _FUNCTION_FAILED: Final = re.compile(r"Function '(?P<name>\w+)' error")
+_PATTERN_ERROR: Final = re.compile(r".*\berror: (?P<reason>.+?)\.?(?: Check function arguments.*)?")
+_FAILURES: Final[dict[type[Exception], str]] = {
+    ZeroDivisionError: "it divides by zero",
+    IndexError: "an index is outside of its list",
+    TypeError: "a value is of another type than the expression needs",
+}
+"""What the evaluator raises for values, by class: its texts quote them."""
 _FUNCTION_UNKNOWN: Final = re.compile(r"Undefined variable or function: '(?P<name>\w+)'")
 
 
@@ -53,8 +62,8 @@ class Expression:
         except TooMuchToReadError as error:
             raise EvaluationError(str(error)) from None
         except Exception as error:  # noqa: BLE001 - the evaluator raises whatever the values lead to
-            missing = [path.text for path in paths if path.variable not in values]
-            detail = f"there is no {', '.join(missing)}" if missing else self._detail_of(error)
+            missing = [absent_part(path, event=event) for path in paths if path.variable not in values]
+            detail = f"there is no {', '.join(dict.fromkeys(missing))}" if missing else self._detail_of(error)
             raise EvaluationError(detail) from None
         if not isinstance(result, bool):
             raise EvaluationError(f"it is neither true nor false: {type(result).__name__}")
@@ -74,19 +83,43 @@ class Expression:
             return f"{unknown['name']}() does not work on a value of this type"
         if isinstance(error, KeyError):
             return "a computed key or index is not there"
-        return f"a value cannot be used: {type(error).__name__}"
+        return _FAILURES.get(type(error), f"a value cannot be used: {type(error).__name__}")
 
 
 def problems_of(text: str, *, subject: Subject = EVENT) -> tuple[str, ...]:
     """Return why a text cannot be a condition, or only for some of what it reads; nothing of it runs."""
     try:
         condition = _checked(text, subject=subject)
-        if condition.problems:
-            return condition.problems
+        if problems := (*condition.problems, *_path_problems(condition, subject=subject)):
+            return problems
         _compiled(condition)
     except ExpressionError as error:
         return (str(error),)
     return ()
+
+
+def paths_in(text: str, *, subject: Subject = EVENT) -> tuple[Path, ...]:
+    """Return the fixed paths whose values a condition reads, inside of its subject.
+
+    What only ``has()`` asks for is left out. Raises ``ExpressionError``.
+    """
+    return _read_paths(_checked(text, subject=subject))
+
+
+def _read_paths(condition: Checked) -> tuple[Path, ...]:
+    return tuple(tuple(map(str, path.steps)) for path in condition.paths if not path.asks_presence)
+
+
+def _path_problems(condition: Checked, *, subject: Subject) -> tuple[str, ...]:
+    """Return which values of a condition no payload has. An event may have attributes of any name."""
+    if subject is not PAYLOAD:
+        return ()
+    read = [tuple(map(str, path.steps)) for path in condition.paths if path.steps]
+    mistakes = [mistake for path in read if (mistake := payload_mistake(path)) is not None]
+    return tuple(
+        f"{one.reason[0].lower()}{one.reason[1:]}; write {format_path((subject.root, *one.instead))[:200]}"
+        for one in mistakes
+    )
 
 
 def _checked(text: str, *, subject: Subject) -> Checked:
@@ -125,7 +158,16 @@ def _require_patterns(patterns: Sequence[str]) -> None:
         try:
             cel.compile(f"''.matches({quoted})").execute(cel.Context({}))
         except Exception as error:  # noqa: BLE001 - the evaluator's own error is not public
-            raise ExpressionError(f"{quoted} is not a pattern (RE2 syntax): {_first_line(error)}") from None
+            raise ExpressionError(
+                f"{quoted} is not a pattern (RE2 syntax): {_pattern_error(error)}"
+            ) from None
+
+
+def _pattern_error(error: Exception) -> str:
+    """Return what is wrong, without the evaluator's words around it."""
+    text = _first_line(error)
+    match = _PATTERN_ERROR.fullmatch(text)
+    return text if match is None else match["reason"]
 
 
 def _first_line(error: Exception) -> str:

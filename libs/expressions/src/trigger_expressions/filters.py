@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -56,8 +57,7 @@ def filter_problems(filters: Mapping[str, Any], *, subject: Subject = EVENT) -> 
             yield text, str(error)
             continue
         first = texts.setdefault(path, text)
-        root_problem = _payload_problem(path) if subject is PAYLOAD else _event_problem(path)
-        if reason := root_problem or _comparison_problem(expected, subject=subject):
+        if reason := _path_problem(path, subject=subject) or _value_problem(path, expected, subject=subject):
             yield text, reason
         elif not json_equal(filters[first], expected):
             yield text, f"{first[:80]!r} is the same path, and asks for another value."
@@ -85,17 +85,52 @@ def _event_problem(path: Path) -> str | None:
     return None
 
 
-def _payload_problem(path: Path) -> str | None:
-    root, *steps = path
-    if path[:2] == ("trigger", "payload") or root == "payload":
-        inside = path[2:] if root == "trigger" else path[1:]
+def _path_problem(path: Path, *, subject: Subject) -> str | None:
+    if subject is not PAYLOAD:
+        return _event_problem(path)
+    if path[:2] == ("trigger", "payload") or path[0] == "payload":
+        inside = path[2:] if path[0] == "trigger" else path[1:]
         return f"A path begins inside the payload. Write {format_path(inside or ('body',))[:200]}"
-    if root not in PAYLOAD_FIELDS:
-        return f"No payload has a field {root[:80]!r}. Write {format_path(('body', *path))[:200]}"
-    if root == "headers" and steps and steps[0] != steps[0].lower():
-        lower = format_path((root, steps[0].lower(), *steps[1:]))[:200]
-        return f"The names of headers are in lower case here. Write {lower}"
+    if (mistake := payload_mistake(path)) is not None:
+        return f"{mistake.reason}. Write {format_path(mistake.instead)[:200]}"
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathMistake:
+    """Why no payload has a path, as a sentence without its end, and the path that is probably meant."""
+
+    reason: str
+    instead: Path
+
+
+def payload_mistake(path: Path) -> PathMistake | None:
+    """Return why no payload can have a value at a path that begins inside it; ``None`` where one can."""
+    root, *steps = path
+    if root not in PAYLOAD_FIELDS:
+        return PathMistake(reason=f"No payload has a field {root[:80]!r}", instead=("body", *path))
+    if root == "headers" and steps and steps[0] != steps[0].lower():
+        instead = (root, steps[0].lower(), *steps[1:])
+        return PathMistake(reason="The names of headers are in lower case here", instead=instead)
+    return None
+
+
+def _value_problem(path: Path, expected: Any, *, subject: Subject) -> str | None:
+    """Return why no event or payload has this value at the path."""
+    if (reason := _comparison_problem(expected, subject=subject)) is not None:
+        return reason
+    if subject is not PAYLOAD:
+        return None
+    match path:
+        case ("headers", _, *_) if not isinstance(expected, str):
+            return "A header is a text. Write its value in quotes"
+        # A parameter that comes more than once has a list.
+        case ("query", _, *_) if not isinstance(expected, str | list):
+            return "A query parameter is a text. Write its value in quotes"
+        case ("method",) if not (isinstance(expected, str) and expected == expected.upper()):
+            return "A method is a text in upper case. Example: POST"
+        case _:
+            return None
 
 
 def _comparison_problem(expected: Any, *, subject: Subject) -> str | None:

@@ -14,7 +14,7 @@ import msgspec
 
 from trigger_contracts.config import AuthType, WebhookConfig
 from trigger_contracts.webhook_config import IdempotencyKeySource, SignatureLabels, WebhookResponse
-from trigger_expressions import PAYLOAD, Expression, ExpressionError, filter_problems, problems_of
+from trigger_expressions import PAYLOAD, Expression, ExpressionError, filter_problems, paths_in, problems_of
 from trigger_paths import PathError, parse_path, stored_path
 from trigger_validation import FieldError, pointer_step
 from trigger_webhooks.challenge_rules import challenge_errors, challenge_errors_between
@@ -178,8 +178,8 @@ def _filters(filters: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _never_stored(path: Sequence[str]) -> str | None:
-    place = {"headers": Place.HEADER, "query": Place.ADDRESS}.get(path[0])
-    if place is None or len(path) < 2 or sensitivity_of(path[1], place=place) is not Sensitivity.CREDENTIAL:
+    place = {"headers": Place.HEADER, "query": Place.ADDRESS}.get(path[0]) if len(path) > 1 else None
+    if place is None or sensitivity_of(path[1], place=place) is not Sensitivity.CREDENTIAL:
         return None
     return f"{path[1][:80]!r} is a credential, and no payload has it. Verify the sender with authType."
 
@@ -196,6 +196,9 @@ def _condition_spelling(text: str | None) -> Iterator[FieldError]:
     if text is not None and not any(True for _ in _condition(text)):
         for problem in problems_of(text, subject=PAYLOAD):
             yield FieldError("", f"This is not a condition: {problem}.")
+        # has() may ask for one: a payload has its name, with [redacted].
+        for reason in filter(None, map(_never_stored, paths_in(text, subject=PAYLOAD))):
+            yield FieldError("", reason)
 
 
 def _networks(networks: tuple[str, ...]) -> Iterator[FieldError]:

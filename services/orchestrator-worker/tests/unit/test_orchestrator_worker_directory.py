@@ -121,8 +121,8 @@ async def test_a_condition_that_cannot_be_evaluated_is_counted_each_time_and_log
         assert await bench.matching() == [2]
     assert bench.registry.get_sample_value("event_conditions_failed_total") == 3
     assert [(line["trigger_version"], line["reason"]) for line in lines] == [
-        (1, "there is no event.data.total"),
-        (2, "there is no event.data.total"),
+        (1, "there is no event.data"),
+        (2, "there is no event.data"),
     ]
 
 
@@ -141,7 +141,7 @@ async def test_a_condition_that_cannot_be_evaluated_is_published_with_what_is_mi
                 expression_sha256=expression_digest(text),
                 failures=1,
                 last_failed_at=AT,
-                detail="there is no event.data.total",
+                detail="there is no event.data",
             ),
         )
     ]

@@ -1,5 +1,6 @@
 """What GET shows can be sent back; and conditions that match nothing say why."""
 
+import re
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ async def test_the_version_of_a_body_is_a_condition(api: Any, workflow_id: str) 
         ('W/"1", W/"2"', "compresses"),
         ("1", "quotes"),
         ("abc", "quotes"),
-        ('"1-gzip"', "3-gzip"),
+        ('"1-gzip"', "-gzip"),
         ('"abc"', "numbers in quotes"),
         ('""', "numbers in quotes"),
         ('"2"', "names another"),
@@ -108,4 +109,6 @@ async def test_a_tag_that_matches_nothing_says_why(api: Any, workflow_id: str, t
     answer = await api.call("PATCH", path, {"name": "x"}, status=412, headers={"If-Match": tag})
     assert answer.json["code"] == "stale_version"
     assert word in answer.json["detail"]
+    # A number in the text would be taken for the version to send.
+    assert re.findall(r'"([0-9]+)[^"]*"', answer.json["detail"]) == ["1"]
     assert (await api.call("GET", path)).json["name"] == "t"

@@ -98,11 +98,42 @@ def test_what_is_left_out_is_answered_200_and_on_record_and_starts_nothing(
 
 
 @pytest.mark.parametrize(
+    ("filters", "headers", "body", "words"),
+    [
+        ({"body.ref": "main"}, [JSON], b'{"ref": "main"', ": the body has the problem invalid_json."),
+        (
+            {"body.ref": "main"},
+            [JSON, ("Content-Encoding", "br")],
+            b'{"ref": "main"}',
+            ": the body has the problem encoding_unknown.",
+        ),
+        ({"body.ref": "main"}, [JSON], b"{}", "for which the trigger has a filter."),
+        ({"headers.x-a": "1"}, [JSON], b'{"ref": "main"', "for which the trigger has a filter."),
+    ],
+)
+def test_a_filter_that_finds_nothing_in_an_unreadable_body_says_so(
+    make_door: Make,
+    make_trigger: Make,
+    make_request: Make,
+    filters: dict[str, Any],
+    headers: list[tuple[str, str]],
+    body: bytes,
+    words: str,
+) -> None:
+    door = selecting(make_door, make_trigger, filters=filters)
+    assert answer(door, make_request, *headers, body=body).status == 200
+    (record,) = door.rejected
+    assert record.reason == "filtered"
+    assert record.detail.startswith(f"There is no {next(iter(filters))}, ")
+    assert record.detail.endswith(words)
+
+
+@pytest.mark.parametrize(
     ("expression", "body", "why"),
     [
         ("payload.body.total > 100", b"{}", "there is no payload.body.total"),
         ("payload.body.total > 100", b'{"total": "many"}', ""),
-        ("payload.body.lines[2].sku == 'a'", b'{"lines": []}', "there is no payload.body.lines[2].sku"),
+        ("payload.body.lines[2].sku == 'a'", b'{"lines": []}', "there is no payload.body.lines[2]."),
     ],
 )
 def test_a_condition_that_fails_is_no_silent_no(

@@ -71,13 +71,13 @@ def _why_none(text: str) -> str:
     if "W/" in text:
         return (
             "and a weak tag (W/) matches nothing in If-Match (RFC 9110, 13.1.1): a proxy that compresses "
-            'makes tags weak. Send the version in quotes: "3".'
+            "makes tags weak. Send the version that you have read, in quotes and without W/."
         )
     if '"' not in text:
-        return 'and If-Match takes the tag with its quotes: "3".'
+        return "and If-Match takes the tag that you have read with its quotes."
     return (
         "and no tag in If-Match is one of this API's, which are numbers in quotes: a proxy may have added to "
-        'it ("3-gzip"). Send the version: "3".'
+        "it (-gzip). Send the version that you have read, in quotes."
     )
 
 

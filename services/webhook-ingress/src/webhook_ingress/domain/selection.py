@@ -20,6 +20,7 @@ from trigger_matching import (
     large_delivery_payload,
     selection,
 )
+from trigger_paths import stored_path
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,9 @@ def left_out(asked: Selection, *, delivery: AcceptedDelivery, longest_inline: in
     if failed.error is not None:
         detail = f"The expression cannot be evaluated: {failed.error}."
         return LeftOut(reason=RejectionReason.CONDITION_FAILED, detail=detail, error=failed.error)
-    return LeftOut(reason=RejectionReason.FILTERED, detail=_words(failed))
+    return LeftOut(
+        reason=RejectionReason.FILTERED, detail=_words(failed, body_problem=payload["bodyProblem"])
+    )
 
 
 def payload_of(delivery: AcceptedDelivery, *, longest_inline: int) -> dict[str, Any]:
@@ -75,9 +78,12 @@ def payload_of(delivery: AcceptedDelivery, *, longest_inline: int) -> dict[str, 
     return large_delivery_payload(envelope, claim=claim, body=body)
 
 
-def _words(failed: Check) -> str:
+def _words(failed: Check, *, body_problem: str | None) -> str:
     if failed.name == EXPRESSION:
         return "The expression is false for this delivery."
     if failed.actual is msgspec.UNSET:
-        return f"There is no {failed.path}, for which the trigger has a filter."
+        absent = f"There is no {failed.path}, for which the trigger has a filter"
+        if body_problem is None or not failed.path or stored_path(failed.path)[0] != "body":
+            return f"{absent}."
+        return f"{absent}: the body has the problem {body_problem}."
     return f"{failed.path} is not the value for which the trigger has a filter."
