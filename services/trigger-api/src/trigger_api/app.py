@@ -28,7 +28,8 @@ from trigger_api.domain.config_rules import check_field
 from trigger_api.entrypoints.api import TITLE, api_document
 from trigger_api.entrypoints.catalog import CatalogHandlers
 from trigger_api.entrypoints.error_map import problem_of
-from trigger_api.entrypoints.http import Authenticator, Preconditions, read_body
+from trigger_api.entrypoints.http import Authenticator, read_body
+from trigger_api.entrypoints.preconditions import Preconditions
 from trigger_api.entrypoints.sample_tests import SampleTestHandlers
 from trigger_api.entrypoints.schedules import ScheduleHandlers, ScheduleRunHandlers
 from trigger_api.entrypoints.trigger_actions import TriggerActionHandlers

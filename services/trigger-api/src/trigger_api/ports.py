@@ -30,7 +30,7 @@ class ConcurrentChangeError(Exception):
 
 
 class StaleVersionError(Exception):
-    """The caller's condition names another version than the current one; ``why`` says it names none."""
+    """The caller's condition names another version than the current one. ``why`` is for a person."""
 
     def __init__(self, current: int, *, why: str | None = None) -> None:
         super().__init__(f"the version is {current}")

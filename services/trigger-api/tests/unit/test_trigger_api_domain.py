@@ -13,7 +13,7 @@ from trigger_api.domain import config_rules, definition_rules
 from trigger_api.domain import trigger as triggers
 from trigger_api.domain import trigger_decisions as decisions
 from trigger_api.domain.aggregate import Author, Recorded, fold
-from trigger_api.domain.json_values import merge
+from trigger_api.domain.json_values import identical, merge, merge_sent
 from trigger_api.domain.trigger import TRIGGERS, Trigger, TriggerEvent
 from trigger_api.domain.trigger_settings import DesiredTrigger
 from trigger_api.usecases.manual_runs import effective_inputs
@@ -233,6 +233,27 @@ def test_inputs_of_a_run() -> None:
     assert effective_inputs(WebhookConfig(), inputs=None) == {}
     with pytest.raises(InvalidError):
         effective_inputs(ManualConfig(input_schema={"required": ["a"]}), inputs={})
+
+
+def test_what_was_shown_and_sent_back_keeps_its_nulls_and_a_patch_removes_by_them() -> None:
+    current = {"name": "a", "config": {"input": {"x": None, "y": 1}, "expression": "e"}}
+    assert merge_sent(current, {"id": "1", **current}) == current
+    changed = {"id": "1", "name": "b", "config": {"input": {"x": None, "y": 2}, "expression": None}}
+    expected: dict[str, Any] = {"name": "b", "config": {"input": {"x": None, "y": 2}}}
+    assert merge_sent(current, changed) == expected
+    assert merge_sent(current, {"config": {"input": {"x": None}}}) == {
+        "name": "a",
+        "config": {"input": {"y": 1}, "expression": "e"},
+    }
+    assert merge_sent(current, ["id"]) == ["id"]
+
+
+def test_json_is_compared_with_its_types_and_without_the_order_of_members() -> None:
+    assert identical({"a": 1, "b": [{"c": 2, "d": 3}]}, {"b": [{"d": 3, "c": 2}], "a": 1})
+    assert not identical([1, 2], [2, 1])
+    assert not identical({"a": 1}, {"a": 1.0})
+    assert not identical({"a": 1}, {"a": True})
+    assert not identical({"a": None}, {})
 
 
 def test_merge_patch_follows_the_rfcs_own_examples() -> None:

@@ -19,7 +19,7 @@ from trigger_api.domain.trigger import (
     TriggerRenamed,
     TriggerResumed,
 )
-from trigger_api.domain.trigger_settings import DesiredTrigger
+from trigger_api.domain.trigger_settings import CurrentTrigger, DesiredTrigger
 from trigger_contracts.config import trigger_type_of
 from trigger_webhooks import is_same_form, needs_secret
 
@@ -59,6 +59,16 @@ def decide_creation(
             secret_id=secret.id if needs_secret(desired.config) else None,
         )
     ]
+
+
+def is_checked_again(current: CurrentTrigger, *, desired: DesiredTrigger) -> bool:
+    """Tell whether a revision needs a configuration that this release accepts.
+
+    What an earlier release accepted stays as it is: the name can be changed without it. A paused trigger
+    begins again only with what is accepted now.
+    """
+    is_resumed = desired.enabled and not current.enabled
+    return is_resumed or not identical(desired.config, current.config)
 
 
 def decide_revision(

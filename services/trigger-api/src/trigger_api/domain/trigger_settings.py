@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from trigger_api.domain.config_rules import check_field
-from trigger_api.domain.json_values import merge
+from trigger_api.domain.json_values import merge_sent
 from trigger_contracts.config import (
     AnyTriggerConfig,
     EventConfig,
@@ -98,14 +98,16 @@ _BODIES: Final[dict[TriggerType, type[_Body]]] = {
 def decode_replacement(current: CurrentTrigger, *, body: Any) -> DesiredTrigger:
     """Return what the body of a PUT makes of a trigger. Raises ``InvalidError``."""
     fields = _without_repeated(current, sent=body)
+    if isinstance(fields, dict):
+        fields.pop("id", None)
     return _decode(current, whole=fields, sent=fields)
 
 
 def decode_patch(current: CurrentTrigger, *, patch: Any) -> DesiredTrigger:
-    """Return what a merge patch (RFC 7396) makes of a trigger. Raises ``InvalidError``."""
+    """Return what a PATCH makes of a trigger: see ``merge_sent``. Raises ``InvalidError``."""
     fields = _without_repeated(current, sent=patch)
     config = config_fields(current.config)
-    whole = merge({"name": current.name, "enabled": current.enabled, "config": config}, fields)
+    whole = merge_sent({"name": current.name, "enabled": current.enabled, "config": config}, fields)
     return _decode(current, whole=whole, sent=fields)
 
 

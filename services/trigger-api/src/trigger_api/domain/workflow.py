@@ -14,7 +14,7 @@ from trigger_api.domain.aggregate import (
     SealedSecrets,
     change_of,
 )
-from trigger_api.domain.json_values import identical, merge
+from trigger_api.domain.json_values import identical, merge_sent
 from trigger_contracts import streams
 from trigger_contracts.config import Name, WorkflowChanged, WorkflowState
 from trigger_contracts.definition import WorkflowDefinition
@@ -97,9 +97,9 @@ class DesiredWorkflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode_patch(workflow: Workflow, *, patch: Any) -> DesiredWorkflow:
-    """Return what a merge patch (RFC 7396) makes of a workflow. Raises ``InvalidError``."""
+    """Return what a PATCH makes of a workflow: see ``merge_sent``. Raises ``InvalidError``."""
     current = {"name": workflow.name, "definition": msgspec.to_builtins(workflow.definition)}
-    desired: DesiredWorkflow = decode(merge(current, patch), DesiredWorkflow)
+    desired: DesiredWorkflow = decode(merge_sent(current, patch), DesiredWorkflow)
     return desired
 
 

@@ -80,8 +80,8 @@ def _refusal(error: Exception) -> ProblemError | None:
 def _conflict(error: Exception) -> ProblemError | None:
     match error:
         case StaleVersionError():
-            why = error.why or "and If-Match, or the version in the body, names another: read it again."
-            detail = f'The version is "{error.current}" by now, {why}'
+            why = error.why or "If-Match, or the version in the body, names another: read it again."
+            detail = f'The version is "{error.current}" by now. {why}'
             return ProblemError(412, code="stale_version", detail=detail)
         case ConcurrentChangeError():
             return ProblemError(409, code="conflict", detail="Others changed it at the same time: try again.")

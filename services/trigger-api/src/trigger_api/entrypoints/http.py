@@ -1,7 +1,8 @@
-"""What every operation shares: who calls, conditions, idempotency keys, and bodies that can be stored."""
+"""What every operation shares: who calls, idempotency keys, and bodies that can be stored."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -12,7 +13,7 @@ from aiohttp import web
 
 from trigger_api.domain.aggregate import Author
 from trigger_api.domain.idempotency import IdempotencyKey, StoredResponse, fingerprint
-from trigger_api.usecases.command import Caller, ExpectedVersions, NamedVersions
+from trigger_api.usecases.command import Caller
 from trigger_runtime.web.application import request_id
 from trigger_runtime.web.bodies import read_json
 from trigger_runtime.web.operations import Response
@@ -25,10 +26,7 @@ READ: Final = "triggers:read"
 WRITE: Final = "triggers:write"
 RUN: Final = "triggers:run"
 
-ETAG: Final = {"ETag": "The version, in quotes, for If-Match."}
-
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,255}", re.ASCII)
-_VERSION_TAG: Final = re.compile(r'(?<!W/)"([1-9][0-9]{0,8})"', re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,79 +40,6 @@ class Authenticator:
         principal = await self.tokens.principal(request, scope=scope)
         author = Author(actor=principal.subject, request_id=request_id(request))
         return Caller(workspace=principal.workspace, author=author)
-
-
-class MissingIfMatch:
-    """The request has no ``If-Match``, which the settings may require."""
-
-
-_MISSING: Final = MissingIfMatch()
-
-
-def _read_if_match(request: web.Request) -> ExpectedVersions | MissingIfMatch:
-    """Return the versions that ``If-Match`` names (RFC 9110, 13.1.1); ``None`` for ``*``.
-
-    Weak tags, tags that this service never gave, and what is not a tag match nothing.
-    """
-    lines = request.headers.getall("If-Match", [])
-    if not lines:
-        return _MISSING
-    text = ", ".join(line.strip() for line in lines)
-    if text == "*":
-        return None
-    versions = frozenset(int(version) for version in _VERSION_TAG.findall(text))
-    return NamedVersions(versions, why_none=None if versions else _why_none(text))
-
-
-def _why_none(text: str) -> str:
-    """Say why ``If-Match`` matches nothing, whatever the version is."""
-    if "W/" in text:
-        return (
-            "and a weak tag (W/) matches nothing in If-Match (RFC 9110, 13.1.1): a proxy that compresses "
-            "makes tags weak. Send the version that you have read, in quotes and without W/."
-        )
-    if '"' not in text:
-        return "and If-Match takes the tag that you have read with its quotes."
-    return (
-        "and no tag in If-Match is one of this API's, which are numbers in quotes: a proxy may have added to "
-        "it (-gzip). Send the version that you have read, in quotes."
-    )
-
-
-IfMatch = Annotated[
-    ExpectedVersions | MissingIfMatch,
-    Header(
-        name="If-Match",
-        read=_read_if_match,
-        schema={"type": "string", "examples": ['"3"']},
-        description="The ETag of the version that the change is meant for; another version is a 412.",
-        errors=(412, 428),
-    ),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Preconditions:
-    """Whether a change must name the version that it is meant for."""
-
-    required: bool
-
-    def versions(self, if_match: ExpectedVersions | MissingIfMatch, *, body: Any = None) -> ExpectedVersions:
-        """Return the expected versions: those of ``If-Match``, and the ``version`` of a body that GET gave.
-
-        Raises ``ProblemError`` 428 where they are missing and required.
-        """
-        seen = body.get("version") if isinstance(body, dict) else None
-        if not isinstance(if_match, MissingIfMatch):
-            if if_match is None or type(seen) is not int:
-                return if_match
-            return NamedVersions(if_match.versions & {seen}, why_none=if_match.why_none)
-        if type(seen) is int:
-            return NamedVersions(frozenset({seen}))
-        if self.required:
-            detail = "Send If-Match with the ETag of the version that you have seen."
-            raise ProblemError(428, code="precondition_required", detail=detail)
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +97,15 @@ def response_of(stored: StoredResponse) -> Response[Any]:
     return Response(content=msgspec.Raw(stored.body), status=stored.status, headers=stored.headers)
 
 
-def without_shown(body: Any, *, item_id: UUID, shown: Collection[str]) -> Any:
+def without_shown(
+    body: Any, *, item_id: UUID, shown: AbstractSet[str], fixed: Mapping[str, str] | None = None
+) -> Any:
     """Return the body of a change without what an answer has besides, so that it can be sent back.
 
-    ``shown`` are fields that this service computes: they are passed over. ``version`` is a condition
-    (``Preconditions``). Raises ``InvalidError`` for another ``id``.
+    ``shown`` are fields that this service computes. They are passed over in what GET showed, which has an
+    ``id``: figures and times may have changed since. In any other body they are a request that has no effect,
+    and so refused, as is a field of ``fixed`` that differs from its value. ``version`` is a condition
+    (``Preconditions``). The ``id`` stays, and says that this is what GET showed. Raises ``InvalidError``.
     """
     if not isinstance(body, dict):
         return body
@@ -185,11 +114,20 @@ def without_shown(body: Any, *, item_id: UUID, shown: Collection[str]) -> Any:
         errors.append(FieldError("/id", f"This cannot be changed: it is {item_id}. Leave it out."))
     if "version" in body and type(body["version"]) is not int:
         errors.append(FieldError("/version", "Expected the version that you have seen, or leave it out."))
-    if body.get("webhookSecret") is not None:
-        detail = "This is shown, and not set. Send a new one as secret, or rotate it."
-        errors.append(FieldError("/webhookSecret", detail))
+    for name in sorted(shown - {"id", "version"}):
+        if body.get(name) is None:
+            continue
+        if name == "webhookSecret":
+            detail = "This is shown, and not set. Send a new one as secret, or rotate it."
+            errors.append(FieldError(f"/{name}", detail))
+        elif name in (fixed or {}) and body[name] != (fixed or {})[name]:
+            detail = "This cannot be changed: it follows from the id. Leave it out."
+            errors.append(FieldError(f"/{name}", detail))
+        elif "id" not in body:
+            detail = "This is computed, and not set. Leave it out, or send back all that GET shows."
+            errors.append(FieldError(f"/{name}", detail))
     raise_if_invalid(errors)
-    return {name: value for name, value in body.items() if name not in shown}
+    return {name: value for name, value in body.items() if name == "id" or name not in shown}
 
 
 async def read_body(request: web.Request) -> Any:

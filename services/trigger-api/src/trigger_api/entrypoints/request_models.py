@@ -91,13 +91,20 @@ class PutTrigger(_RepeatedTrigger, frozen=True, kw_only=True):
 class PatchTrigger(_RepeatedTrigger, frozen=True, kw_only=True):
     """A JSON merge patch (RFC 7396): what is left out stays, ``null`` in ``config`` sets a field back.
 
-    The fields that the service computes are passed over.
+    What GET shows can be sent back: the fields that the service computes are passed over, and ``null`` stays.
     """
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     enabled: bool | msgspec.UnsetType = msgspec.UNSET
     config: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     secret: SecretText | msgspec.UnsetType = msgspec.UNSET
+
+
+class RegisterWorkflow(Document, frozen=True, kw_only=True):
+    """A workflow to begin."""
+
+    name: Name
+    definition: WorkflowDefinition
 
 
 class PutWorkflow(_Repeated, frozen=True, kw_only=True):
@@ -108,7 +115,7 @@ class PutWorkflow(_Repeated, frozen=True, kw_only=True):
 
 
 class PatchWorkflow(_Repeated, frozen=True, kw_only=True):
-    """A JSON merge patch (RFC 7396)."""
+    """A JSON merge patch (RFC 7396). What GET shows can be sent back."""
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     definition: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET

@@ -210,7 +210,7 @@ def trigger_document(
         enabled=view.enabled,
         config=config_fields(view.config),
         version=view.version,
-        webhook_url=f"{public_url}/api/webhooks/{view.id}" if kind is TriggerType.WEBHOOK else None,
+        webhook_url=webhook_url(view.id, public_url=public_url) if kind is TriggerType.WEBHOOK else None,
         webhook_secret=secret,
         previous_secret=view.previous_secret(now),
         condition=view.failed_condition(),
@@ -223,6 +223,11 @@ def trigger_document(
         updated_at=view.updated_at,
         warnings=[FieldWarning(pointer=warning.pointer, detail=warning.detail) for warning in warnings],
     )
+
+
+def webhook_url(trigger_id: UUID, *, public_url: str) -> str:
+    """Return where a trigger's webhooks go."""
+    return f"{public_url}/api/webhooks/{trigger_id}"
 
 
 def run_accepted(execution_id: UUID) -> StoredResponse:

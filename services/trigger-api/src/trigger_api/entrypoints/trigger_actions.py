@@ -5,7 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from trigger_api.entrypoints import request_models as requests
-from trigger_api.entrypoints.http import ETAG, RUN, WRITE, IfMatch, KeyHeader, Preconditions, response_of
+from trigger_api.entrypoints.http import RUN, WRITE, KeyHeader, response_of
+from trigger_api.entrypoints.preconditions import ETAG, IfMatch, Preconditions
 from trigger_api.entrypoints.response_models import ExecutionAccepted, TriggerDocument, run_accepted
 from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
 from trigger_api.usecases.command import Caller

@@ -8,9 +8,11 @@ from uuid import UUID
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain.idempotency import StoredResponse
 from trigger_api.entrypoints.http import stored_response
-from trigger_api.entrypoints.response_models import TriggerDocument, trigger_document
+from trigger_api.entrypoints.preconditions import etag_of
+from trigger_api.entrypoints.response_models import TriggerDocument, trigger_document, webhook_url
 from trigger_api.read_model import Activity, TriggerView, view_of
 from trigger_api.usecases.trigger_command import ChangedTrigger, Render
+from trigger_contracts.schedules import schedule_id
 from trigger_validation import FieldError
 
 
@@ -23,6 +25,13 @@ class TriggerRenderer:
         self._read_model = read_model
         self._public_url = public_url.rstrip("/")
         self._now = now
+
+    def fixed(self, trigger_id: UUID) -> dict[str, str]:
+        """Return the fields of a trigger's document that follow from its id."""
+        return {
+            "webhookUrl": webhook_url(trigger_id, public_url=self._public_url),
+            "temporalScheduleId": schedule_id(trigger_id),
+        }
 
     async def for_change(self, trigger_id: UUID) -> Render:
         """Return what makes the response to a change.
@@ -47,7 +56,7 @@ class TriggerRenderer:
         return stored_response(
             self.document(view, secret=changed.secret, warnings=changed.warnings),
             status=status,
-            headers={"ETag": f'"{view.version}"', **caching, **(headers or {})},
+            headers={**etag_of(view.version), **caching, **(headers or {})},
         )
 
     def document(

@@ -13,15 +13,13 @@ from trigger_api.domain.trigger_settings import DesiredTrigger
 from trigger_api.entrypoints import request_models as requests
 from trigger_api.entrypoints.history_page import event_page
 from trigger_api.entrypoints.http import (
-    ETAG,
     READ,
     WRITE,
-    IfMatch,
     KeyHeader,
-    Preconditions,
     response_of,
     without_shown,
 )
+from trigger_api.entrypoints.preconditions import ETAG, IfMatch, Preconditions, etag_of
 from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListTriggers
 from trigger_api.entrypoints.response_models import EventPage, TriggerDocument, TriggerPage
 from trigger_api.entrypoints.trigger_renderer import TriggerRenderer
@@ -152,7 +150,7 @@ class TriggerHandlers:
         view = await self._read_model.trigger(trigger_id, workspace=caller.workspace)
         if view is None:
             raise NotFoundError("trigger")
-        return Response(content=self._renderer.document(view), headers={"ETag": f'"{view.version}"'})
+        return Response(content=self._renderer.document(view), headers=etag_of(view.version))
 
     @operation("PUT", "/api/triggers/{id}", scope=WRITE, tag="Triggers", success=_SHOWN, errors=(409,))
     async def replace_trigger(
@@ -163,7 +161,7 @@ class TriggerHandlers:
         sent_body: Annotated[Any, requests.PutTrigger],
     ) -> Response[TriggerDocument]:
         """Replace a trigger's name and configuration."""
-        body = without_shown(sent_body, item_id=trigger_id, shown=_SHOWN_ONLY)
+        body = self._without_shown(sent_body, trigger_id=trigger_id)
         command = ReplaceTrigger(
             caller=caller,
             trigger_id=trigger_id,
@@ -190,7 +188,7 @@ class TriggerHandlers:
         sent_body: Annotated[Any, requests.PatchTrigger],
     ) -> Response[TriggerDocument]:
         """Change a trigger (JSON merge patch)."""
-        patch = without_shown(sent_body, item_id=trigger_id, shown=_SHOWN_ONLY)
+        patch = self._without_shown(sent_body, trigger_id=trigger_id)
         command = PatchTrigger(
             caller=caller,
             trigger_id=trigger_id,
@@ -227,6 +225,10 @@ class TriggerHandlers:
         if not history:
             raise NotFoundError("trigger")
         return event_page(changes_of(TRIGGERS, history), cursor=query.cursor, limit=query.limit)
+
+    def _without_shown(self, sent_body: Any, *, trigger_id: UUID) -> Any:
+        fixed = self._renderer.fixed(trigger_id)
+        return without_shown(sent_body, item_id=trigger_id, shown=_SHOWN_ONLY, fixed=fixed)
 
     def _created(self, changed: ChangedTrigger) -> StoredResponse:
         location = {"Location": f"/api/triggers/{changed.trigger.id}"}

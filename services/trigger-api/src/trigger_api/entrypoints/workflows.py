@@ -3,6 +3,8 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+import msgspec
+
 from trigger_api.adapters.postgres_read_model import PostgresReadModel
 from trigger_api.domain.history import changes_of, state_as_of
 from trigger_api.domain.idempotency import StoredResponse
@@ -10,16 +12,14 @@ from trigger_api.domain.workflow import WORKFLOWS, DesiredWorkflow, Workflow
 from trigger_api.entrypoints import request_models as requests
 from trigger_api.entrypoints.history_page import event_page
 from trigger_api.entrypoints.http import (
-    ETAG,
     READ,
     WRITE,
-    IfMatch,
     KeyHeader,
-    Preconditions,
     response_of,
     stored_response,
     without_shown,
 )
+from trigger_api.entrypoints.preconditions import ETAG, IfMatch, IfNoneMatch, Preconditions, etag_of
 from trigger_api.entrypoints.request_models import AfterId, AsOf, ListEvents, ListWorkflows
 from trigger_api.entrypoints.response_models import EventPage, WorkflowPage
 from trigger_api.ports import EventStore, NotFoundError
@@ -40,6 +40,7 @@ from trigger_validation import decode
 _SHOWN_ONLY: Final = frozenset({"id", "version", "createdAt", "updatedAt"})
 """What an answer has, and a request cannot set."""
 _SHOWN: Final = Success(description="The workflow.", headers=ETAG)
+_NOT_MODIFIED: Final = Success(status=304, description="The client has this version.", headers=ETAG)
 _ID: Final = {"id": "$response.body#/id"}
 _OPERATIONS_ON_IT: Final = dict.fromkeys(
     (
@@ -83,7 +84,7 @@ class WorkflowHandlers:
         ),
     )
     async def register_workflow(
-        self, caller: Caller, key: KeyHeader, body: requests.PutWorkflow, sent_body: Any
+        self, caller: Caller, key: KeyHeader, body: requests.RegisterWorkflow, sent_body: Any
     ) -> Response[WorkflowDocument]:
         """Register a workflow."""
         command = RegisterWorkflow(
@@ -108,9 +109,9 @@ class WorkflowHandlers:
             next_cursor=encode_cursor(AfterId(page.last)) if page.last else None,
         )
 
-    @operation("GET", "/api/workflows/{id}", scope=READ, tag="Workflows", success=_SHOWN)
+    @operation("GET", "/api/workflows/{id}", scope=READ, tag="Workflows", success=(_SHOWN, _NOT_MODIFIED))
     async def get_workflow(
-        self, caller: Caller, workflow_id: UUID, query: AsOf
+        self, caller: Caller, workflow_id: UUID, query: AsOf, if_none_match: IfNoneMatch
     ) -> Response[WorkflowDocument]:
         """Show a workflow, as it is or as it was."""
         if query.as_of is not None:
@@ -122,7 +123,9 @@ class WorkflowHandlers:
         view = await self._read_model.workflow(workflow_id, workspace=caller.workspace)
         if view is None:
             raise NotFoundError("workflow")
-        return Response(content=view, headers={"ETag": f'"{view.version}"'})
+        if if_none_match.has(view.version):
+            return Response(content=msgspec.Raw(), status=304, headers=etag_of(view.version))
+        return Response(content=view, headers=etag_of(view.version))
 
     @operation("PUT", "/api/workflows/{id}", scope=WRITE, tag="Workflows", success=_SHOWN, errors=(409,))
     async def replace_workflow(
@@ -223,7 +226,7 @@ class WorkflowHandlers:
         return event_page(changes_of(WORKFLOWS, history), cursor=query.cursor, limit=query.limit)
 
 
-def _desired(body: requests.PutWorkflow) -> DesiredWorkflow:
+def _desired(body: requests.RegisterWorkflow | requests.PutWorkflow) -> DesiredWorkflow:
     return DesiredWorkflow(name=body.name, definition=body.definition)
 
 
@@ -231,8 +234,7 @@ def _changed(
     workflow: Workflow, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> StoredResponse:
     document = workflow_document(workflow)
-    etag = {"ETag": f'"{workflow.version}"'}
-    return stored_response(document, status=status, headers={**etag, **(headers or {})})
+    return stored_response(document, status=status, headers={**etag_of(workflow.version), **(headers or {})})
 
 
 def _registered(workflow: Workflow) -> StoredResponse:

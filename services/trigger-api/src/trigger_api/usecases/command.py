@@ -11,10 +11,10 @@ from trigger_api.ports import ConcurrentChangeError, StaleVersionError
 
 @dataclass(frozen=True, slots=True)
 class NamedVersions:
-    """The versions that a caller has seen. ``why_none`` says what is wrong where its tags name none."""
+    """The versions that a caller has seen. ``why_not`` says which of its tags match nothing, and why."""
 
     versions: frozenset[int]
-    why_none: str | None = None
+    why_not: str | None = None
 
 
 ExpectedVersions = NamedVersions | None
@@ -37,4 +37,4 @@ class Caller:
 def check_if_match(condition: ExpectedVersions, *, version: int) -> None:
     """Raise ``StaleVersionError`` where the caller's condition does not hold."""
     if condition is not None and version not in condition.versions:
-        raise StaleVersionError(version, why=condition.why_none)
+        raise StaleVersionError(version, why=condition.why_not)

@@ -168,8 +168,10 @@ class TriggerCommands:
         self, command: TriggerCommand, *, seen: TriggerView, desired: DesiredTrigger
     ) -> ChangedTrigger:
         # A timetable can take seconds to compute. That is done before a connection is held.
-        errors = await config_errors(
-            desired.config, threads=self._threads, workspace=command.caller.workspace
+        errors = (
+            await config_errors(desired.config, threads=self._threads, workspace=command.caller.workspace)
+            if decisions.is_checked_again(seen, desired=desired)
+            else ()
         )
         async with self._store.unit() as unit:
             trigger = await self._load(unit, command)
