@@ -254,6 +254,20 @@ async def test_a_trigger_is_always_sent_since_its_figures_change_without_its_ver
     await api.call("GET", f"/api/triggers/{trigger['id']}", status=200, headers={"If-None-Match": '"1"'})
 
 
+@pytest.mark.parametrize("field", ["enabled", "secret", "name", "config"])
+async def test_a_patch_does_not_pass_over_null_where_nothing_is_set_back(
+    api: Any, workflow_id: str, field: str
+) -> None:
+    trigger = await created(api, workflow_id, kind="webhook", config=CONFIGS["webhook"])
+    path = f"/api/triggers/{trigger['id']}"
+    await api.call("PATCH", path, {"enabled": False}, status=200)
+    answer = await api.call("PATCH", path, {field: None}, status=422)
+    assert [error["pointer"] for error in answer.json["errors"]] == [f"/{field}"]
+    # In the configuration null sets a field back.
+    answer = await api.call("PATCH", path, {"config": {"rateLimit": None}}, status=200)
+    assert (answer.json["config"]["rateLimit"], answer.json["enabled"]) == (None, False)
+
+
 async def test_the_version_of_a_body_is_a_condition(api: Any, workflow_id: str) -> None:
     trigger = await created(api, workflow_id, kind="manual", config={})
     path = f"/api/triggers/{trigger['id']}"

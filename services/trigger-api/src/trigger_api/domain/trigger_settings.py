@@ -106,9 +106,21 @@ def decode_replacement(current: CurrentTrigger, *, body: Any) -> DesiredTrigger:
 def decode_patch(current: CurrentTrigger, *, patch: Any) -> DesiredTrigger:
     """Return what a PATCH makes of a trigger: see ``merge_sent``. Raises ``InvalidError``."""
     fields = _without_repeated(current, sent=patch)
+    _refuse_null(fields)
     config = config_fields(current.config)
     whole = merge_sent({"name": current.name, "enabled": current.enabled, "config": config}, fields)
     return _decode(current, whole=whole, sent=fields)
+
+
+def _refuse_null(patch: Any) -> None:
+    """Refuse a ``null`` that would leave the trigger as it is: it was sent to change something."""
+    expected = {"enabled": "true or false", "secret": "a text"}
+    if isinstance(patch, dict):
+        raise_if_invalid(
+            FieldError(f"/{name}", f"Expected {kind}, not null. Left out, it stays as it is.")
+            for name, kind in expected.items()
+            if name in patch and patch[name] is None
+        )
 
 
 def accept(
